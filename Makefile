@@ -1,0 +1,47 @@
+# make demo and make test are all that a fresh machine with Python 3.11+ needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+EXTRA ?= dev
+
+.PHONY: demo test check examples bench wheel-test clean install
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRA)]'
+	touch $@
+
+demo: $(STAMP)
+	$(BIN)/python examples/offloading.py --out report
+
+test: $(STAMP)
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+examples: $(STAMP)
+	for script in examples/*.py; do $(BIN)/python $$script --quick || exit 1; done
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/offloading.py
+
+# The built wheel, not the checkout: what users install must be whole.
+wheel-test: $(STAMP)
+	rm -rf build/wheel && $(BIN)/python -m build --quiet --wheel --outdir build/wheel
+	$(BIN)/python -m venv --system-site-packages build/wheel/venv
+	echo "$(abspath $(VENV))" > build/wheel/origin
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > build/wheel/site
+	cp build/wheel/site `build/wheel/venv/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))"`/dependencies.pth
+	build/wheel/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall build/wheel/*.whl
+	cd build/wheel && venv/bin/python -c "import edgeopt, pathlib; assert 'build/wheel' in edgeopt.__file__, edgeopt.__file__"
+	cd build/wheel && venv/bin/python -m pytest -q -p no:cacheprovider --rootdir ../.. -c ../../pyproject.toml ../../tests/conformance
+
+clean:
+	rm -rf $(VENV) build dist report .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,270 @@
+"""The command line: solve, compare, verify, list solvers, fetch data.
+
+Exit codes: 0 done; 1 the answer is no (not solved to a decision, or not verified); 2 wrong use or wrong input.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .core.errors import EdgeOptError, InvalidOptionError
+
+if TYPE_CHECKING:
+    from .core.problem import Problem
+    from .core.solution import Solution
+
+app = typer.Typer(
+    name="edgeopt", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Solve edge-inference decision problems, compare solvers, verify answers. "
+    "Exit codes: 0 done, 1 the answer is no, 2 wrong use or input.",
+)  # fmt: skip
+data_app = typer.Typer(no_args_is_help=True, help="List and download the original data sets.")
+app.add_typer(data_app, name="data")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+File = Annotated[Path, typer.Argument(help="A problem saved by edgeopt (JSON), or an MPS or LP file.")]
+TimeLimit = Annotated[float | None, typer.Option(help="Seconds for each solve.")]
+Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from . import __version__
+
+        typer.echo(f"edgeopt {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def solvers(as_json: Json = False) -> None:
+    """List every registered solver: what it reads, exact or heuristic, what to install."""
+    from .core.registry import solvers as registered
+
+    rows = []
+    for entry in registered().values():
+        reads = entry.solves if isinstance(entry.solves, tuple) else (entry.solves,)
+        rows.append(
+            {
+                "solver": f"{entry.name}[:NAME]" if entry.variants else entry.name,
+                "kind": entry.kind,
+                "reads": ", ".join(kind.__name__ for kind in reads),
+                "honours": ", ".join(entry.honours),
+                "installed": entry.installed,
+                "version": entry.version if entry.installed else "",
+                "install": "" if entry.installed else f"pip install '{entry.install or ' '.join(entry.requires)}'",
+            }
+        )
+    _show(rows, as_json, "Registered solvers")
+
+
+@app.command()
+def solve(
+    file: File,
+    solver: Annotated[str, typer.Option(help="Registered name, NAME:BACKEND, or auto.")] = "auto",
+    time_limit: TimeLimit = None,
+    relative_gap: Annotated[float | None, typer.Option(help="Stop at this proved gap.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Most threads to use.")] = None,
+    seed: Seed = 0,
+    isolate: Annotated[bool, typer.Option("--isolate", help="Run in a process of its own.")] = False,
+    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for this solver alone; repeatable.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Save the solution here (JSON).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Solve a problem, verify the answer, print it."""
+    from .core.solve import solve as run
+    from .core.storage import save
+
+    problem = _read(file)
+    extra = dict(_setting(text) for text in option or [])
+    solution = run(
+        problem, solver, time_limit=time_limit, relative_gap=relative_gap, threads=threads, seed=seed,
+        isolate=isolate, **extra,
+    )  # fmt: skip
+    if out is not None:
+        save(solution, out)
+    _show_one(_summary(problem, solution), as_json, str(file))
+    if str(solution.status) in ("no_solution", "failed"):
+        raise typer.Exit(1)
+
+
+@app.command()
+def compare(
+    files: Annotated[list[Path], typer.Argument(help="Problems: JSON, MPS or LP files.")],
+    solvers: Annotated[str | None, typer.Option(help="Names separated by commas; all that can, by default.")] = None,
+    time_limit: TimeLimit = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Solve problems with several solvers and print one table."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from .core.compare import compare as run
+
+    problems = [_read(file) for file in files]
+    chosen = [name.strip() for name in solvers.split(",") if name.strip()] if solvers else None
+    limit = {} if time_limit is None else {"time_limit": time_limit}
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("comparing", total=None)
+        table = run(
+            problems, chosen, names=[str(file) for file in files], seed=seed,
+            progress=lambda problem, name: bar.update(task, description=f"{Path(problem).name}: {name}"), **limit,
+        )  # fmt: skip
+    _show([{str(k): v for k, v in row.items()} for row in table.to_dict("records")], as_json, "Comparison")
+
+
+@app.command()
+def verify(
+    problem: File,
+    solution: Annotated[Path, typer.Argument(help="A solution saved by edgeopt (JSON).")],
+    exact: Annotated[bool, typer.Option("--exact", help="Also prove it in rational arithmetic.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check a saved solution against its problem, independently of the solver that gave it."""
+    from .core.solution import Solution
+    from .core.storage import load
+    from .core.verify import verify as run
+
+    answer = load(solution)
+    if not isinstance(answer, Solution):
+        raise InvalidOptionError(f"{solution} holds a {type(answer).__name__}; expected a solution")
+    found = run(_read(problem), answer, exact=exact)
+    _show_one(
+        {
+            "holds": found.holds, "status": str(found.status), "objective": found.objective, "bound": found.bound,
+            "gap": found.gap, "exact": found.exact, "message": found.message,
+        },
+        as_json, str(solution),
+    )  # fmt: skip
+    if not found.holds:
+        raise typer.Exit(1)
+
+
+@data_app.command("list")
+def data_list(as_json: Json = False) -> None:
+    """List the data sets that can be fetched, with licence and source."""
+    from .data.fetch import available
+
+    _show(available(), as_json, "Data sets")
+
+
+@data_app.command("fetch")
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="A name from `edgeopt data list`.")],
+    directory: Annotated[Path | None, typer.Option(help="Where to put it; a cache folder by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Download a data set: resumable, checksummed, safely unpacked."""
+    from .data.fetch import fetch
+
+    paths = fetch(name, directory, progress=sys.stderr.isatty())
+    _show_one({"name": name, "files": [str(path) for path in paths]}, as_json, name)
+
+
+def main() -> None:
+    """Run the command line; an error of edgeopt is one line on standard error and exit code 2."""
+    debug = "--debug" in sys.argv[1:]
+    # Anywhere on the line, as users type it last.
+    arguments = [word for word in sys.argv[1:] if word != "--debug"]
+    try:
+        app(arguments, prog_name="edgeopt")
+    except EdgeOptError as error:
+        if debug:
+            raise
+        typer.echo(f"edgeopt: {error}", err=True)
+        raise SystemExit(2) from None
+
+
+def _read(path: Path) -> Problem:
+    from .core.problem import Problem
+    from .core.program import Program
+    from .core.storage import load
+
+    if any(path.name.lower().endswith(ending) for ending in (".mps", ".lp", ".mps.gz", ".lp.gz")):
+        return Program.read(path)
+    loaded = load(path)
+    if not isinstance(loaded, Problem):
+        raise InvalidOptionError(f"{path} holds a {type(loaded).__name__}; expected a problem")
+    return loaded
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise InvalidOptionError(f"--option is {text!r}; expected NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
+def _summary(problem: Problem, solution: Solution) -> dict[str, Any]:
+    rows: dict[str, Any] = {
+        "problem": repr(problem), "solver": f"{solution.solver} {solution.solver_version}",
+        "status": str(solution.status), "objective": solution.objective, "bound": solution.bound,
+        "gap": solution.gap, "certificate": None if solution.certificate is None else str(solution.certificate),
+        "wall_time": solution.wall_time, "verify_time": solution.verify_time, "message": solution.message,
+    }  # fmt: skip
+    if str(solution.status) == "infeasible":
+        explanation = solution.explain()
+        rows["conflict"] = list(explanation.conflict)
+        rows["repair"] = None if explanation.repair is None else explanation.repair.text
+    return rows
+
+
+def _show(rows: list[dict[str, Any]], as_json: bool, title: str) -> None:
+    if as_json:
+        typer.echo(json.dumps([{key: _plain(value) for key, value in row.items()} for row in rows], indent=1))
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title)
+    for column in rows[0] if rows else []:
+        table.add_column(column, overflow="fold", justify="right" if isinstance(rows[0][column], float) else "left")
+    for row in rows:
+        table.add_row(*(escape(_text(value)) for value in row.values()))
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _show_one(row: dict[str, Any], as_json: bool, title: str) -> None:
+    if as_json:
+        typer.echo(json.dumps({key: _plain(value) for key, value in row.items()}, indent=1))
+        return
+    typer.echo(title)
+    for key, value in row.items():
+        if value not in (None, "", []):
+            typer.echo(f"  {key}: {_text(value)}")
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no nan and no infinity: both become null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, (bool, int, float, str, list)) else str(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    if isinstance(value, list):
+        return "".join(f"\n    {item}" for item in value)
+    return str(value.value if isinstance(value, Enum) else value)
+
+
+if __name__ == "__main__":
+    main()

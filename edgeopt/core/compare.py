@@ -1,0 +1,113 @@
+"""``compare``: the same problems, several solvers, one table; and ``solvers_for``: who can solve a problem at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .errors import EdgeOptError
+from .problem import Problem
+from .registry import Solver, solvers
+from .solve import solve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+    from .solution import Solution
+
+
+def compare(
+    problems: Problem | Iterable[Problem],
+    solvers: Sequence[str | Solver] | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    progress: Callable[[str, str], None] | None = None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Solve every problem with every solver and return one row for each pair.
+
+    Parameters
+    ----------
+    problems : Problem or iterable of Problem
+        What to solve.
+    solvers : sequence of str or Solver, optional
+        Registered names; by default every installed solver that can take the first problem.
+    names : sequence of str, optional
+        What to call the problems; their position by default.
+    progress : callable, optional
+        Called with problem and solver name before each solve.
+    **options
+        Passed on to :func:`solve`; a solver that refuses one gets a row ``failed`` that says so.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns problem, solver, kind, status, objective, bound, gap, excess (relative distance to the best verified
+        objective), wall_time and verify_time (seconds), message.
+    """
+    import pandas as pd
+
+    listed = [problems] if isinstance(problems, Problem) else list(problems)
+    chosen = list(solvers) if solvers is not None else [r["solver"] for r in _able(listed[:1]) if r["installed"]]
+    rows = []
+    for index, problem in enumerate(listed):
+        label = names[index] if names is not None else str(index)
+        for entry in chosen:
+            solver_name = entry.name if isinstance(entry, Solver) else entry
+            if progress is not None:
+                progress(label, solver_name)
+            rows.append({"problem": label, **_row(problem, entry, solver_name, options)})
+    numbers = ["objective", "bound", "gap", "wall_time", "verify_time"]
+    table = pd.DataFrame(rows, columns=["problem", "solver", "kind", "status", *numbers, "message"])
+    for column in numbers:
+        table[column] = table[column].astype(float)
+    table.insert(7, "excess", _excess(table, listed))
+    return table
+
+
+def solvers_for(problem: Problem) -> pd.DataFrame:
+    """Return what can solve `problem`: name, exact or heuristic, installed or not, the pip target, version."""
+    import pandas as pd
+
+    columns = ["solver", "kind", "installed", "install", "version"]
+    return pd.DataFrame(_able([problem]), columns=columns)
+
+
+def _able(problems: Sequence[Problem]) -> list[dict[str, Any]]:
+    able = [s for s in solvers().values() if problems and not s.refusal(problems[0])]
+    return [
+        {"solver": s.name, "kind": s.kind, "installed": s.installed, "install": s.install, "version": s.version}
+        for s in able
+    ]
+
+
+def _row(problem: Problem, entry: str | Solver, name: str, options: dict[str, Any]) -> dict[str, Any]:
+    try:
+        solution = solve(problem, entry, **options)
+    except EdgeOptError as error:
+        return {"solver": name, "kind": _kind(entry), "status": "failed", "message": str(error)}
+    return _solved_row(solution, name, _kind(entry))
+
+
+def _solved_row(solution: Solution, name: str, kind: str) -> dict[str, Any]:
+    kept = ("objective", "bound", "gap", "wall_time", "verify_time", "message")
+    return {
+        "solver": name, "kind": kind, "status": str(solution.status), **{key: getattr(solution, key) for key in kept}
+    }  # fmt: skip
+
+
+def _kind(entry: str | Solver) -> str:
+    found = entry if isinstance(entry, Solver) else solvers().get(entry.partition(":")[0])
+    return found.kind if found is not None else ""
+
+
+def _excess(table: pd.DataFrame, problems: Sequence[Problem]) -> pd.Series[float]:
+    """Relative distance of each objective to the best one that any solver reached on the same problem."""
+    if not problems:
+        return table["objective"]
+    sign = problems[0].sense.sign
+    best = (sign * table["objective"]).groupby(table["problem"]).transform("min")
+    excess: pd.Series[float] = (sign * table["objective"] - best) / best.abs().where(best != 0, 1.0)
+    return excess

@@ -1,0 +1,169 @@
+"""Programs to and from model files, and into the modelling languages that their users know.
+
+``read_program`` and ``write_program`` keep names, sense, offset and every bit of every number; a file appears whole or
+not at all. ``to_pyomo`` and ``to_cvxpy`` give real, named models that their users can edit and solve in their own way.
+"""
+
+from __future__ import annotations
+
+import gzip
+import operator
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import lp_reader, lp_writer, mps_reader, mps_writer
+from .errors import DataFormatError, InvalidProblemError
+from .problem import Sense
+from .storage import write_atomically
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .program import Program
+
+_FORMATS = {".mps": (mps_reader.parse, mps_writer.spell), ".lp": (lp_reader.parse, lp_writer.spell)}
+
+
+def read_program(path: str | Path) -> Program:
+    """Read an MPS or LP file (``.mps``, ``.lp``, either with ``.gz`` behind it).
+
+    Raises
+    ------
+    DataFormatError
+        If the file is missing or malformed (with its line where there is one), or holds what a mixed-integer linear
+        program cannot: quadratic terms, semi-continuous columns, special ordered sets.
+    """
+    path = Path(path)
+    parse, _ = _FORMATS[_ending(path, DataFormatError)]
+    return parse(_text(path), str(path))
+
+
+def write_program(program: Program, path: str | Path) -> None:
+    """Write `program` as free MPS (``.mps``) or LP (``.lp``), either with ``.gz`` behind it.
+
+    Raises
+    ------
+    InvalidProblemError
+        If the ending is unknown, or a name or number is one that the format cannot hold.
+    DataFormatError
+        If the file cannot be written there.
+    """
+    path = Path(path)
+    _, spell = _FORMATS[_ending(path, InvalidProblemError)]
+    content = "".join(f"{line}\n" for line in spell(program)).encode()
+    # Without its time stamp the archive depends on the program alone.
+    write_atomically(path, gzip.compress(content, mtime=0) if path.suffix.lower() == ".gz" else content)
+
+
+def _ending(path: Path, error: type[Exception]) -> str:
+    endings = [ending.lower() for ending in path.suffixes] or [""]
+    ending = endings[-2] if endings[-1] == ".gz" and len(endings) > 1 else endings[-1]
+    if ending not in _FORMATS:
+        raise error(f"{path} ends in {ending or 'nothing'!r}; expected .mps or .lp (or either with .gz behind it)")
+    return ending
+
+
+def _text(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+        raw = gzip.decompress(raw) if path.suffix.lower() == ".gz" else raw
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise DataFormatError(f"{path}, line {line}: no UTF-8 text; expected a model file, saved as UTF-8") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataFormatError(f"{path} is no whole gzip file ({error}); fetch or compress it again") from error
+    except OSError as error:
+        raise DataFormatError(f"{path} cannot be read: {error.strerror}; expected a model file there") from error
+
+
+def to_pyomo(program: Program) -> Any:
+    """Return `program` as a Pyomo ``ConcreteModel``.
+
+    Its components are ``x`` (variables, indexed by column name), ``rows`` (constraints, indexed by row name; free rows
+    are left out) and ``objective``.
+
+    Raises
+    ------
+    InvalidProblemError
+        If a row without columns is violated whatever the point: Pyomo cannot hold it.
+    """
+    import pyomo.environ as pyo
+    from pyomo.core.expr.numeric_expr import LinearExpression
+
+    model = pyo.ConcreteModel(name=program.name or "program")
+    names = list(program.column_names)
+    lower, upper = program.lower.tolist(), program.upper.tolist()
+    place = {name: j for j, name in enumerate(names)}
+    integer = program.integrality.tolist()
+    model.x = pyo.Var(
+        names,
+        domain=lambda _, name: pyo.Integers if integer[place[name]] else pyo.Reals,
+        bounds=lambda _, name: (_finite(lower[place[name]]), _finite(upper[place[name]])),
+    )
+    variables = [model.x[name] for name in names]
+    model.rows = pyo.Constraint(pyo.Any)
+    by_row = program.matrix.tocsr()
+    starts, indices, values = by_row.indptr.tolist(), by_row.indices.tolist(), by_row.data.tolist()
+    sides = zip(program.row_lower.tolist(), program.row_upper.tolist(), strict=True)
+    for i, (low, high) in enumerate(sides):
+        place_of = slice(starts[i], starts[i + 1])
+        body = LinearExpression(0.0, values[place_of], [variables[j] for j in indices[place_of]])
+        _add_row(model.rows, program.row_names[i], body, low, high)
+    costs = LinearExpression(program.offset, program.cost.tolist(), variables)
+    model.objective = pyo.Objective(expr=costs, sense=pyo.minimize if program.sense.sign > 0 else pyo.maximize)
+    return model
+
+
+def _finite(bound: float) -> float | None:
+    return bound if np.isfinite(bound) else None
+
+
+def _add_row(rows: Any, name: str, body: Any, low: float, high: float) -> None:
+    if np.isinf(low) and np.isinf(high):
+        return
+    if body.nargs() == 1:  # the constant alone
+        if low > 0 or high < 0:
+            raise InvalidProblemError(
+                f"row {name} has no columns and bounds [{low}, {high}]; Pyomo cannot hold what no point satisfies"
+            )
+        return
+    rows[name] = (body, low) if low == high else (_finite(low), body, _finite(high))
+
+
+def to_cvxpy(program: Program) -> Any:
+    """Return `program` as a CVXPY ``Problem`` that is disciplined in its parameters (DPP).
+
+    The variable is called ``x``. The parameter ``cost`` holds all costs; ``row_equal``, ``row_lower``, ``row_upper``,
+    ``lower`` and ``upper`` hold the finite bounds, in the order of their rows or columns, one constraint each in this
+    order (those that are empty are left out). The matrix is constant, so new costs and bounds re-solve quickly.
+    """
+    import cvxpy
+
+    def parameter(name: str, values: NDArray[np.float64]) -> Any:
+        return cvxpy.Parameter(values.size, name=name, value=values)
+
+    integers = np.nonzero(program.integrality)
+    x = cvxpy.Variable(program.columns, name="x", integer=integers if program.integral else False)
+    equal = program.row_lower == program.row_upper
+    matrix = program.matrix.tocsr()
+    constraints = []
+    for name, expression, bound, where in (
+        ("row_equal", matrix, program.row_lower, equal),
+        ("row_lower", matrix, program.row_lower, ~equal & np.isfinite(program.row_lower)),
+        ("row_upper", matrix, program.row_upper, ~equal & np.isfinite(program.row_upper)),
+        ("lower", None, program.lower, np.isfinite(program.lower)),
+        ("upper", None, program.upper, np.isfinite(program.upper)),
+    ):
+        if not where.any():
+            continue
+        left = (x if where.all() else x[np.flatnonzero(where)]) if expression is None else expression[where] @ x
+        right = parameter(name, bound[where])
+        relation = operator.eq if name == "row_equal" else operator.ge if "lower" in name else operator.le
+        constraints.append(relation(left, right))
+    goal = parameter("cost", program.cost) @ x + program.offset
+    objective = cvxpy.Maximize(goal) if program.sense is Sense.MAXIMIZE else cvxpy.Minimize(goal)
+    return cvxpy.Problem(objective, constraints)

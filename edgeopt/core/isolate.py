@@ -1,0 +1,152 @@
+"""Isolation: a solver in a process of its own, under limits that it cannot ignore.
+
+The parent saves the problem, starts a worker, waits for its word that everything is imported, and from then on counts
+time and memory itself. The worker's solution comes back as a saved file and is judged again by the parent: even a
+worker whose memory was corrupted cannot make a wrong answer pass.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from .errors import DataFormatError, InvalidOptionError
+from .outcome import Options, Outcome, Status
+from .storage import load, save
+
+if TYPE_CHECKING:
+    from .problem import Problem
+    from .registry import Solver
+    from .solution import Solution
+
+GRACE = 0.25
+"""Seconds after the time limit at which a worker that has not finished is killed."""
+_STARTUP = 60.0
+_POLL = 0.02
+
+
+def solve_isolated(problem: Problem, chosen: Solver, options: Options, memory_limit: float | None) -> Solution:
+    """Run `chosen` in its own process and judge what comes back.
+
+    The time limit counts from the moment the worker has loaded the problem and the solver's package.
+    """
+    from .solve import conclude
+
+    if memory_limit is not None and not memory_limit > 0:
+        raise InvalidOptionError(f"memory_limit is {memory_limit!r}; expected bytes > 0, or None")
+    with TemporaryDirectory(prefix="edgeopt-") as folder:
+        work = Path(folder)
+        _write_request(work, problem, chosen, options)
+        started = time.perf_counter()
+        outcome, wall_time = _supervise(work, chosen, options, memory_limit)
+        wall_time = time.perf_counter() - started if wall_time is None else wall_time
+    # The worker speaks the problem's own words already: nothing is left to decode.
+    spoken = replace(chosen, solves=type(problem)) if chosen.general else chosen
+    return conclude(problem, spoken, options, outcome, wall_time)
+
+
+def _write_request(work: Path, problem: Problem, chosen: Solver, options: Options) -> None:
+    save(problem, work / "problem.json")
+    if options.warm_start is not None:
+        save(options.warm_start, work / "warm_start.json")
+    honoured = {name: getattr(options, name) for name in ("time_limit", "relative_gap", "threads")}
+    if "time_limit" not in chosen.honours:
+        honoured["time_limit"] = None
+    request = {
+        "module": chosen.function.__module__, "name": chosen.name, "variant": options.variant, "seed": options.seed,
+        "log": options.log, "extra": dict(options.extra), "path": sys.path, "file": _file_of(chosen), **honoured,
+    }  # fmt: skip
+    try:
+        text = json.dumps(request)
+    except TypeError as error:
+        raise InvalidOptionError(f"an option cannot be handed to an isolated solver: {error}") from error
+    (work / "request.json").write_text(text)
+
+
+def _file_of(chosen: Solver) -> str | None:
+    """Source file of the solver's module: a solver defined in a script is found there and not by import."""
+    module = sys.modules.get(chosen.function.__module__)
+    return getattr(module, "__file__", None)
+
+
+def _supervise(
+    work: Path, chosen: Solver, options: Options, memory_limit: float | None
+) -> tuple[Outcome, float | None]:
+    log = None if options.log else subprocess.DEVNULL
+    with (work / "stderr.txt").open("wb") as errors:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "edgeopt.core.worker", str(work)],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=errors, start_new_session=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        )  # fmt: skip
+        try:
+            killed = _watch(worker, work, options, memory_limit)
+        finally:
+            _kill(worker)
+    if killed is not None:
+        ignored = killed.startswith("time") and "time_limit" not in chosen.honours
+        return (Outcome(Status.NO_SOLUTION, message=killed) if ignored else Outcome.failed(killed)), None
+    return _collect(worker.returncode, work)
+
+
+def _watch(worker: subprocess.Popen[bytes], work: Path, options: Options, memory_limit: float | None) -> str | None:
+    """Wait for the worker; return why it has to be killed, or None if it ended by itself."""
+    ready = work / "ready"
+    begun: float | None = None
+    launched = time.monotonic()
+    while worker.poll() is None:
+        now = time.monotonic()
+        if begun is None and ready.exists():
+            begun = now
+        if begun is None and now - launched > _STARTUP:
+            return f"the isolated solver did not start within {_STARTUP:g} s"
+        if begun is not None and options.time_limit is not None and now - begun > options.time_limit + GRACE:
+            return f"time limit of {options.time_limit:g} s: the solver did not stop by itself and was killed"
+        if memory_limit is not None and (used := _resident(worker.pid)) > memory_limit:
+            return f"memory limit of {memory_limit:.4g} bytes: the solver used {used:.4g} and was killed"
+        time.sleep(_POLL)
+    return None
+
+
+def _resident(pid: int) -> float:
+    """Resident bytes of the worker, where the system tells them (Linux); 0 elsewhere."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0.0
+    return float(pages * os.sysconf("SC_PAGE_SIZE"))
+
+
+def _kill(worker: subprocess.Popen[bytes]) -> None:
+    """End the worker and whatever it started."""
+    try:
+        os.killpg(worker.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        worker.kill()
+    worker.wait()
+
+
+def _collect(code: int | None, work: Path) -> tuple[Outcome, float | None]:
+    answer = work / "solution.json"
+    if code != 0 or not answer.exists():
+        words = (work / "stderr.txt").read_text(errors="replace").strip().splitlines()
+        last = f": {words[-1]}" if words else ""
+        how = f"was ended by signal {-code}" if code is not None and code < 0 else f"exited with code {code}"
+        return Outcome.failed(f"the isolated solver {how}{last}"), None
+    try:
+        solution: Any = load(answer)
+    except DataFormatError as error:
+        return Outcome.failed(f"the isolated solver's answer cannot be read: {error}"), None
+    outcome = Outcome(
+        solution.status, solution.found, solution.certificate, objective=solution.objective,
+        message=solution.message, statistics=solution.statistics,
+    )  # fmt: skip
+    return outcome, solution.wall_time

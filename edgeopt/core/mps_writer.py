@@ -1,0 +1,128 @@
+"""Writing MPS: every number with all its digits, and no name at which a reader of the format could stop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .errors import InvalidProblemError
+from .modelfile import EXACT, check_writable, unused
+from .problem import Sense
+
+if TYPE_CHECKING:
+    from .program import Program
+
+_KEYWORDS = frozenset({
+    "NAME", "OBJSENSE", "ROWS", "COLUMNS", "RHS", "RANGES", "RANGE", "BOUNDS", "ENDATA", "MAX", "MIN", "MARKER",
+    "QUADOBJ", "QSECTION", "QMATRIX", "QCMATRIX", "CSECTION", "SOS", "SOS1", "SOS2", "SETS", "INDICATORS", "GENCONS",
+    "PWLOBJ", "LAZYCONS", "USERCUTS", "MODELCUTS", "DELAYEDROWS",
+})  # fmt: skip
+"""Readers that do not look at the indentation take these for sections, wherever a line begins with them."""
+
+
+def spell(program: Program) -> Iterator[str]:
+    """Yield the lines of the program as free MPS, every number with all its digits.
+
+    Raises
+    ------
+    InvalidProblemError
+        If a name or number is one that the format cannot hold.
+    """
+    check_writable(program)
+    columns, rows = list(program.column_names), list(program.row_names)
+    for kind, names in (("column", columns), ("row", rows)):
+        for name in names:
+            _check_name(kind, name)
+    objective = unused("COST", rows)
+    yield f"NAME {program.name}".rstrip()
+    if program.sense is Sense.MAXIMIZE:
+        yield "OBJSENSE"
+        yield "    MAX"
+    kinds = _kinds(program)
+    yield "ROWS"
+    yield f" N  {objective}"
+    yield from (f" {kind}  {name}" for kind, name in zip(kinds, rows, strict=True))
+    yield "COLUMNS"
+    yield from _spell_columns(program, columns, rows, objective)
+    yield "RHS"
+    if program.offset:
+        yield f"    RHS  {objective}  {-program.offset!r}"
+    yield from _spell_sides(program, kinds, rows)
+    yield "BOUNDS"
+    yield from _spell_bounds(program, columns)
+    yield "ENDATA"
+
+
+def _check_name(kind: str, name: str) -> None:
+    if not name or any(letter.isspace() for letter in name) or not name.isprintable() or name[0] in "$*":
+        reason = "expected printable text without spaces that begins with neither '$' nor '*'"
+    elif name.upper() in _KEYWORDS or name == "'MARKER'":
+        reason = "it is a keyword of the format, at which several readers stop"
+    else:
+        return
+    raise InvalidProblemError(f"{kind} name {name!r} cannot be written to MPS: {reason}; rename it")
+
+
+def _kinds(program: Program) -> list[str]:
+    low, high = np.isfinite(program.row_lower), np.isfinite(program.row_upper)
+    kinds = np.where(program.row_lower == program.row_upper, "E", np.where(high, "L", np.where(low, "G", "N")))
+    return [str(kind) for kind in kinds]
+
+
+def _spell_columns(program: Program, columns: list[str], rows: list[str], objective: str) -> Iterator[str]:
+    starts = program.matrix.indptr.tolist()
+    indices, values = program.matrix.indices.tolist(), program.matrix.data.tolist()
+    cost, integers = program.cost.tolist(), program.integrality.tolist()
+    within = False
+    for j, name in enumerate(columns):
+        if integers[j] != within:
+            within = integers[j]
+            yield f"    MARKER{j}  'MARKER'  '{'INTORG' if within else 'INTEND'}'"
+        if cost[j] or starts[j] == starts[j + 1]:
+            yield f"    {name}  {objective}  {cost[j]!r}"
+        for k in range(starts[j], starts[j + 1]):
+            yield f"    {name}  {rows[indices[k]]}  {values[k]!r}"
+    if within:
+        yield "    MARKER  'MARKER'  'INTEND'"
+
+
+def _spell_sides(program: Program, kinds: list[str], rows: list[str]) -> Iterator[str]:
+    lower, upper = program.row_lower.tolist(), program.row_upper.tolist()
+    two_sided = [i for i, kind in enumerate(kinds) if kind == "L" and math.isfinite(lower[i])]
+    for i, kind in enumerate(kinds):
+        side = lower[i] if kind == "G" else upper[i]
+        if kind != "N" and side:
+            yield f"    RHS  {rows[i]}  {side!r}"
+    for i in two_sided:
+        if lower[i] > upper[i]:
+            raise InvalidProblemError(
+                f"row {rows[i]} has bounds [{lower[i]}, {upper[i]}]; MPS cannot hold crossed row bounds"
+            )
+    if two_sided:
+        yield "RANGES"
+        for i in two_sided:
+            yield f"    RANGE  {rows[i]}  {EXACT.subtract(Decimal(repr(upper[i])), Decimal(repr(lower[i])))}"
+
+
+def _spell_bounds(program: Program, columns: list[str]) -> Iterator[str]:
+    lower, upper, integer = program.lower.tolist(), program.upper.tolist(), program.integrality.tolist()
+    # Only columns that differ from the default [0, inf] of continuous ones are spelled out.
+    for j in np.flatnonzero((program.lower != 0) | (program.upper != np.inf) | program.integrality).tolist():
+        name, low, high = columns[j], lower[j], upper[j]
+        if low == -math.inf and high == math.inf:
+            yield f" FR BOUND  {name}"
+        elif low == high:
+            yield f" FX BOUND  {name}  {low!r}"
+        else:
+            if low == -math.inf:
+                yield f" MI BOUND  {name}"
+            elif low or high < 0:
+                yield f" LO BOUND  {name}  {low!r}"
+            if high < math.inf:
+                yield f" UP BOUND  {name}  {high!r}"
+            elif integer[j] and not low:
+                yield f" PL BOUND  {name}"

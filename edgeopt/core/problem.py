@@ -1,0 +1,113 @@
+"""What every decision problem can do, whatever it decides.
+
+A problem knows its data, its objective and its constraints; it knows no solver. A :class:`Formulation` speaks its own
+words (which samples stay local) and can express itself as a :class:`~edgeopt.core.program.Program`, the neutral sparse
+LP or MILP that every general solver reads. A bare program is a problem too: its decision is a point.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .records import Record
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .certificate import Certificate
+    from .explain import Explanation
+    from .program import Program
+
+
+class Sense(StrEnum):
+    """Whether small or large objectives are good."""
+
+    MINIMIZE = "minimize"
+    MAXIMIZE = "maximize"
+
+    @property
+    def sign(self) -> float:
+        """1 when minimising, -1 when maximising: ``sign * objective`` is always to be small."""
+        return 1.0 if self is Sense.MINIMIZE else -1.0
+
+
+class Decision(Record):
+    """The answer to a problem in the problem's own words; each formulation declares its own frozen dataclass."""
+
+    __slots__ = ()
+
+
+class Problem(Record, ABC):
+    """A decision problem: data, sense, objective, constraints. Immutable, and ignorant of solvers."""
+
+    linear: ClassVar[bool] = True
+    """Whether the problem can express itself as a :class:`Program`."""
+
+    sense: Sense
+    """Minimise or maximise; a class constant of formulations, a field of programs."""
+
+    @property
+    @abstractmethod
+    def integral(self) -> bool:
+        """Whether the program of this problem has integer columns."""
+
+    @abstractmethod
+    def check(self, decision: Any) -> None:
+        """Raise :class:`InvalidProblemError` unless `decision` has the type, shape and dtype of an answer."""
+
+    @abstractmethod
+    def objective(self, decision: Any) -> float:
+        """Objective of `decision`, recomputed from the problem's own data."""
+
+    @abstractmethod
+    def violations(self, decision: Any) -> dict[str, float]:
+        """Constraints that `decision` breaks, each with how far, relative to ``max(1, |bound|)``; empty if none."""
+
+    @abstractmethod
+    def magnitude(self, decision: Any) -> float:
+        """Sum of the absolute terms of the objective: the scale of its float64 rounding error."""
+
+    @abstractmethod
+    def program(self) -> Program:
+        """Return the problem as a sparse linear or mixed-integer program."""
+
+    @abstractmethod
+    def decode(self, point: NDArray[np.float64]) -> Any:
+        """Decision that a `point` (columns,) of :meth:`program` stands for."""
+
+    @abstractmethod
+    def encode(self, decision: Any) -> NDArray[np.float64]:
+        """Point (columns,) of :meth:`program` that stands for `decision`."""
+
+    def certify(self, decision: Any) -> Certificate | None:
+        """Return the problem's own witness of how good `decision` is, or None where it has no such reasoning."""
+        return None
+
+    def refute(self) -> Certificate | None:
+        """Return the problem's own witness that it is infeasible, or None where it has none."""
+        return None
+
+    def explain(self) -> Explanation:
+        """Say why the problem is infeasible, and what would repair it most cheaply."""
+        from .explain import explain_program
+
+        return explain_program(self.program())
+
+    def to_pyomo(self) -> Any:
+        """Return a real, named, editable Pyomo ``ConcreteModel`` of this problem."""
+        from .exchange import to_pyomo
+
+        return to_pyomo(self.program())
+
+    def to_cvxpy(self) -> Any:
+        """Return a CVXPY ``Problem`` of this problem, with its data as named parameters."""
+        from .exchange import to_cvxpy
+
+        return to_cvxpy(self.program())
+
+
+class Formulation(Problem):
+    """A declared decision problem of the field: a frozen dataclass that validates itself when it is built."""

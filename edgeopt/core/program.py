@@ -1,0 +1,308 @@
+"""The neutral sparse program: the one shape of problem that every general solver understands.
+
+    minimise or maximise  cost @ x + offset
+    subject to            row_lower <= matrix @ x <= row_upper
+                          lower <= x <= upper
+                          x[j] integer where integrality[j]
+
+A program knows no paper, and a general solver knows nothing but programs: so formulations and solvers add up instead of
+multiplying.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from .errors import InvalidProblemError
+from .problem import Decision, Problem, Sense
+from .records import Record, assign, float_array, number, require
+from .tolerance import INTEGRALITY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from .certificate import Certificate
+
+
+@dataclass(frozen=True)
+class IndexedNames(Record, Sequence[str]):
+    """Names ``stem[0]``, ``stem[1]``, … that cost no memory until one is read."""
+
+    stem: str
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [f"{self.stem}[{i}]" for i in range(self.size)[index]]
+        return f"{self.stem}[{range(self.size)[index]}]"
+
+
+@dataclass(frozen=True, eq=False)
+class Point(Decision):
+    """A point of a program.
+
+    Attributes
+    ----------
+    values : (columns,) float
+        One value for each column.
+    """
+
+    values: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        values = np.array(self.values, dtype=np.float64)
+        values.flags.writeable = False
+        object.__setattr__(self, "values", values)
+
+
+@dataclass(frozen=True, eq=False)
+class Program(Problem):
+    """A sparse linear or mixed-integer program; immutable.
+
+    Attributes
+    ----------
+    cost : (columns,) float
+        Objective coefficient of each column; finite.
+    matrix : (rows, columns) sparse float, optional
+        Coefficients of the rows; any scipy sparse or dense matrix, stored as CSC. No rows by default.
+    row_lower, row_upper : (rows,) float, optional
+        Bounds of the rows; -inf and +inf by default.
+    lower, upper : (columns,) float, optional
+        Bounds of the columns; 0 and +inf by default.
+    integrality : (columns,) bool, optional
+        Which columns take integers only; none by default.
+    sense : Sense
+        ``"minimize"`` or ``"maximize"``.
+    offset : float
+        Constant added to the objective.
+    column_names, row_names : sequence of str, optional
+        ``x[j]`` and ``row[i]`` by default.
+    name : str
+        Name of the program, kept in model files.
+
+    Raises
+    ------
+    InvalidProblemError
+        If shapes disagree, a coefficient is not finite, or a bound is nan.
+    """
+
+    # The annotations say what the fields are once validated; None stands for the default above.
+    cost: NDArray[np.float64]
+    matrix: sparse.csc_array = None  # type: ignore[assignment]
+    row_lower: NDArray[np.float64] = None  # type: ignore[assignment]
+    row_upper: NDArray[np.float64] = None  # type: ignore[assignment]
+    lower: NDArray[np.float64] = None  # type: ignore[assignment]
+    upper: NDArray[np.float64] = None  # type: ignore[assignment]
+    integrality: NDArray[np.bool_] = None  # type: ignore[assignment]
+    sense: Sense = Sense.MINIMIZE
+    offset: float = 0.0
+    column_names: Sequence[str] = None  # type: ignore[assignment]
+    row_names: Sequence[str] = None  # type: ignore[assignment]
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        assign(self, cost=float_array(self.cost, "cost"), sense=Sense(self.sense), offset=number(self.offset, "offset"))
+        columns = self.cost.size
+        assign(self, matrix=_matrix(self.matrix, columns))
+        rows = self.rows
+        assign(
+            self,
+            row_lower=_bounds(self.row_lower, "row_lower", rows, -np.inf),
+            row_upper=_bounds(self.row_upper, "row_upper", rows, np.inf),
+            lower=_bounds(self.lower, "lower", columns, 0.0),
+            upper=_bounds(self.upper, "upper", columns, np.inf),
+            integrality=_integrality(self.integrality, columns),
+            column_names=_names(self.column_names, "column_names", "x", columns),
+            row_names=_names(self.row_names, "row_names", "row", rows),
+        )
+
+    @property
+    def integral(self) -> bool:
+        """Whether any column is integer."""
+        return bool(self.integrality.any())
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self.matrix.shape[0])
+
+    @property
+    def columns(self) -> int:
+        """Number of columns."""
+        return int(self.matrix.shape[1])
+
+    def check(self, decision: Point) -> None:
+        """Raise unless `decision` is a :class:`Point` with one finite value for each column."""
+        if not isinstance(decision, Point):
+            raise InvalidProblemError(f"decision is a {type(decision).__name__}; expected a Point")
+        if decision.values.shape != (self.columns,):
+            raise InvalidProblemError(
+                f"decision.values has shape {decision.values.shape}; expected ({self.columns},), one value per column"
+            )
+        require("decision.values", decision.values, np.isfinite(decision.values), "must be finite")
+
+    def objective(self, decision: Point) -> float:
+        """``cost @ x + offset``."""
+        return float(self.cost @ decision.values) + self.offset
+
+    def magnitude(self, decision: Point) -> float:
+        """``|cost| @ |x| + |offset|``."""
+        return float(np.abs(self.cost) @ np.abs(decision.values)) + abs(self.offset)
+
+    def violations(self, decision: Point) -> dict[str, float]:
+        """Worst broken row, column bound and integrality, each under the name of its row or column."""
+        x = decision.values
+        found = {}
+        for kind, names, activity, lower, upper in (
+            ("row", self.row_names, self.matrix @ x, self.row_lower, self.row_upper),
+            ("bound of", self.column_names, x, self.lower, self.upper),
+        ):
+            excess = bound_excess(activity, lower, upper)
+            if excess.size and (worst := int(excess.argmax())) >= 0 and excess[worst] > 0:
+                found[f"{kind} {names[worst]}"] = float(excess[worst])
+        if self.integral:
+            distance = np.where(self.integrality, np.abs(x - np.round(x)), 0.0)
+            worst = int(distance.argmax())
+            if distance[worst] > INTEGRALITY:
+                found[f"integrality of {self.column_names[worst]}"] = float(distance[worst])
+        return found
+
+    def program(self) -> Program:
+        """Return the program itself."""
+        return self
+
+    def decode(self, point: NDArray[np.float64]) -> Point:
+        """Return the point itself."""
+        return Point(point)
+
+    def encode(self, decision: Point) -> NDArray[np.float64]:
+        """Return the point's values."""
+        return decision.values
+
+    def refute(self) -> Certificate | None:
+        """Return a row or column whose own bounds leave no value, if there is one."""
+        from .certificate import CrossedBounds, crossed_bounds
+
+        for rows in (True, False):
+            if (crossed := np.flatnonzero(crossed_bounds(self, rows))).size:
+                return CrossedBounds(rows, int(crossed[0]))
+        return None
+
+    def relaxation(self) -> Program:
+        """Return the program without its integrality: its optimum bounds this one's."""
+        return replace(self, integrality=np.zeros(self.columns, bool))
+
+    def normalised(self) -> tuple[Program, float]:
+        """Return the program with costs near 1, and the power of two by which its objective must be multiplied.
+
+        Solvers judge reduced costs and gaps by absolute tolerances, so costs of 1e-300 would all look like zero.
+        """
+        largest = float(np.abs(self.cost).max(initial=0.0))
+        exponent = int(np.frexp(largest)[1])
+        if largest == 0.0 or -3 <= exponent <= 14:
+            return self, 1.0
+        cost = np.ldexp(self.cost, -exponent)
+        return replace(self, cost=cost, offset=float(np.ldexp(self.offset, -exponent))), float(np.ldexp(1.0, exponent))
+
+    def write(self, path: str | Path) -> None:
+        """Write the program as free MPS (``.mps``) or LP (``.lp``) file; the file appears whole or not at all."""
+        from .exchange import write_program
+
+        write_program(self, path)
+
+    @staticmethod
+    def read(path: str | Path) -> Program:
+        """Read an MPS or LP file, names kept.
+
+        Raises
+        ------
+        DataFormatError
+            If the file is malformed (with its line where known) or holds what a linear program cannot
+            (quadratic terms, semi-continuous columns).
+        """
+        from .exchange import read_program
+
+        return read_program(path)
+
+    def __repr__(self) -> str:
+        kind = f"{int(self.integrality.sum())} integer" if self.integral else "continuous"
+        label = f"{self.name!r}, " if self.name else ""
+        return (
+            f"Program({label}{self.sense}, {self.rows} rows, {self.columns} columns ({kind}), "
+            f"{self.matrix.nnz} non-zeros)"
+        )
+
+
+def bound_excess(
+    activity: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """By how much each activity leaves its bounds, relative to ``max(1, |bound|)``; 0 where it does not."""
+    # An infinite bound is never left, and 0 * inf must not make a nan of it.
+    below = np.where(np.isinf(lower), np.where(lower > 0, np.inf, 0.0), lower - activity)
+    above = np.where(np.isinf(upper), np.where(upper < 0, np.inf, 0.0), activity - upper)
+    scale_below = np.maximum(1.0, np.where(np.isinf(lower), 1.0, np.abs(lower)))
+    scale_above = np.maximum(1.0, np.where(np.isinf(upper), 1.0, np.abs(upper)))
+    return np.maximum(0.0, np.maximum(below / scale_below, above / scale_above))
+
+
+def _matrix(value: Any, columns: int) -> sparse.csc_array:
+    if value is None:
+        value = sparse.csc_array((0, columns), dtype=np.float64)
+    try:
+        matrix = sparse.csc_array(value, dtype=np.float64, copy=True)
+    except (TypeError, ValueError) as error:
+        raise InvalidProblemError(f"matrix is no (rows, columns) matrix of numbers: {error}") from error
+    if matrix.ndim != 2 or matrix.shape[1] != columns:
+        raise InvalidProblemError(f"matrix has shape {matrix.shape}; expected (rows, {columns}) to fit cost")
+    matrix.sum_duplicates()
+    matrix.indices = matrix.indices.astype(np.int32, copy=False)
+    matrix.indptr = matrix.indptr.astype(np.int32, copy=False)
+    require("matrix.data", matrix.data, np.isfinite(matrix.data), "must be finite")
+    for part in (matrix.data, matrix.indices, matrix.indptr):
+        part.flags.writeable = False
+    return matrix
+
+
+def _bounds(value: Any, field: str, size: int, default: float) -> NDArray[np.float64]:
+    if value is None or np.ndim(value) == 0:
+        value = np.full(size, default if value is None else number(value, field, finite=False))
+    array = float_array(value, field, finite=False)
+    if array.shape != (size,):
+        raise InvalidProblemError(f"{field} has shape {array.shape}; expected ({size},)")
+    return array
+
+
+def _integrality(value: Any, columns: int) -> NDArray[np.bool_]:
+    array = np.zeros(columns, dtype=bool) if value is None else np.array(value)
+    if array.ndim == 0:
+        array = np.full(columns, bool(array))
+    if array.shape != (columns,) or not np.isin(array, (0, 1)).all():
+        raise InvalidProblemError(
+            f"integrality is {array.dtype} of shape {array.shape}; expected ({columns},) booleans"
+        )
+    array = array.astype(bool)
+    array.flags.writeable = False
+    return array
+
+
+def _names(value: Sequence[str] | None, field: str, stem: str, count: int) -> Sequence[str]:
+    if value is None:
+        return IndexedNames(stem, count)
+    names = value if isinstance(value, IndexedNames) else tuple(str(name) for name in value)
+    if len(names) != count:
+        raise InvalidProblemError(f"{field} has {len(names)} names; expected {count}")
+    if isinstance(names, tuple) and len(set(names)) != count:
+        twice = Counter(names).most_common(1)[0][0]
+        raise InvalidProblemError(f"{field} holds {twice!r} twice; names must be unique")
+    return names

@@ -1,0 +1,99 @@
+"""Records: frozen dataclasses that hold validated, read-only arrays and that ``save`` can store.
+
+Data are checked once, where they enter a record; whoever reads them later may trust shape, type and finiteness.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import InvalidProblemError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+class Record:
+    """Base of everything that :func:`edgeopt.save` stores: problems, decisions, certificates, solutions."""
+
+    __slots__ = ()
+
+
+def assign(record: Record, **values: Any) -> None:
+    """Set fields of a frozen `record` while its ``__post_init__`` validates them."""
+    for field, value in values.items():
+        object.__setattr__(record, field, value)
+
+
+def float_array(
+    value: ArrayLike, field: str, *, ndim: int | tuple[int, ...] = 1, finite: bool = True, copy: bool = True
+) -> NDArray[np.float64]:
+    """Return `value` as a read-only, C-contiguous float64 array, or say what is wrong with it.
+
+    Raises
+    ------
+    InvalidProblemError
+        If `value` is not numeric, has the wrong number of dimensions, or (with `finite`) holds a nan or an infinity.
+    """
+    array = _numeric(value, field, copy=copy)
+    allowed = (ndim,) if isinstance(ndim, int) else ndim
+    if array.ndim not in allowed:
+        wanted = " or ".join(str(n) for n in allowed)
+        raise InvalidProblemError(f"{field} has shape {array.shape}; expected an array of {wanted} dimension(s)")
+    if finite:
+        require(field, array, np.isfinite(array), "must be finite (drop the sample, or impute it beforehand)")
+    else:
+        require(field, array, ~np.isnan(array), "must not be nan")
+    array.flags.writeable = False
+    return array
+
+
+def _numeric(value: ArrayLike, field: str, *, copy: bool) -> NDArray[np.float64]:
+    raw = np.asarray(value)
+    if raw.dtype.kind not in "fiub":
+        raise InvalidProblemError(f"{field} holds {raw.dtype} values; expected real numbers")
+    array = np.array(raw, dtype=np.float64, order="C", copy=copy or None)
+    # A read-only view, never a lock on an array that belongs to the caller.
+    return array if copy else array.view()
+
+
+def require(field: str, array: NDArray[Any], good: NDArray[np.bool_], expectation: str) -> None:
+    """Raise an error that names the first entry of `array` which is not `good`."""
+    if good.all():
+        return
+    index = tuple(int(i) for i in np.argwhere(~good)[0])
+    place = ", ".join(map(str, index))
+    more = int((~good).sum()) - 1
+    others = f" ({more} more like it)" if more else ""
+    raise InvalidProblemError(f"{field}[{place}] is {array[index]}{others}; every entry {expectation}")
+
+
+def number(
+    value: object, field: str, *, at_least: float = -math.inf, at_most: float = math.inf, finite: bool = True
+) -> float:
+    """Return `value` as a float within its range, or say what is wrong with it.
+
+    Raises
+    ------
+    InvalidProblemError
+        If `value` is no real number, is nan, or lies outside ``[at_least, at_most]``.
+    """
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
+        raise InvalidProblemError(f"{field} is {value!r}; expected a real number")
+    result = float(value)
+    if math.isnan(result) or (finite and math.isinf(result)) or not at_least <= result <= at_most:
+        raise InvalidProblemError(f"{field} is {result}; expected {_range(at_least, at_most)}")
+    return result
+
+
+def _range(low: float, high: float) -> str:
+    if math.isinf(low) and math.isinf(high):
+        return "a finite number"
+    if math.isinf(high):
+        return f"a finite number of at least {low:g}"
+    return f"a number between {low:g} and {high:g}"

@@ -1,0 +1,252 @@
+"""The registry fills itself: every module of ``edgeopt.solvers`` that holds a solver registers it by its file name.
+
+A newcomer adds a solver with one file. Third parties register theirs through the entry-point group
+``edgeopt.solvers``, each entry pointing at a module or at a :class:`Solver`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import ModuleType
+from typing import Any
+
+from .errors import (
+    InvalidOptionError,
+    SolverNotInstalledError,
+    UnknownSolverError,
+    UnsupportedPairError,
+)
+from .outcome import Options, Outcome
+from .problem import Problem
+from .program import Program
+
+LIMITS = ("time_limit", "relative_gap", "warm_start", "threads")
+"""The standard options that a solver honours or refuses; ``seed`` and ``log`` every solver takes."""
+
+
+@dataclass(frozen=True)
+class Solver:
+    """A named strategy: one function with what it needs to be chosen, checked and compared.
+
+    Attributes
+    ----------
+    name : str
+        Registered name; a general solver may be asked for as ``name:variant`` where `variants` allows it.
+    function : callable
+        ``(problem, options) -> Outcome``.
+    solves : type
+        :class:`Program` for a general solver, else the one formulation it is made for.
+    exact : bool
+        Whether it proves optimality when it finishes.
+    integers : bool
+        Whether a general solver takes integer columns.
+    continuous : bool
+        Whether a general solver takes continuous columns.
+    honours : tuple of str
+        Which of :data:`LIMITS` it honours; the others it refuses.
+    accepts : tuple of str or callable
+        Names of its own options, or a function that lists them.
+    requires : tuple of str
+        Packages it needs, by import name.
+    install : str
+        What to hand to pip where they are missing.
+    rank : int
+        Among exact solvers of a problem ``"auto"`` takes the lowest.
+    variants : bool
+        Whether ``name:variant`` picks a back end.
+    declines : callable, optional
+        Says why a problem of the right kind is still not for this solver (too large, say), or None.
+    """
+
+    name: str
+    function: Callable[[Any, Options], Outcome]
+    solves: type[Problem] | tuple[type[Problem], ...]
+    exact: bool
+    integers: bool = True
+    continuous: bool = True
+    honours: tuple[str, ...] = ()
+    accepts: tuple[str, ...] | Callable[[], Iterable[str]] = ()
+    requires: tuple[str, ...] = ()
+    install: str = ""
+    rank: int = 100
+    variants: bool = False
+    declines: Callable[[Any], str | None] | None = None
+
+    def __call__(self, problem: Any, options: Options) -> Outcome:
+        """Run the solver's function."""
+        return self.function(problem, options)
+
+    @property
+    def general(self) -> bool:
+        """Whether the solver reads programs rather than one formulation."""
+        return self.solves is Program
+
+    @property
+    def kind(self) -> str:
+        """``"exact"`` or ``"heuristic"``."""
+        return "exact" if self.exact else "heuristic"
+
+    @property
+    def installed(self) -> bool:
+        """Whether every package it needs is there (none is imported to find out)."""
+        return all(importlib.util.find_spec(package) is not None for package in self.requires)
+
+    @property
+    def version(self) -> str:
+        """Version of the package that does the work, edgeopt's own for a solver of its own."""
+        return _version(self.requires[0] if self.requires else "edgeopt")
+
+    def refusal(self, problem: Problem) -> str | None:
+        """Why this solver cannot take `problem`, or None if it can."""
+        reason = self._wrong_kind(problem)
+        return reason or (self.declines(problem) if self.declines is not None else None)
+
+    def _wrong_kind(self, problem: Problem) -> str | None:
+        if not self.general:
+            wanted = self.solves if isinstance(self.solves, tuple) else (self.solves,)
+            names = " or ".join(kind.__name__ for kind in wanted)
+            return None if isinstance(problem, wanted) else f"solves {names}"
+        if not problem.linear:
+            return "reads linear programs only"
+        if problem.integral and not self.integers:
+            return "takes no integer columns"
+        if isinstance(problem, Program) and not self.continuous and not problem.integrality.all():
+            return "takes integer columns only"
+        return None
+
+    def check(self, options: Options) -> None:
+        """Raise unless every option that was asked for is one that this solver honours.
+
+        Raises
+        ------
+        InvalidOptionError
+            Names the option and what the solver knows instead.
+        """
+        for name in LIMITS:
+            if getattr(options, name) is not None and name not in self.honours:
+                able = ", ".join(self.honours) or "none of them"
+                raise InvalidOptionError(f"solver {self.name!r} cannot honour {name}; of {LIMITS} it honours {able}")
+        if options.extra:
+            known = set(self.accepts() if callable(self.accepts) else self.accepts)
+            for name in options.extra:
+                if name not in known:
+                    listed = ", ".join(sorted(known)) or "it has none"
+                    raise InvalidOptionError(f"solver {self.name!r} has no option {name!r}; its own options: {listed}")
+
+    def demand_installed(self) -> None:
+        """Raise :class:`SolverNotInstalledError` with the pip command unless the solver can run."""
+        missing = [package for package in self.requires if importlib.util.find_spec(package) is None]
+        if missing:
+            target = self.install or " ".join(missing)
+            raise SolverNotInstalledError(
+                f"solver {self.name!r} needs {', '.join(missing)}; install with: pip install '{target}'"
+            )
+
+
+@lru_cache
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def solver(
+    name: str, *, solves: type[Problem] | tuple[type[Problem], ...], exact: bool, **rest: Any
+) -> Callable[[Callable[[Any, Options], Outcome]], Solver]:
+    """Make a :class:`Solver` of the function below; keywords are the fields of that class."""
+
+    def make(function: Callable[[Any, Options], Outcome]) -> Solver:
+        return Solver(name, function, solves, exact, **rest)
+
+    return make
+
+
+@lru_cache(maxsize=1)
+def solvers() -> Mapping[str, Solver]:
+    """Return every registered solver by name, exact ones first."""
+    from .. import solvers as room
+
+    names = [f"{room.__name__}.{module.name}" for module in pkgutil.iter_modules(room.__path__)]
+    found = [entry for name in names for entry in _held(importlib.import_module(name))]
+    for point in importlib.metadata.entry_points(group="edgeopt.solvers"):
+        loaded = point.load()
+        found += [loaded] if isinstance(loaded, Solver) else _held(loaded)
+    table: dict[str, Solver] = {}
+    for entry in sorted(found, key=lambda s: (not s.exact, s.rank, s.name)):
+        if entry.name in table:
+            raise InvalidOptionError(f"two solvers are registered as {entry.name!r}; rename one")
+        table[entry.name] = entry
+    return table
+
+
+def _held(module: ModuleType) -> list[Solver]:
+    """Solvers made in `module`, not those it merely imports."""
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, Solver) and value.function.__module__ == module.__name__
+    ]
+
+
+def find(name: str) -> tuple[Solver, str | None]:
+    """Return the solver called `name` (or ``name:variant``) and its variant.
+
+    Raises
+    ------
+    UnknownSolverError
+        Lists the names that are registered.
+    """
+    stem, _, variant = name.partition(":")
+    known = solvers()
+    if stem not in known:
+        raise UnknownSolverError(f"no solver is called {stem!r}; registered: {', '.join(known)}")
+    if variant and not known[stem].variants:
+        raise UnknownSolverError(f"solver {stem!r} has no variants; ask for {stem!r}")
+    return known[stem], variant or None
+
+
+def choose(problem: Problem, name: str | Solver, options: Options) -> tuple[Solver, str | None]:
+    """Return the solver to use for `problem`; ``"auto"`` is the best-ranked exact one that honours `options`.
+
+    Raises
+    ------
+    UnsupportedPairError
+        If the solver cannot take this problem; lists those that can.
+    SolverNotInstalledError
+        If its package is missing.
+    InvalidOptionError
+        If it cannot honour an option.
+    """
+    if name == "auto":
+        return _automatic(problem, options), None
+    chosen, variant = (name, None) if isinstance(name, Solver) else find(name)
+    if reason := chosen.refusal(problem):
+        able = ", ".join(entry.name for entry in solvers().values() if not entry.refusal(problem))
+        raise UnsupportedPairError(
+            f"solver {chosen.name!r} {reason}, so not this {type(problem).__name__}; these solve it: {able}"
+        )
+    chosen.demand_installed()
+    chosen.check(options)
+    return chosen, variant
+
+
+def _automatic(problem: Problem, options: Options) -> Solver:
+    able = [s for s in solvers().values() if s.exact and s.installed and not s.refusal(problem)]
+    if not able:
+        raise UnsupportedPairError(f"no installed exact solver takes this {type(problem).__name__}")
+    refused = []
+    for candidate in able:
+        try:
+            candidate.check(options)
+        except InvalidOptionError as error:
+            refused.append(str(error))
+        else:
+            return candidate
+    raise InvalidOptionError("no exact solver honours all these options: " + "; ".join(refused))

@@ -1,0 +1,260 @@
+"""``save`` and ``load``: a JSON head that anyone can read, with the arrays in an npz file beside it.
+
+Never pickle: a stored file is data, and loading one runs the same validation as building the object by hand. The head
+names its arrays file by content hash and is renamed into place last, so a reader sees the old pair or the new pair, and
+never half of one. A head written by hand may hold plain lists where ``save`` would refer to an array.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import io
+import json
+import math
+import os
+import pkgutil
+import zipfile
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from .errors import DataFormatError, EdgeOptError
+from .records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FORMAT = 1
+_SKIPPED = {"Solution": ("problem",), "Explanation": ("members",)}
+
+
+def save(record: Any, path: str | Path) -> None:
+    """Write a problem, program, decision, certificate or solution to `path` (JSON) and its arrays beside it (npz).
+
+    The arrays file is called ``STEM.HASH.npz`` after its content; without arrays there is none. A solution is stored
+    without its problem: save that on its own.
+
+    Raises
+    ------
+    DataFormatError
+        If `record` holds something that cannot be stored.
+    """
+    if not isinstance(record, Record) or not is_dataclass(record):
+        raise DataFormatError(f"a {type(record).__name__} cannot be saved; expected a problem, decision or solution")
+    path = Path(path)
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    head = {"edgeopt": FORMAT, "arrays": None, **_encode(record, arrays, "")}
+    before = _arrays_file(path)
+    if arrays:
+        packed = io.BytesIO()
+        np.savez(packed, **arrays)
+        content = packed.getvalue()
+        digest = hashlib.sha256(b"".join(_digestible(arrays))).hexdigest()
+        head["arrays"] = f"{path.stem}.{digest[:16]}.npz"
+        head["sha256"] = hashlib.sha256(content).hexdigest()
+        write_atomically(path.with_name(head["arrays"]), content)
+    write_atomically(path, json.dumps(head, indent=1, allow_nan=False).encode())
+    if before is not None and before.name != head["arrays"]:
+        before.unlink(missing_ok=True)
+
+
+def load(path: str | Path) -> Any:
+    """Read what :func:`save` wrote, or a head written by hand; everything is validated anew.
+
+    Raises
+    ------
+    DataFormatError
+        If a file is missing, damaged, of a newer format, or does not describe a known kind of object.
+    InvalidProblemError
+        If the data themselves are not valid.
+    """
+    path = Path(path)
+    head = _read_head(path)
+    name = head.get("arrays")
+    arrays: Mapping[str, Any] = {} if name is None else _read_arrays(path, name, head.get("sha256"))
+    try:
+        return _decode(head, arrays, path)
+    except RecursionError as error:
+        raise DataFormatError(f"{path}: nested too deeply") from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write `content` to a temporary file beside `path`, then rename it: the file is whole or absent."""
+    temporary = None
+    try:
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise DataFormatError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _digestible(arrays: Mapping[str, np.ndarray[Any, Any]]) -> list[bytes]:
+    # npz archives carry time stamps; the name is to depend on the content alone.
+    return [part for key, array in arrays.items() for part in (key.encode(), array.tobytes())]
+
+
+def _arrays_file(path: Path) -> Path | None:
+    """Arrays file of the head that `path` holds now, if it is one of ours."""
+    try:
+        name = str(_read_head(path).get("arrays"))
+    except DataFormatError:
+        return None
+    return path.with_name(name) if _is_own_name(path, name) else None
+
+
+def _is_own_name(path: Path, name: str) -> bool:
+    return name.startswith(f"{path.stem}.") and name.endswith(".npz") and "/" not in name
+
+
+def _encode(value: Any, arrays: dict[str, np.ndarray[Any, Any]], key: str) -> Any:
+    if isinstance(value, Record) and is_dataclass(value):
+        kind = type(value).__name__
+        kept = [f.name for f in fields(value) if f.init and f.name not in _SKIPPED.get(kind, ())]
+        return {"type": kind, **{name: _encode(getattr(value, name), arrays, f"{key}.{name}") for name in kept}}
+    if isinstance(value, np.ndarray):
+        arrays[key.lstrip(".")] = value
+        return {"array": key.lstrip(".")}
+    if sparse.issparse(value):
+        csc: Any = sparse.csc_array(value)  # type: ignore[call-overload]
+        parts = {name: _encode(getattr(csc, name), arrays, f"{key}.{name}") for name in ("data", "indices", "indptr")}
+        return {"sparse": list(csc.shape), **parts}
+    return _encode_plain(value, arrays, key)
+
+
+def _encode_plain(value: Any, arrays: dict[str, np.ndarray[Any, Any]], key: str) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": repr(value)}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, dict):
+        return {"mapping": {str(k): _encode(v, arrays, f"{key}.{k}") for k, v in value.items()}}
+    if isinstance(value, (list, tuple)):
+        return [_encode(v, arrays, f"{key}.{i}") for i, v in enumerate(value)]
+    raise DataFormatError(f"{key.lstrip('.')} is a {type(value).__name__}, which cannot be stored")
+
+
+def _read_head(path: Path) -> dict[str, Any]:
+    try:
+        head = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataFormatError(f"{path} cannot be read: {error.strerror or error}") from error
+    except json.JSONDecodeError as error:
+        raise DataFormatError(f"{path}, line {error.lineno}: {error.msg}; expected JSON") from error
+    except (UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise DataFormatError(f"{path} is not JSON text: {error}") from error
+    if not isinstance(head, dict) or "edgeopt" not in head or "type" not in head:
+        raise DataFormatError(f'{path} is no edgeopt file; expected {{"edgeopt": {FORMAT}, "type": …}}')
+    if head["edgeopt"] != FORMAT:
+        raise DataFormatError(f"{path} has format {head['edgeopt']!r}; this edgeopt reads format {FORMAT}")
+    return head
+
+
+def _read_arrays(path: Path, name: Any, digest: Any) -> Mapping[str, Any]:
+    if not isinstance(name, str) or not _is_own_name(path, name):
+        raise DataFormatError(f"{path} refers to arrays {name!r}; expected a file {path.stem}.*.npz beside it")
+    file = path.with_name(name)
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise DataFormatError(f"{file}, the arrays of {path}, cannot be read: {error.strerror or error}") from error
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise DataFormatError(f"{file} is not the file that {path} was saved with (its checksum differs)")
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise DataFormatError(f"{file} is no npz archive of plain arrays: {error}") from error
+
+
+def _decode(value: Any, arrays: Mapping[str, Any], path: Path) -> Any:
+    if isinstance(value, list):
+        return [_decode(item, arrays, path) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "type" in value:
+        return _decode_record(value, arrays, path)
+    if "array" in value:
+        if value["array"] not in arrays:
+            raise DataFormatError(f"{path} refers to an array {value['array']!r} that its npz file lacks")
+        return arrays[value["array"]]
+    if "sparse" in value:
+        parts = [_decode(value.get(name), arrays, path) for name in ("data", "indices", "indptr")]
+        try:
+            matrix = sparse.csc_array(tuple(parts), shape=tuple(value["sparse"]))
+            matrix.check_format(full_check=True)
+        except (TypeError, ValueError, IndexError) as error:
+            raise DataFormatError(f"{path} holds a damaged sparse matrix: {error}") from error
+        return matrix
+    return _decode_mapping(value, arrays, path)
+
+
+def _decode_mapping(value: dict[str, Any], arrays: Mapping[str, Any], path: Path) -> Any:
+    if value.get("float") in ("inf", "-inf", "nan"):
+        return float(value["float"])
+    if isinstance(value.get("mapping"), dict):
+        return {key: _decode(item, arrays, path) for key, item in value["mapping"].items()}
+    raise DataFormatError(f"{path} holds an entry that is no edgeopt value: {str(value)[:80]}")
+
+
+def _decode_record(value: dict[str, Any], arrays: Mapping[str, Any], path: Path) -> Any:
+    known = _record_types()
+    kind = value["type"]
+    if not isinstance(kind, str) or kind not in known:
+        raise DataFormatError(f"{path} holds a {kind!r}; known types: {', '.join(sorted(known))}")
+    names = {f.name for f in fields(known[kind]) if f.init} - set(_SKIPPED.get(kind, ()))
+    given = {key: item for key, item in value.items() if key not in ("edgeopt", "type", "arrays", "sha256")}
+    if unknown := sorted(set(given) - names):
+        raise DataFormatError(f"{path}: {kind} has no field {unknown[0]!r}; its fields: {', '.join(sorted(names))}")
+    decoded = {key: _decode(item, arrays, path) for key, item in given.items()}
+    if kind == "Solution":
+        decoded["status"] = _status(decoded.get("status"), path)
+    try:
+        return known[kind](**decoded)
+    except EdgeOptError:
+        raise
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise DataFormatError(f"{path}: {kind} cannot be built from these fields: {error}") from error
+
+
+def _status(value: Any, path: Path) -> Any:
+    from .outcome import Status
+
+    try:
+        return Status(value)
+    except ValueError as error:
+        raise DataFormatError(f"{path}: status is {value!r}; expected one of {', '.join(Status)}") from error
+
+
+def _record_types() -> dict[str, Any]:
+    """Every record class by name; importing the formulations first makes them known."""
+    from .. import formulations
+
+    for module in pkgutil.iter_modules(formulations.__path__):
+        importlib.import_module(f"{formulations.__name__}.{module.name}")
+    from . import certificate, solution  # noqa: F401
+
+    found: dict[str, Any] = {}
+    queue: list[type] = [Record]
+    while queue:
+        for child in queue.pop().__subclasses__():
+            queue.append(child)
+            if is_dataclass(child):
+                found[child.__name__] = child
+    return found

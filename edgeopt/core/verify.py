@@ -1,0 +1,198 @@
+"""Judging: what edgeopt itself recomputes of an answer, and the status that the recomputation supports.
+
+The judge sees the problem, a decision, a certificate and a claim. It recomputes objective and violations from the
+problem's own data, asks the certificate how far the optimum can be, and lets a claim stand only where this agrees.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .certificate import MixedIntegerBound, OptimalityCertificate, StatusCertificate
+from .errors import InvalidProblemError
+from .outcome import Outcome, Status
+from .tolerance import AGREEMENT, FEASIBILITY, OPTIMALITY, ROUNDOFF
+
+if TYPE_CHECKING:
+    from .problem import Problem
+    from .solution import Solution
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What the judge found.
+
+    Attributes
+    ----------
+    holds : bool
+        Whether everything that was claimed is supported.
+    status : Status
+        The status that is supported; ``failed`` where the claim is not.
+    objective : float, optional
+        Objective, recomputed.
+    bound : float, optional
+        Best objective that can exist, proved by the certificate (or, for an integer program, by the solver).
+    gap : float, optional
+        Relative distance of the two.
+    violations : dict
+        Broken constraints beyond tolerance.
+    message : str
+        Why the claim does not hold, or how it was proved.
+    exact : bool
+        Whether the optimum was also proved in rational arithmetic.
+    """
+
+    holds: bool
+    status: Status
+    objective: float | None = None
+    bound: float | None = None
+    gap: float | None = None
+    violations: dict[str, float] = field(default_factory=dict)
+    message: str = ""
+    exact: bool = False
+
+    def __bool__(self) -> bool:
+        return self.holds
+
+
+def judge(problem: Problem, outcome: Outcome, relative_gap: float | None = None) -> Verification:
+    """Return what of `outcome` is supported by `problem`'s own data.
+
+    Parameters
+    ----------
+    relative_gap : float, optional
+        Gap that still counts as optimal; :data:`~edgeopt.core.tolerance.OPTIMALITY` by default.
+    """
+    if outcome.claim in (Status.INFEASIBLE, Status.UNBOUNDED):
+        return _judge_status(problem, outcome)
+    if not outcome.claim.has_decision:
+        return Verification(False, outcome.claim, message=outcome.message or "there is no answer to verify")
+    try:
+        problem.check(outcome.decision)
+    except InvalidProblemError as error:
+        return _refused(f"the decision is malformed: {error}")
+    objective = problem.objective(outcome.decision)
+    if not math.isfinite(objective):
+        return _refused(f"the objective of the decision is {objective}")
+    violations = {name: v for name, v in problem.violations(outcome.decision).items() if not v <= FEASIBILITY}
+    if violations:
+        worst = max(violations, key=lambda name: violations[name])
+        return _refused(
+            f"the decision is infeasible: {worst} is violated by {violations[worst]:.3g} (relative)", violations
+        )
+    return _judge_quality(problem, outcome, objective, OPTIMALITY if relative_gap is None else relative_gap)
+
+
+def _refused(message: str, violations: dict[str, float] | None = None) -> Verification:
+    return Verification(False, Status.FAILED, violations=violations or {}, message=message)
+
+
+def _judge_status(problem: Problem, outcome: Outcome) -> Verification:
+    certificate = outcome.certificate
+    if isinstance(certificate, StatusCertificate) and certificate.holds(problem):
+        return Verification(True, outcome.claim, message=str(certificate))
+    reason = "no witness was given" if certificate is None else f"its witness ({certificate}) proves nothing"
+    return _refused(f"the solver says {outcome.claim}, but {reason}")
+
+
+def _judge_quality(problem: Problem, outcome: Outcome, objective: float, tolerance: float) -> Verification:
+    reported = outcome.objective
+    if reported is not None and not _close(problem, outcome, reported, objective):
+        return _refused(f"the solver reports objective {reported!r}; the decision's objective is {objective!r}")
+    slack = _slack(problem, outcome)
+    if math.isnan(slack):
+        return _refused(f"its certificate ({outcome.certificate}) is not a number")
+    for claimed in _claimed_bounds(outcome):
+        if problem.sense.sign * (claimed - objective) > 0 and not _close(problem, outcome, claimed, objective):
+            return _refused(f"the solver's bound {claimed!r} contradicts the decision's objective {objective!r}")
+    if 0 < slack <= ROUNDOFF * problem.magnitude(outcome.decision):
+        slack = 0.0
+    bound: float | None = objective - problem.sense.sign * slack if math.isfinite(slack) else None
+    gap = None if bound is None else relative_gap_of(objective, bound)
+    if outcome.claim is Status.OPTIMAL and (gap is None or gap > tolerance):
+        proved = "nothing" if gap is None else f"only {bound!r}, a relative gap of {gap:.3g}"
+        why = "no certificate was given" if outcome.certificate is None else f"its certificate proves {proved}"
+        return _refused(f"the solver says optimal with objective {objective!r}, but {why}")
+    return Verification(True, outcome.claim, objective, bound, gap, message=outcome.message)
+
+
+def _slack(problem: Problem, outcome: Outcome) -> float:
+    """Proven distance of the decision from the optimum; inf where nothing is proved."""
+    certificate = outcome.certificate
+    if not isinstance(certificate, OptimalityCertificate):
+        return math.inf
+    slack = certificate.slack(problem, outcome.decision)
+    return max(0.0, slack) if not math.isnan(slack) else slack
+
+
+def _claimed_bounds(outcome: Outcome) -> list[float]:
+    """Bounds that rest on the solver's word."""
+    claimed = [outcome.bound, outcome.certificate.bound if isinstance(outcome.certificate, MixedIntegerBound) else None]
+    return [bound for bound in claimed if bound is not None and math.isfinite(bound)]
+
+
+def _close(problem: Problem, outcome: Outcome, reported: float, objective: float) -> bool:
+    difference = abs(reported - objective)
+    if difference <= AGREEMENT * max(abs(reported), abs(objective)):
+        return True
+    return bool(difference <= AGREEMENT * problem.magnitude(outcome.decision))
+
+
+def relative_gap_of(objective: float, bound: float) -> float:
+    """``|objective - bound| / max(|objective|, |bound|)``; 0 where both are equal."""
+    if objective == bound:
+        return 0.0
+    return abs(objective - bound) / max(abs(objective), abs(bound))
+
+
+def verify(problem: Problem, solution: Solution, *, exact: bool = False) -> Verification:
+    """Check `solution` against `problem` independently of the solver that gave it.
+
+    Parameters
+    ----------
+    exact : bool
+        Also prove a linear program's optimum in rational arithmetic, from its basis (small and medium programs).
+
+    Returns
+    -------
+    Verification
+        True in a boolean context if status, objective and bound are what the problem's own data support.
+    """
+    outcome = Outcome(
+        solution.status, solution.decision if solution.status.has_decision else None, solution.certificate,
+        objective=solution.objective, message=solution.message,
+    )  # fmt: skip
+    found = judge(problem, outcome, solution.options.get("relative_gap"))
+    if not found.holds or not found.status.has_decision:
+        return found
+    if solution.bound is not None and (found.bound is None or _better(problem, solution.bound, found.bound)):
+        return _refused(f"the solution states the bound {solution.bound!r}; its certificate proves {found.bound!r}")
+    return _prove_exactly(problem, solution, found) if exact else found
+
+
+def _better(problem: Problem, stated: float, proved: float) -> bool:
+    return problem.sense.sign * (stated - proved) > AGREEMENT * max(abs(stated), abs(proved))
+
+
+def _prove_exactly(problem: Problem, solution: Solution, found: Verification) -> Verification:
+    from dataclasses import replace
+
+    from .certificate import LinearDual
+    from .rational import exact_vertex
+
+    certificate = solution.certificate
+    if not isinstance(certificate, LinearDual) or certificate.column_basis is None or certificate.row_basis is None:
+        return replace(found, message="exact check needs an optimal basis: solve a linear program with 'highs'")
+    program = problem.program()
+    vertex = exact_vertex(
+        program.sense.sign * program.cost, program.sense.sign * program.offset, program.matrix,
+        program.row_lower, program.row_upper, program.lower, program.upper,
+        certificate.column_basis, certificate.row_basis,
+    )  # fmt: skip
+    if vertex.primal_violation or vertex.dual_violation:
+        missed = f"{float(vertex.primal_violation):.3g} (primal) and {float(vertex.dual_violation):.3g} (dual)"
+        return replace(found, holds=False, message=f"in exact arithmetic the basis misses feasibility by {missed}")
+    value = float(program.sense.sign * vertex.objective)
+    return replace(found, exact=True, message=f"proved optimal in rational arithmetic; objective {value!r}")

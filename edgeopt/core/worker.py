@@ -1,0 +1,62 @@
+"""The process behind ``solve(…, isolate=True)``: load a request, run one solver, save its solution."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .outcome import Options
+from .registry import Solver
+from .solve import run
+from .storage import load, save
+
+
+def main(folder: str) -> None:
+    """Answer the request in `folder`."""
+    work = Path(folder)
+    request: dict[str, Any] = json.loads((work / "request.json").read_text())
+    sys.path[:] = request["path"]
+    chosen = _find(request)
+    problem = load(work / "problem.json")
+    warm_start = load(work / "warm_start.json") if (work / "warm_start.json").exists() else None
+    for package in chosen.requires:
+        importlib.import_module(package)
+    (work / "ready").touch()
+    options = Options(
+        request["time_limit"], request["relative_gap"], warm_start, request["seed"], request["threads"],
+        request["log"], request["variant"], request["extra"],
+    )  # fmt: skip
+    save(run(problem, chosen, options), work / "solution.json")
+
+
+def _find(request: dict[str, Any]) -> Solver:
+    module = _module(request["module"], request["file"])
+    for value in vars(module).values():
+        if isinstance(value, Solver) and value.name == request["name"]:
+            return value
+    raise LookupError(f"module {request['module']} holds no solver called {request['name']!r} at its top level")
+
+
+def _module(name: str, file: str | None) -> ModuleType:
+    if name != "__main__":
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            if file is None:
+                raise
+    spec = importlib.util.spec_from_file_location("edgeopt_isolated_solver", file or "")
+    if spec is None or spec.loader is None:
+        raise LookupError(f"the solver's module {name!r} has no source file that another process could load")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

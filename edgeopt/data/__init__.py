@@ -1,0 +1,1 @@
+"""Real traffic files, generators that look like them, and checksummed downloads."""

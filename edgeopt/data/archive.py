@@ -1,0 +1,109 @@
+"""Unpack a downloaded archive without letting it write anywhere else.
+
+A member's name is a claim by a stranger: ``../../.bashrc``, ``/etc/passwd``, ``C:\\x`` or a link to a folder outside would
+all be followed by a naive extraction. Every member is judged before the first byte is written. Links are refused whether
+or not they seem to stay inside: a data set needs none, and two harmless ones can make an escape together.
+"""
+
+from __future__ import annotations
+
+import lzma
+import re
+import shutil
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from ..core.errors import DataFormatError
+
+Member = tuple[str, Callable[[], IO[bytes] | None]]
+
+
+def unpack(archive: str | Path, directory: str | Path) -> list[Path]:
+    """Unpack a tar (plain, gz, bz2, xz) or zip archive into `directory`, all of it or nothing.
+
+    Parameters
+    ----------
+    archive : path
+        File to unpack; it is left in place.
+    directory : path
+        Where to put the members; made if missing. A file that is already there is replaced.
+
+    Returns
+    -------
+    list of Path
+        The unpacked files, in the archive's order.
+
+    Raises
+    ------
+    DataFormatError
+        If a member's path is absolute or leaves the directory, a member is a link or a device, or the archive is damaged.
+        Nothing has been written to `directory` then.
+    """
+    archive, directory = Path(archive), Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory, prefix=".unpacking-") as staging, _readable(archive) as members:
+        names = [_extract(source, Path(staging), name) for name, source in members]
+        # An archive that holds a name twice means the later one.
+        unique = list(dict.fromkeys(names))
+        for name in unique:
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
+            (Path(staging) / name).replace(directory / name)
+    return [directory / name for name in unique]
+
+
+def _extract(source: Callable[[], IO[bytes] | None], root: Path, name: str) -> str:
+    stream = source()
+    if stream is None:  # pragma: no cover - a regular member always has content
+        raise DataFormatError(f"member {name} has no content")
+    target = root / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with stream, target.open("wb") as file:
+        shutil.copyfileobj(stream, file)
+    return name
+
+
+@contextmanager
+def _readable(archive: Path) -> Iterator[list[Member]]:
+    """Open the archive, judge every member, and yield the files among them."""
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as opened:
+                yield [_zip_member(archive, opened, info) for info in opened.infolist() if not info.is_dir()]
+        else:
+            with tarfile.open(archive) as packed:
+                yield [_tar_member(archive, packed, info) for info in packed if not _is_plain_folder(archive, info)]
+    except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError) as error:
+        raise DataFormatError(f"{archive}: damaged, or no tar or zip archive ({error}); fetch it again") from error
+
+
+def _zip_member(archive: Path, opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
+    # The upper half of the attributes is the Unix mode; 0o12 marks a symbolic link.
+    if info.external_attr >> 28 == 0o12:
+        raise DataFormatError(f"{archive}: member {info.filename} is a link; expected files and folders only")
+    return _safe_name(archive, info.filename), lambda: opened.open(info)
+
+
+def _tar_member(archive: Path, packed: tarfile.TarFile, info: tarfile.TarInfo) -> Member:
+    if not info.isreg():
+        kind = f"a link to {info.linkname}" if info.issym() or info.islnk() else "a device"
+        raise DataFormatError(f"{archive}: member {info.name} is {kind}; expected files and folders only")
+    return _safe_name(archive, info.name), lambda: packed.extractfile(info)
+
+
+def _is_plain_folder(archive: Path, info: tarfile.TarInfo) -> bool:
+    return info.isdir() and bool(_safe_name(archive, info.name))
+
+
+def _safe_name(archive: Path, name: str) -> str:
+    """Return the member's relative path, or refuse it."""
+    path = PurePosixPath(name)
+    windows = "\\" in name or re.match(r"[A-Za-z]:", name)
+    if path.is_absolute() or ".." in path.parts or windows or "\0" in name or not name.strip("/"):
+        raise DataFormatError(f"{archive}: member {name!r} leaves the folder; expected relative paths without '..'")
+    return str(path)

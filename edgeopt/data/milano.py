@@ -1,0 +1,347 @@
+r"""Mobile traffic of Milano: the original Telecom Italia files, and two processed sets made from them.
+
+The Big Data Challenge of Telecom Italia counted calls, messages and internet sessions in every 235 m square of Milano,
+every 10 minutes, from 1 November 2013 to 1 January 2014 (Barlacchi et al., Scientific Data 2:150055, 2015;
+doi:10.7910/DVN/EGZHFV, licence ODbL 1.0). The numbers are proportional to the activity, without a unit. Squares are
+numbered ``1 + 100 * row + column``, rows from the south, 1 to 10000.
+
+All readers return the same thing: a pandas frame, **time x cell**, float64, one row for every 10 minutes between the first
+and the last (index ``time`` in local time, Europe/Rome), one column per square. **A gap is a nan, never a zero**: the
+original files leave out what was not recorded, whether for want of activity or by an outage, and cannot tell which.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import math
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from ..core.errors import DataFormatError, InvalidOptionError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+Activity = Literal["sms_in", "sms_out", "call_in", "call_out", "internet"]
+
+TIME_ZONE = "Europe/Rome"
+SLOT = "10min"
+SLOT_MS = 600_000
+SQUARES = 10_000
+ROWS_AT_ONCE = 500_000
+"""Lines parsed at once: about 40 MB."""
+
+# The campaign with a month to spare on either side (UTC): a time outside it is a damaged field, not a long gap.
+_EARLIEST_MS = 1_380_585_600_000
+_LATEST_MS = 1_391_212_800_000
+_LAYOUT = ("square", "time", "country", *get_args(Activity))
+_EXPECTED = (
+    "expected square id, epoch milliseconds, country code, sms in, sms out, call in, call out, internet, "
+    "separated by tabs; trailing fields may be missing"
+)
+
+
+def read_original(
+    paths: str | Path | Iterable[str | Path], activity: Activity = "internet", *, cells: Sequence[int] | None = None
+) -> pd.DataFrame:
+    """Read original files ``sms-call-internet-mi-*.txt``, plain or gzipped, as one frame.
+
+    A line holds one square, interval and country code; the codes of a square and interval are summed, within a file and
+    across files. Fields may be empty, trailing ones may be missing. A cell and time without any record of `activity` is
+    nan. Files are read in pieces: memory is that of the result and of `ROWS_AT_ONCE` lines.
+
+    Parameters
+    ----------
+    paths : path or iterable of paths
+        Files in any order; those of the campaign hold one day each.
+    activity : {"internet", "sms_in", "sms_out", "call_in", "call_out"}
+        Which number to keep.
+    cells : sequence of int, optional
+        Squares to keep, in this order; by default all that occur in the files, ascending.
+
+    Returns
+    -------
+    DataFrame, time x cell
+        Regular 10-minute grid from the first to the last interval of the files, in local time.
+
+    Raises
+    ------
+    DataFormatError
+        If a line is malformed (names file, line, field and what was expected), a file is empty or its gzip damaged.
+    InvalidOptionError
+        If the activity is unknown, a square not in 1 ... 10000 or given twice, or no path is given.
+    """
+    import pandas as pd
+
+    files = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
+    if not files:
+        raise InvalidOptionError("paths is empty; give at least one file")
+    if activity not in get_args(Activity):
+        raise InvalidOptionError(f"activity is {activity!r}; choose from {', '.join(get_args(Activity))}")
+    sums = _Sums(cells)
+    for path in files:
+        for piece in _pieces(path):
+            sums.add(piece["square"].to_numpy(), piece["time"].to_numpy(), piece[activity].to_numpy())
+    values, first_ms, squares = sums.grid()
+    return pd.DataFrame(
+        values, index=_time_index(pd.Timestamp(first_ms, unit="ms", tz="UTC"), len(values)), columns=_columns(squares)
+    )
+
+
+def read_25_cells(path: str | Path) -> pd.DataFrame:
+    """Read the processed set of 25 neighbouring squares: internet activity, November 2013.
+
+    Parameters
+    ----------
+    path : path
+        CSV, plain or gzipped: a column ``time_local_CET``, then one column per square.
+
+    Returns
+    -------
+    DataFrame, time x cell
+        4320 x 25 for the whole file; intervals missing from it appear as rows of nan.
+
+    Raises
+    ------
+    DataFormatError
+        If the header, a time or a number is not as promised.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    try:
+        with _damaged_gzip(path):
+            raw = pd.read_csv(path, index_col=0, dtype={"time_local_CET": str})
+        raw.columns = _columns([int(name) for name in raw.columns])
+        frame = raw.astype(np.float64)
+        times = pd.DatetimeIndex(pd.to_datetime(frame.index, format="%Y-%m-%d %H:%M:%S")).tz_localize(TIME_ZONE)
+    except DataFormatError:
+        raise
+    except (ValueError, TypeError) as error:
+        expected = "expected CSV: a column time_local_CET (YYYY-MM-DD HH:MM:SS), then one column of numbers per square"
+        raise DataFormatError(f"{path}: {error}; {expected}") from error
+    if raw.index.name != "time_local_CET" or not len(frame):
+        raise DataFormatError(f"{path}, line 1: first column is {raw.index.name!r}; expected time_local_CET, and rows")
+    steps = (times[-1] - times[0]) // pd.Timedelta(SLOT) + 1
+    grid = _time_index(times[0], steps)
+    if not times.is_unique or not times.isin(grid).all():
+        bad = next(i for i, time in enumerate(times) if time not in grid or time in times[:i])
+        raise DataFormatError(
+            f"{path}, line {bad + 2}: time {raw.index[bad]}; expected ascending multiples of 10 minutes"
+        )
+    return frame.set_axis(times, axis=0).reindex(grid)
+
+
+def read_grid_blocks(path: str | Path) -> dict[str, pd.DataFrame]:
+    """Read the processed set of short blocks of all 10,000 squares: internet activity.
+
+    Parameters
+    ----------
+    path : path
+        A npz archive: per block an array (steps, 10000), ``square_id`` (10000,), and ``NAME_start``, such as
+        "2013-11-03T00:00 CET", where the date is known. Nothing is ever unpickled.
+
+    Returns
+    -------
+    dict of DataFrame, time x cell
+        By block name. A block without a date is indexed by the time elapsed since its first row (``elapsed``).
+
+    Raises
+    ------
+    DataFormatError
+        If the archive cannot be read, or an array has another shape.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, zlib.error, EOFError) as error:
+        raise DataFormatError(f"{path}: {error}; expected a npz archive of plain arrays") from error
+    squares = arrays.pop("square_id", None)
+    if squares is None:
+        raise DataFormatError(f"{path}: no array square_id; expected one square id per column of the blocks")
+    starts = {name: arrays.pop(name) for name in list(arrays) if name.endswith("_start")}
+    blocks = {}
+    for name, values in arrays.items():
+        if values.ndim != 2 or values.shape[1] != len(squares) or not len(values):
+            raise DataFormatError(f"{path}: array {name} has shape {values.shape}; expected (steps, {len(squares)})")
+        start = starts.get(f"{name}_start")
+        index: Any = pd.timedelta_range(0, periods=len(values), freq=SLOT, name="elapsed")
+        if start is not None:
+            index = _time_index(_block_start(path, name, str(start)), len(values))
+        blocks[name] = pd.DataFrame(values.astype(np.float64), index=index, columns=_columns(squares))
+    return blocks
+
+
+class _Sums:
+    """Running sums per interval and square; a row per interval seen, nan where nothing was recorded."""
+
+    def __init__(self, cells: Sequence[int] | None) -> None:
+        self.chosen = None if cells is None else np.asarray(cells, dtype=np.int64)
+        squares = np.arange(1, SQUARES + 1) if self.chosen is None else self.chosen
+        good = (squares >= 1) & (squares <= SQUARES)
+        if not good.all():
+            raise InvalidOptionError(f"cells holds {squares[~good][0]}; squares are numbered 1 to {SQUARES}")
+        if len(np.unique(squares)) < len(squares) or not len(squares):
+            raise InvalidOptionError("cells must name at least one square, and none twice")
+        self.squares = squares
+        self.column = np.full(SQUARES + 1, -1)
+        self.column[squares] = np.arange(len(squares))
+        self.seen = np.zeros(len(squares), dtype=bool)
+        self.rows: dict[int, NDArray[np.float64]] = {}
+
+    def add(self, square: NDArray[np.int64], time: NDArray[np.int64], value: NDArray[np.float64]) -> None:
+        """Add records; an interval counts as seen, and a square too, even where `value` is nan."""
+        columns = self.column[square]
+        times, slot = np.unique(time, return_inverse=True)
+        for moment in times:
+            if moment not in self.rows:
+                self.rows[int(moment)] = np.full(len(self.squares), np.nan)
+        self.seen[columns[columns >= 0]] = True
+        kept = (columns >= 0) & ~np.isnan(value)
+        key = slot[kept] * len(self.squares) + columns[kept]
+        shape = (len(times), len(self.squares))
+        total = np.bincount(key, weights=value[kept], minlength=math.prod(shape)).reshape(shape)
+        found = np.bincount(key, minlength=math.prod(shape)).reshape(shape) > 0
+        for moment, sums, present in zip(times, total, found, strict=True):
+            row = self.rows[int(moment)]
+            row[present] = np.where(np.isnan(row[present]), 0.0, row[present]) + sums[present]
+
+    def grid(self) -> tuple[NDArray[np.float64], int, NDArray[np.int64]]:
+        """Return (steps, squares) values on the regular grid, the first interval, and the squares."""
+        keep = self.seen if self.chosen is None else np.ones(len(self.squares), dtype=bool)
+        first = min(self.rows)
+        steps = (max(self.rows) - first) // SLOT_MS + 1
+        values = np.full((steps, int(keep.sum())), np.nan)
+        for moment in sorted(self.rows):
+            values[(moment - first) // SLOT_MS] = self.rows.pop(moment)[keep]
+        return values, first, self.squares[keep]
+
+
+def _pieces(path: Path) -> Iterator[pd.DataFrame]:
+    """Parse a file piece by piece; where the fast parser or a range check objects, find and name the line."""
+    import pandas as pd
+
+    types = dict.fromkeys(_LAYOUT, "float64") | {"square": "int64", "time": "int64", "country": "int64"}
+    try:
+        with (
+            _damaged_gzip(path),
+            pd.read_csv(
+                path,
+                sep="\t",
+                header=None,
+                # A ninth name catches lines with too many fields, which pandas would otherwise cut short.
+                names=[*_LAYOUT, "excess"],
+                index_col=False,
+                dtype={**types, "excess": "str"},
+                na_values=[""],
+                keep_default_na=False,
+                quoting=csv.QUOTE_NONE,
+                compression="gzip" if path.suffix == ".gz" else None,
+                chunksize=ROWS_AT_ONCE,
+                encoding="ascii",
+            ) as reader,
+        ):
+            for piece in reader:
+                if not _plausible(piece):
+                    raise _first_fault(path)
+                yield piece
+    except pd.errors.EmptyDataError:
+        raise DataFormatError(f"{path}, line 1: the file is empty; {_EXPECTED}") from None
+    except DataFormatError:
+        raise
+    except (ValueError, OverflowError) as error:
+        raise _first_fault(path) from error
+
+
+def _plausible(piece: pd.DataFrame) -> bool:
+    square, time, country = (piece[name].to_numpy() for name in ("square", "time", "country"))
+    activities = piece[list(get_args(Activity))].to_numpy()
+    return bool(
+        ((square >= 1) & (square <= SQUARES)).all()
+        and ((time >= _EARLIEST_MS) & (time < _LATEST_MS) & (time % SLOT_MS == 0)).all()
+        and (country >= 0).all()
+        and not np.isinf(activities).any()
+        and not (activities < 0).any()
+        and piece["excess"].isna().all()
+    )
+
+
+def _first_fault(path: Path) -> DataFormatError:
+    """Read the file line by line, slowly, and say what is wrong with the first line that is wrong."""
+    opened: IO[bytes] = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+    with _damaged_gzip(path), opened:
+        for number, line in enumerate(opened, start=1):
+            text = line.rstrip(b"\r\n")
+            fault = _fault(text) if text else None
+            if fault:
+                return DataFormatError(f"{path}, line {number}: {fault}; {_EXPECTED}")
+    return DataFormatError(f"{path}: not readable as text; {_EXPECTED}")
+
+
+def _fault(line: bytes) -> str | None:
+    """Say what is wrong with one line, if anything is."""
+    fields = line.decode("ascii", errors="backslashreplace").split("\t")
+    if not 4 <= len(fields) <= 8 and not (len(fields) == 9 and not fields[8]):
+        return f"{len(fields)} fields, not 4 to 8"
+    for name, field in zip(_LAYOUT[:3], fields, strict=False):
+        if not field.isdigit():
+            return f"{name} is {field!r}, not a whole number"
+    square, time = int(fields[0]), int(fields[1])
+    if not 1 <= square <= SQUARES:
+        return f"square is {square}, not in 1 to {SQUARES}"
+    if not _EARLIEST_MS <= time < _LATEST_MS or time % SLOT_MS:
+        return f"time is {time}, not a multiple of 10 minutes between October 2013 and January 2014"
+    for name, field in zip(_LAYOUT[3:], fields[3:8], strict=False):
+        if field and not _is_amount(field):
+            return f"{name} is {field!r}, not a finite number >= 0"
+    return None
+
+
+def _is_amount(field: str) -> bool:
+    try:
+        return math.isfinite(float(field)) and float(field) >= 0
+    except ValueError:
+        return False
+
+
+@contextmanager
+def _damaged_gzip(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataFormatError(f"{path}: damaged gzip ({error}); fetch or copy the file again") from error
+
+
+def _time_index(first: pd.Timestamp, steps: int) -> pd.DatetimeIndex:
+    """Return `steps` intervals of 10 minutes of elapsed time, labelled in local time."""
+    import pandas as pd
+
+    return pd.date_range(first.tz_convert(TIME_ZONE), periods=steps, freq=SLOT, name="time", unit="ms")
+
+
+def _columns(squares: Any) -> pd.Index:
+    import pandas as pd
+
+    return pd.Index(np.asarray(squares, dtype=np.int64), name="cell")
+
+
+def _block_start(path: Path, name: str, text: str) -> pd.Timestamp:
+    import pandas as pd
+
+    moment, _, zone = text.partition(" ")
+    try:
+        if zone != "CET":
+            raise ValueError(f"time zone {zone!r}")
+        return pd.Timestamp(moment).tz_localize(TIME_ZONE)
+    except ValueError as error:
+        raise DataFormatError(f"{path}: {name}_start is {text!r} ({error}); expected 'YYYY-MM-DDTHH:MM CET'") from error

@@ -1,0 +1,1 @@
+"""One file per decision problem: its data, objective and constraints; declarations only."""

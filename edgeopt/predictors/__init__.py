@@ -1,0 +1,1 @@
+"""Traffic predictors in torch, and the decision problems that their answers make."""

@@ -1,0 +1,21 @@
+"""Algorithm 1 of Giannakas et al. (2025) exactly as printed: a percentile of the benefits as threshold.
+
+It is kept beside the exact ``selection`` so that the difference can be seen. With ties, or where the percentile falls
+on a sample, the strict comparison keeps too few samples local and violates eq. 11b; with many negative benefits it
+keeps only a fraction L0 of them and misses the optimum. ``solve`` reports an infeasible outcome as ``failed``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core.outcome import Options, Outcome
+from ..core.registry import solver
+from ..formulations.offloading import OfflineOffloading, OffloadingDecision
+
+
+@solver("algorithm-1", solves=OfflineOffloading, exact=False, honours=("time_limit", "threads"))
+def algorithm_1(problem: OfflineOffloading, options: Options) -> Outcome:
+    """Label as easy (local) what lies strictly below the linear percentile L0 of the benefits (lines 1 to 4)."""
+    threshold = np.quantile(problem.benefit, problem.min_local_fraction)
+    return Outcome.feasible(OffloadingDecision((problem.benefit < threshold).reshape(problem.shape)))

@@ -1,0 +1,113 @@
+"""HiGHS, held by its Python interface: a program goes in as arrays, options by name, threads by the thread that asks.
+
+HiGHS keeps one pool of workers for each Python thread and refuses another number of threads until that pool is shut
+down, so a solve that asks for a number starts with a fresh pool and leaves none behind: what is solved next, here or by
+another package, finds HiGHS as it would be without us. Solves in several Python threads do not meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.errors import InvalidOptionError
+from ..core.outcome import Options
+
+if TYPE_CHECKING:
+    from ..core.program import Program
+
+ALIAS = {"method": "solver"}
+"""HiGHS calls the choice of simplex, ipm or pdlp ``solver``, a name that ``solve`` itself takes."""
+
+_OWN: Mapping[str, Any] = {
+    # Coefficients below HiGHS's default of 1e-9 would be dropped without a word.
+    "small_matrix_value": 1e-12,
+}
+_LINEAR: Mapping[str, Any] = {"primal_feasibility_tolerance": 1e-9, "dual_feasibility_tolerance": 1e-9}
+_INTEGER: Mapping[str, Any] = {"mip_rel_gap": 1e-9, "mip_abs_gap": 1e-9}
+_TAKEN = ("solver", "threads", "time_limit", "random_seed", "output_flag", "log_to_console")
+
+
+def highs_options() -> Iterable[str]:
+    """Names of HiGHS's own options, but for those that ``solve`` has names of its own for."""
+    import highspy
+
+    names = [name for name in dir(highspy.HighsOptions()) if not name.startswith("_")]
+    return [*(name for name in names if name not in _TAKEN), *ALIAS]
+
+
+def load(program: Program) -> Any:
+    """Return a silent ``Highs`` that holds `program`."""
+    import highspy
+
+    model = highspy.Highs()
+    model.setOptionValue("output_flag", False)
+    for name, value in _OWN.items():
+        model.setOptionValue(name, value)
+    matrix = program.matrix
+    none = np.empty(0, dtype=np.int32)
+    columnwise, triangular = highspy.MatrixFormat.kColwise, highspy.HessianFormat.kTriangular
+    model.passModel(
+        program.columns, program.rows, matrix.nnz, 0, int(columnwise), int(triangular), int(program.sense.sign),
+        program.offset, program.cost, program.lower, program.upper, program.row_lower, program.row_upper,
+        matrix.indptr, matrix.indices, matrix.data, none, none, np.empty(0), program.integrality.astype(np.int32),
+    )  # fmt: skip
+    return model
+
+
+def configure(model: Any, program: Program, options: Options, **overrides: Any) -> None:
+    """Set what `options` ask for, then HiGHS's own options from ``options.extra``, then `overrides`.
+
+    Raises
+    ------
+    InvalidOptionError
+        If HiGHS refuses a value of its own option.
+    """
+    values: dict[str, Any] = dict(_INTEGER if program.integral else _LINEAR)
+    if options.relative_gap is not None and program.integral:
+        values["mip_rel_gap"] = float(options.relative_gap)
+    values["time_limit"] = model.getRunTime() + options.remaining()  # its clock runs on from solve to solve
+    values["random_seed"] = options.seed % 2**31
+    values["threads"] = 0 if options.threads is None else int(options.threads)
+    values["output_flag"] = options.log
+    values |= {ALIAS.get(name, name): value for name, value in options.extra.items()} | overrides
+    for name, value in values.items():
+        set_option(model, name, value)
+
+
+def set_option(model: Any, name: str, value: Any) -> None:
+    """Set one option of HiGHS.
+
+    Raises
+    ------
+    InvalidOptionError
+        If HiGHS refuses the value.
+    """
+    import highspy
+
+    if isinstance(value, np.generic):
+        value = value.item()
+    try:
+        accepted = model.setOptionValue(name, value) != highspy.HighsStatus.kError
+    except TypeError:
+        accepted = False
+    if not accepted:
+        current = model.getOptionValue(name)[1]
+        kind = type(current).__name__
+        raise InvalidOptionError(f"HiGHS refuses {name}={value!r}; expected a {kind} in its range, such as {current!r}")
+
+
+def run(model: Any, options: Options) -> None:
+    """Solve; what came of it is asked of `model`."""
+    import highspy
+
+    if options.threads is None:
+        model.run()
+        return
+    highspy.Highs.resetGlobalScheduler(True)
+    try:
+        model.run()
+    finally:
+        highspy.Highs.resetGlobalScheduler(True)

@@ -1,0 +1,186 @@
+"""What HiGHS found, in edgeopt's words: every one of its statuses, its duals and basis, and the rays behind its claims.
+
+HiGHS often knows that a program has no optimum without holding the proof, or only that it is "unbounded or infeasible".
+Both are settled by linear programs that cannot fail: the program without its cost, the least total violation (whose
+duals are a Farkas ray), and the cone of directions in which the program recedes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from scipy import sparse
+
+from ..core.certificate import LinearDual
+from ..core.outcome import Options, Outcome, Status
+from ..core.program import Program
+from .claim import claimed, infeasible, unbounded, without_cost
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Meaning = Literal["solved", "infeasible", "unbounded", "undecided", "limit", "unsure", "broken"]
+
+MEANING: Mapping[str, Meaning] = {
+    "kOptimal": "solved",
+    "kModelEmpty": "solved",
+    "kInfeasible": "infeasible",
+    "kUnbounded": "unbounded",
+    "kUnboundedOrInfeasible": "undecided",
+    "kObjectiveBound": "limit",
+    "kObjectiveTarget": "limit",
+    "kTimeLimit": "limit",
+    "kIterationLimit": "limit",
+    "kSolutionLimit": "limit",
+    "kMemoryLimit": "limit",
+    "kInterrupt": "limit",
+    "kHighsInterrupt": "limit",
+    "kUnknown": "unsure",
+    "kNotset": "broken",
+    "kLoadError": "broken",
+    "kModelError": "broken",
+    "kPresolveError": "broken",
+    "kSolveError": "broken",
+    "kPostsolveError": "broken",
+}
+"""Meaning of every member of ``HighsModelStatus``."""
+
+Solve = Callable[[Program, Options], Any]
+"""Loads and runs a program; returns the ``Highs`` that holds what came of it."""
+
+
+def meaning(model: Any) -> Meaning:
+    """Return what HiGHS says of its last run."""
+    return MEANING[model.getModelStatus().name]
+
+
+def outcome(model: Any, program: Program, options: Options, solve: Solve) -> Outcome:
+    """Return what HiGHS found for `program`; `solve` runs the programs that settle an open question."""
+    said = meaning(model)
+    words = model.modelStatusToString(model.getModelStatus())
+    if said in ("infeasible", "unbounded", "undecided"):
+        if program.integral:
+            found = _integer_without_optimum(program, options, said, solve)
+        else:
+            found = _linear_without_optimum(model, program, options, said, solve)
+    elif said == "broken":
+        found = Outcome.failed(f"HiGHS ended with: {words}")
+    else:
+        found = _with_point(model, program, options, said, words)
+    return replace(found, statistics=statistics(model))
+
+
+def statistics(model: Any) -> dict[str, Any]:
+    """Return HiGHS's own counts, those that mean something for the solve."""
+    info = model.getInfo()
+    counts = {
+        "nodes": info.mip_node_count,
+        "simplex_iterations": info.simplex_iteration_count,
+        "ipm_iterations": info.ipm_iteration_count,
+        "crossover_iterations": info.crossover_iteration_count,
+        "pdlp_iterations": info.pdlp_iteration_count,
+    }
+    return {name: int(count) for name, count in counts.items() if count > 0 or (name == "nodes" and count == 0)}
+
+
+def _with_point(model: Any, program: Program, options: Options, said: Meaning, words: str) -> Outcome:
+    import highspy
+
+    solution, info = model.getSolution(), model.getInfo()
+    if info.primal_solution_status != int(highspy.SolutionStatus.kSolutionStatusFeasible):
+        if said == "limit":
+            return Outcome(Status.NO_SOLUTION, message=f"HiGHS ended with: {words}")
+        return Outcome.failed(f"HiGHS ended with: {words}, and without a feasible point")
+    found = claimed(
+        program, np.array(solution.col_value), finished=said == "solved", dual=_dual(model, program, solution),
+        relative_gap=options.relative_gap, bound=_bound(program, info),
+    )  # fmt: skip
+    return found if said == "solved" or found.message else replace(found, message=f"HiGHS ended with: {words}")
+
+
+def _bound(program: Program, info: Any) -> float | None:
+    """Bound of the search tree, an integer program's only."""
+    return float(info.mip_dual_bound) if program.integral and np.isfinite(info.mip_dual_bound) else None
+
+
+def _dual(model: Any, program: Program, solution: Any) -> LinearDual | None:
+    import highspy
+
+    if program.integral or not solution.dual_valid:
+        return None
+    basis = model.getBasis()
+    if not basis.valid:
+        return LinearDual(np.array(solution.row_dual))
+    codes = {status: int(status) for status in highspy.HighsBasisStatus.__members__.values()}
+    code = lambda statuses: np.fromiter(map(codes.__getitem__, statuses), np.int8, len(statuses))  # noqa: E731
+    return LinearDual(np.array(solution.row_dual), code(basis.col_status), code(basis.row_status))
+
+
+def _integer_without_optimum(program: Program, options: Options, said: Meaning, solve: Solve) -> Outcome:
+    """Settle which of the two it is; witnesses come from the relaxation, which ``solve`` asks for itself."""
+    if said == "infeasible":
+        return infeasible(program)
+    # HiGHS calls a program unbounded by its relaxation, which says nothing of integer points.
+    start = solve(without_cost(program), options)
+    return {
+        "solved": unbounded(program),
+        "infeasible": infeasible(program),
+        "limit": Outcome(Status.NO_SOLUTION, message="a limit was hit before it was settled: unbounded or infeasible"),
+    }.get(meaning(start), Outcome.failed("HiGHS cannot settle whether the program is unbounded or infeasible"))
+
+
+def _linear_without_optimum(model: Any, program: Program, options: Options, said: Meaning, solve: Solve) -> Outcome:
+    if said == "infeasible":
+        return _infeasible(model, program, options, solve)
+    start = solve(without_cost(program), options)
+    match meaning(start):
+        case "solved":
+            return _unbounded(model, program, np.array(start.getSolution().col_value), options, solve)
+        case "infeasible":
+            return _infeasible(start, program, options, solve)
+        case "limit":
+            return Outcome(Status.NO_SOLUTION, message="a limit was hit before it was settled: unbounded or infeasible")
+    return Outcome.failed("HiGHS cannot settle whether the program is unbounded or infeasible")
+
+
+def _infeasible(model: Any, program: Program, options: Options, solve: Solve) -> Outcome:
+    _, there, ray = model.getDualRay()
+    found = infeasible(program, np.array(ray) if there else None)
+    if found.certificate is None:
+        relaxed = solve(_elastic(program), options)
+        if meaning(relaxed) == "solved":
+            found = infeasible(program, np.array(relaxed.getSolution().row_dual))
+    return found
+
+
+def _elastic(program: Program) -> Program:
+    """Least total violation of the rows: its duals are a Farkas ray wherever it is positive."""
+    rows, columns = program.rows, program.columns
+    slack = sparse.eye_array(rows, format="csc")
+    return Program(
+        np.concatenate([np.zeros(columns), np.ones(2 * rows)]), sparse.hstack([program.matrix, slack, -slack]),
+        program.row_lower, program.row_upper,
+        np.concatenate([program.lower, np.zeros(2 * rows)]), np.concatenate([program.upper, np.full(2 * rows, np.inf)]),
+    )  # fmt: skip
+
+
+def _unbounded(
+    model: Any, program: Program, point: NDArray[np.float64], options: Options, solve: Solve
+) -> Outcome:
+    _, there, ray = model.getPrimalRay()
+    found = unbounded(program, point, np.array(ray) if there else None)
+    if found.certificate is None:
+        cone = solve(_recession(program), options)
+        if meaning(cone) == "solved":
+            found = unbounded(program, point, np.array(cone.getSolution().col_value))
+    return found
+
+
+def _recession(program: Program) -> Program:
+    """Directions of length at most 1 that lead out of no bound; the best one improves the objective if any does."""
+    limits = {"row_lower": -np.inf, "row_upper": np.inf, "lower": -1.0, "upper": 1.0}
+    bounds = {name: np.where(np.isfinite(getattr(program, name)), 0.0, free) for name, free in limits.items()}
+    return replace(program, offset=0.0, **bounds)  # type: ignore[arg-type]

@@ -1,0 +1,273 @@
+"""The same optimum as ``selection`` for costs larger than memory: read in chunks, two or three times, bounded memory.
+
+The bits of a float64 order like the number once its sign is folded in, so a histogram over their leading bits brackets
+the threshold after one pass, with the count and the sum of every bin. A second pass gathers the bracketed benefits if
+they are few; if they are many (heavy ties) it refines the histogram instead, and after the third all 64 bits are known.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.errors import InvalidProblemError
+from ..core.outcome import Options, Outcome, Status
+from ..core.records import number, require
+from ..core.registry import solver
+from ..formulations.offloading import LocalFractionMultiplier, OfflineOffloading, OffloadingDecision
+from .selection import smallest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Benefits = Callable[[], Iterator[NDArray[np.float64]]]
+    Pair = tuple[Any, Any]
+
+CHUNK = 1 << 21
+_BITS = 22
+_GATHER = 4_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class StreamSelection:
+    """Optimal offloading of a stream; the masks come chunk by chunk on request.
+
+    Attributes
+    ----------
+    samples, local : int
+        How many samples there are, and how many stay local.
+    objective : float
+        Optimal mean cost.
+    multiplier : float
+        Lagrange multiplier of the minimum local fraction.
+    passes : int
+        How often the stream was read.
+    """
+
+    samples: int
+    local: int
+    objective: float
+    multiplier: float
+    passes: int
+    _threshold: float
+    _benefits: Benefits
+
+    @property
+    def local_fraction(self) -> float:
+        """Fraction of samples that stay local."""
+        return self.local / self.samples
+
+    def masks(self) -> Iterator[NDArray[np.bool_]]:
+        """Yield the decision of each chunk, in order; reads the stream once more."""
+        ties = None
+        for benefit in self._benefits():
+            if ties is None:
+                ties = self.local - self._below()
+            mask = benefit < self._threshold
+            tied = np.flatnonzero(benefit == self._threshold)[: max(ties, 0)]
+            mask[tied] = True
+            ties -= tied.size
+            yield mask
+
+    def _below(self) -> int:
+        return sum(int(np.count_nonzero(benefit < self._threshold)) for benefit in self._benefits())
+
+
+def select_stream(
+    local_cost: Any,
+    remote_cost: Any = None,
+    min_local_fraction: float = 0.0,
+    transmission_cost: float = 0.0,
+    *,
+    chunk: int = CHUNK,
+) -> StreamSelection:
+    """Solve :class:`OfflineOffloading` for costs that do not fit into memory.
+
+    Parameters
+    ----------
+    local_cost, remote_cost : (samples,) array
+        Anything that can be sliced, e.g. ``numpy.memmap`` (read from its file, so that no mapped page stays resident).
+        Or, as `local_cost` alone, an iterable of ``(local, remote)`` chunks that can be read again: a list, an object
+        with ``__iter__``, or a function that returns a fresh iterator.
+    min_local_fraction, transmission_cost : float
+        As in :class:`OfflineOffloading`.
+    chunk : int
+        Samples per read.
+
+    Raises
+    ------
+    InvalidProblemError
+        If a cost is not finite (with its index), the lengths differ, there are no samples, or a one-time iterator is
+        given.
+    """
+    fraction = number(min_local_fraction, "min_local_fraction", at_least=0.0, at_most=1.0)
+    charge = number(transmission_cost, "transmission_cost")
+    pairs = _pairs(local_cost, remote_cost, chunk)
+    totals = {"remote": 0.0}
+
+    def counted() -> Iterator[NDArray[np.float64]]:
+        totals["remote"] = 0.0
+        for local, remote in _checked(pairs()):
+            totals["remote"] += float(np.sum(remote, dtype=np.float64)) + charge * remote.size
+            yield np.subtract(local, remote, dtype=np.float64) - charge
+
+    found = _threshold(counted, fraction)
+    if found.samples == 0:
+        raise InvalidProblemError("local_cost is empty; a problem needs at least one sample")
+    objective = (totals["remote"] + found.total) / found.samples
+    return StreamSelection(
+        found.samples, found.local, objective, max(0.0, found.value), found.passes, found.value, counted
+    )
+
+
+@solver(
+    "selection-stream", solves=OfflineOffloading, exact=True, rank=5,
+    honours=("time_limit", "relative_gap", "threads"), accepts=("chunk",),
+)  # fmt: skip
+def selection_stream(problem: OfflineOffloading, options: Options) -> Outcome:
+    """Run the chunked selection on a problem in memory: `chunk` decisions at a time."""
+    if refutation := problem.refute():
+        return Outcome(Status.INFEASIBLE, certificate=refutation)
+    size = int(options.extra.get("chunk", CHUNK))
+    benefit = problem.benefit
+    found = _threshold(
+        lambda: (benefit[start : start + size] for start in range(0, benefit.size, size)), problem.min_local_fraction
+    )
+    local = smallest(benefit, found.local, found.value)
+    return Outcome.optimal(
+        OffloadingDecision(local.reshape(problem.shape)), LocalFractionMultiplier(max(0.0, found.value))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    samples: int
+    local: int
+    value: float
+    total: float
+    passes: int
+
+
+@dataclass(slots=True)
+class _Bracket:
+    """Keys that share their leading `bits` with `prefix`; what lies below them is counted and summed already."""
+
+    prefix: int = 0
+    bits: int = 0
+    below: int = 0
+    total: float = 0.0
+
+
+def _threshold(benefits: Benefits, fraction: float) -> _Found:
+    """Return the optimal number of local decisions, their largest benefit and the sum of their benefits."""
+    counts, sums = _histogram(benefits, _Bracket())
+    samples = int(counts.sum())
+    wanted = math.ceil(fraction * samples * (1.0 - 1e-12))
+    half = counts.size // 2  # keys of negative numbers
+    if (negative := int(counts[:half].sum())) >= wanted:
+        return _Found(samples, negative, 0.0, float(sums[:half].sum()), 1)
+    bracket, passes = _Bracket(), 1
+    while True:
+        inside = _narrow(bracket, counts, sums, wanted)
+        if inside <= _GATHER or bracket.bits == 64:
+            break
+        counts, sums = _histogram(benefits, bracket)
+        passes += 1
+    rest = wanted - bracket.below
+    if bracket.bits == 64:
+        value = float(_number(np.array([bracket.prefix], dtype=np.uint64))[0])
+        return _Found(samples, wanted, value, bracket.total + rest * value, passes)
+    candidates = np.concatenate([b[_inside(_keys(b), bracket)] for b in benefits()])
+    candidates.partition(rest - 1)
+    total = bracket.total + float(candidates[:rest].sum())
+    return _Found(samples, wanted, float(candidates[rest - 1]), total, passes + 1)
+
+
+def _histogram(benefits: Benefits, bracket: _Bracket) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Count and sum the benefits inside `bracket` by the next bits of their keys."""
+    width = min(_BITS, 64 - bracket.bits)
+    counts, sums = np.zeros(1 << width, np.int64), np.zeros(1 << width)
+    for benefit in benefits():
+        keys = _keys(benefit)
+        if bracket.bits:
+            chosen = _inside(keys, bracket)
+            keys, benefit = keys[chosen], benefit[chosen]
+        shift = np.uint64(64 - bracket.bits - width)
+        index = ((keys >> shift) & np.uint64((1 << width) - 1)).astype(np.int64)
+        counts += np.bincount(index, minlength=counts.size)
+        sums += np.bincount(index, weights=benefit, minlength=counts.size)
+    return counts, sums
+
+
+def _narrow(bracket: _Bracket, counts: NDArray[np.int64], sums: NDArray[np.float64], wanted: int) -> int:
+    """Move `bracket` to the bin that holds the `wanted`-th smallest benefit; return how many it holds."""
+    reached = bracket.below + np.cumsum(counts)
+    index = int(np.searchsorted(reached, wanted))
+    width = min(_BITS, 64 - bracket.bits)
+    bracket.below = int(reached[index] - counts[index])
+    bracket.total += float(sums[:index].sum())
+    bracket.prefix = (bracket.prefix << width) | index
+    bracket.bits += width
+    return int(counts[index])
+
+
+def _keys(benefit: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """Unsigned integers that order like the numbers."""
+    bits = (benefit + 0.0).view(np.uint64)  # + 0.0 turns -0.0 into 0.0: they are one number
+    sign = np.uint64(1 << 63)
+    return np.where(bits & sign, ~bits, bits | sign)
+
+
+def _number(keys: NDArray[np.uint64]) -> NDArray[np.float64]:
+    sign = np.uint64(1 << 63)
+    return np.where(keys & sign, keys ^ sign, ~keys).view(np.float64)
+
+
+def _inside(keys: NDArray[np.uint64], bracket: _Bracket) -> NDArray[np.bool_]:
+    inside: NDArray[np.bool_] = (keys >> np.uint64(64 - bracket.bits)) == np.uint64(bracket.prefix)
+    return inside
+
+
+def _pairs(local_cost: Any, remote_cost: Any, chunk: int) -> Callable[[], Iterable[Pair]]:
+    if remote_cost is None:
+        if isinstance(local_cost, Iterator):
+            raise InvalidProblemError(
+                "local_cost is an iterator that can be read only once; pass a function that returns a fresh one"
+            )
+        return local_cost if callable(local_cost) else lambda: iter(local_cost)
+    if np.ndim(local_cost) != 1 or np.shape(local_cost) != np.shape(remote_cost):
+        raise InvalidProblemError(
+            f"local_cost and remote_cost have shapes {np.shape(local_cost)} and {np.shape(remote_cost)}; "
+            "expected the same (samples,)"
+        )
+    if chunk < 1:
+        raise InvalidProblemError(f"chunk is {chunk}; expected at least 1 sample")
+    starts = range(0, len(local_cost), chunk)
+    return lambda: ((_read(local_cost, s, chunk), _read(remote_cost, s, chunk)) for s in starts)
+
+
+def _read(array: Any, start: int, chunk: int) -> Any:
+    """Slice `array`; a memory map is read from its file, because mapped pages would stay resident."""
+    whole = isinstance(array, np.memmap) and array.filename is not None and not isinstance(array.base, np.ndarray)
+    if not whole or not array.flags.c_contiguous:
+        return np.asarray(array[start : start + chunk])
+    count = min(chunk, array.size - start)
+    return np.fromfile(array.filename, array.dtype, count, offset=array.offset + start * array.itemsize)
+
+
+def _checked(pairs: Iterable[Pair]) -> Iterator[Pair]:
+    start = 0
+    for local, remote in pairs:
+        local, remote = np.asarray(local), np.asarray(remote)
+        if local.ndim != 1 or local.shape != remote.shape:
+            raise InvalidProblemError(f"the chunk at sample {start} has shapes {local.shape} and {remote.shape}")
+        for name, part in (("local_cost", local), ("remote_cost", remote)):
+            if part.dtype.kind not in "fiub":
+                raise InvalidProblemError(f"{name} holds {part.dtype} values; expected real numbers")
+            require(f"{name}[{start}:]", part, np.isfinite(part), "must be finite")
+        start += local.size
+        yield local, remote
