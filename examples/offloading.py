@@ -18,7 +18,7 @@ import numpy as np
 
 import edgeopt as eo
 from edgeopt.data import milano, synthetic
-from edgeopt.predictors.allocators import offloading_costs
+from edgeopt.predictors.scenario import offloading_costs
 from edgeopt.solvers.algorithm_1 import algorithm_1
 
 
@@ -32,6 +32,21 @@ def traffic(data: Path, quick: bool):
         frame = synthetic.traffic(cells=25, days=30, seed=0)
         source = "25 generated cells with Milano's statistics (no data at hand)"
     return (frame.iloc[: 8 * 144] if quick else frame), source
+
+
+def sweep(frame) -> None:
+    """Print one line for each penalty c_u and window N: a real offloading problem each."""
+    print("\nThe same for other penalties and windows")
+    print("  c_u   N   edge cost   cloud cost   cheapest at   costs no more than the cloud up to")
+    for under in (0.5, 1.0, 10.0):
+        for window in (6, 25):
+            problem = eo.OfflineOffloading(*offloading_costs(frame, window=window, under=under, seed=0))
+            curve = eo.trade_off_curve(problem)
+            free = curve.local_fraction[curve.cost <= curve.cost[0]].max()
+            print(
+                f"  {under:4g} {window:3d} {curve.cost[-1]:11.4f} {curve.cost[0]:12.4f} "
+                f"{curve.local_fraction[curve.best]:7.0%} local {free:13.0%} local"
+            )
 
 
 def draw(problem: eo.OfflineOffloading, source: str, path: Path) -> None:
@@ -50,7 +65,8 @@ def draw(problem: eo.OfflineOffloading, source: str, path: Path) -> None:
     axes.plot(*zip(*printed, strict=True), "x", color="tab:red", label="Algorithm 1 as printed")
     axes.plot(0, curve.cost[0], "s", color="tab:green", label="remote-only (cloud)")
     axes.plot(100, curve.cost[-1], "D", color="tab:orange", label="local-only (edge)")
-    axes.axvline(100 * curve.local_fraction[curve.best], color="tab:blue", linewidth=0.8, linestyle=":")
+    best = 100 * curve.local_fraction[curve.best]
+    axes.axvline(best, color="tab:blue", linewidth=0.8, linestyle=":", label=f"cheapest: {best:.0f} % local")
     axes.set(xlabel="decisions taken locally [%]", ylabel="mean allocation cost [normalised traffic]", title=source)
     axes.legend()
     axes.grid(alpha=0.3)
@@ -101,6 +117,8 @@ def main() -> None:
     print(f"  edge only:             cost {curve.cost[-1]:.4f}")
     draw(problem, source, arguments.out / "trade_off.png")
     print(f"\nPicture: {arguments.out / 'trade_off.png'}")
+    if not arguments.quick:
+        sweep(frame)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Unpack a downloaded archive without letting it write anywhere else.
+r"""Unpack a downloaded archive without letting it write anywhere else.
 
-A member's name is a claim by a stranger: ``../../.bashrc``, ``/etc/passwd``, ``C:\\x`` or a link to a folder outside would
-all be followed by a naive extraction. Every member is judged before the first byte is written. Links are refused whether
-or not they seem to stay inside: a data set needs none, and two harmless ones can make an escape together.
+A member's name is a claim by a stranger: ``../../.bashrc``, ``/etc/passwd``, ``C:\x`` or a link to a folder outside
+would all be followed by a naive extraction. Every member is judged before the first byte is written. Links are refused
+whether or not they seem to stay inside: a data set needs none, and two harmless ones can make an escape together.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def unpack(archive: str | Path, directory: str | Path) -> list[Path]:
     Raises
     ------
     DataFormatError
-        If a member's path is absolute or leaves the directory, a member is a link or a device, or the archive is damaged.
-        Nothing has been written to `directory` then.
+        If a member's path is absolute or leaves the directory, a member is a link or a device, or the archive is
+        damaged. Nothing has been written to `directory` then.
     """
     archive, directory = Path(archive), Path(directory)
     directory.mkdir(parents=True, exist_ok=True)

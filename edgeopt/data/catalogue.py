@@ -1,11 +1,12 @@
 """The public originals that `edgeopt data fetch` can download: where from, which bytes, under which terms.
 
-Every file is pinned to one commit of a public repository and to its SHA-256, so that the same name gives the same bytes for
-ever. The data belong to their authors: nothing of it is part of edgeopt, and the licence and the citation of an entry bind
-whoever fetches it.
+Every file is pinned to one commit of a public repository and to its SHA-256, so that the same name gives the same bytes
+for ever. The data belong to their authors: nothing of it is part of edgeopt, and the licence and the citation of an
+entry bind whoever fetches it.
 
-The complete Milano grid (62 files of one day, ``sms-call-internet-mi-2013-11-01.txt`` and so on) has no address that needs
-no registration: download it from doi:10.7910/DVN/EGZHFV and give the files to `edgeopt.data.milano.read_original`.
+The complete Milano grid (62 files of one day, ``sms-call-internet-mi-2013-11-01.txt`` and so on) has no address that
+needs no registration: download it from doi:10.7910/DVN/EGZHFV and give the files to
+`edgeopt.data.milano.read_original`.
 """
 
 from __future__ import annotations
@@ -139,9 +140,15 @@ _GEANT_SNDLIB = DataSet(
         "cdf8f7d0568a4177f168122685218eddedfa0ff5",
         "data/demands/sndlib/directed-geant-uhlig-15min-over-4months-ALL",
         {
-            "demandMatrix-geant-uhlig-15min-20050504-1500.xml": "9e8006bd9cbb04e1f5568f16f13bdb61c46ebe73d30b0024e111c247b458ed93",
-            "demandMatrix-geant-uhlig-15min-20050505-1200.xml": "3a1e92ff9b63726a9fc0cbfe4b1e038feaaa57dc74735c9fc47ce7c72a4082bc",
-            "demandMatrix-geant-uhlig-15min-20050506-1200.xml": "059516b66a54bc1e46622186ec1b8a754c74a6db7b2cb300ea50372669d2c0dc",
+            "demandMatrix-geant-uhlig-15min-20050504-1500.xml": (
+                "9e8006bd9cbb04e1f5568f16f13bdb61c46ebe73d30b0024e111c247b458ed93"
+            ),
+            "demandMatrix-geant-uhlig-15min-20050505-1200.xml": (
+                "3a1e92ff9b63726a9fc0cbfe4b1e038feaaa57dc74735c9fc47ce7c72a4082bc"
+            ),
+            "demandMatrix-geant-uhlig-15min-20050506-1200.xml": (
+                "059516b66a54bc1e46622186ec1b8a754c74a6db7b2cb300ea50372669d2c0dc"
+            ),
         },
     ),
     *_GEANT_TERMS,

@@ -5,47 +5,30 @@ every 10 minutes, from 1 November 2013 to 1 January 2014 (Barlacchi et al., Scie
 doi:10.7910/DVN/EGZHFV, licence ODbL 1.0). The numbers are proportional to the activity, without a unit. Squares are
 numbered ``1 + 100 * row + column``, rows from the south, 1 to 10000.
 
-All readers return the same thing: a pandas frame, **time x cell**, float64, one row for every 10 minutes between the first
-and the last (index ``time`` in local time, Europe/Rome), one column per square. **A gap is a nan, never a zero**: the
-original files leave out what was not recorded, whether for want of activity or by an outage, and cannot tell which.
+All readers return the same thing: a pandas frame, **time x cell**, float64, one row for every 10 minutes between the
+first and the last (index ``time`` in local time, Europe/Rome), one column per square. **A gap is a nan, never a zero**:
+the original files leave out what was not recorded, whether for want of activity or by an outage, and cannot tell which.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
 import math
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from ..core.errors import DataFormatError, InvalidOptionError
+from .telecom_italia import SLOT_MS, SQUARES, Activity, damaged_gzip, pieces
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-Activity = Literal["sms_in", "sms_out", "call_in", "call_out", "internet"]
-
 TIME_ZONE = "Europe/Rome"
 SLOT = "10min"
-SLOT_MS = 600_000
-SQUARES = 10_000
-ROWS_AT_ONCE = 500_000
-"""Lines parsed at once: about 40 MB."""
-
-# The campaign with a month to spare on either side (UTC): a time outside it is a damaged field, not a long gap.
-_EARLIEST_MS = 1_380_585_600_000
-_LATEST_MS = 1_391_212_800_000
-_LAYOUT = ("square", "time", "country", *get_args(Activity))
-_EXPECTED = (
-    "expected square id, epoch milliseconds, country code, sms in, sms out, call in, call out, internet, "
-    "separated by tabs; trailing fields may be missing"
-)
 
 
 def read_original(
@@ -55,7 +38,7 @@ def read_original(
 
     A line holds one square, interval and country code; the codes of a square and interval are summed, within a file and
     across files. Fields may be empty, trailing ones may be missing. A cell and time without any record of `activity` is
-    nan. Files are read in pieces: memory is that of the result and of `ROWS_AT_ONCE` lines.
+    nan. Files are read in pieces: memory is that of the result and of half a million lines.
 
     Parameters
     ----------
@@ -87,7 +70,7 @@ def read_original(
         raise InvalidOptionError(f"activity is {activity!r}; choose from {', '.join(get_args(Activity))}")
     sums = _Sums(cells)
     for path in files:
-        for piece in _pieces(path):
+        for piece in pieces(path):
             sums.add(piece["square"].to_numpy(), piece["time"].to_numpy(), piece[activity].to_numpy())
     values, first_ms, squares = sums.grid()
     return pd.DataFrame(
@@ -117,7 +100,7 @@ def read_25_cells(path: str | Path) -> pd.DataFrame:
 
     path = Path(path)
     try:
-        with _damaged_gzip(path):
+        with damaged_gzip(path):
             raw = pd.read_csv(path, index_col=0, dtype={"time_local_CET": str})
         raw.columns = _columns([int(name) for name in raw.columns])
         frame = raw.astype(np.float64)
@@ -225,101 +208,6 @@ class _Sums:
         for moment in sorted(self.rows):
             values[(moment - first) // SLOT_MS] = self.rows.pop(moment)[keep]
         return values, first, self.squares[keep]
-
-
-def _pieces(path: Path) -> Iterator[pd.DataFrame]:
-    """Parse a file piece by piece; where the fast parser or a range check objects, find and name the line."""
-    import pandas as pd
-
-    types = dict.fromkeys(_LAYOUT, "float64") | {"square": "int64", "time": "int64", "country": "int64"}
-    try:
-        with (
-            _damaged_gzip(path),
-            pd.read_csv(
-                path,
-                sep="\t",
-                header=None,
-                # A ninth name catches lines with too many fields, which pandas would otherwise cut short.
-                names=[*_LAYOUT, "excess"],
-                index_col=False,
-                dtype={**types, "excess": "str"},
-                na_values=[""],
-                keep_default_na=False,
-                quoting=csv.QUOTE_NONE,
-                compression="gzip" if path.suffix == ".gz" else None,
-                chunksize=ROWS_AT_ONCE,
-                encoding="ascii",
-            ) as reader,
-        ):
-            for piece in reader:
-                if not _plausible(piece):
-                    raise _first_fault(path)
-                yield piece
-    except pd.errors.EmptyDataError:
-        raise DataFormatError(f"{path}, line 1: the file is empty; {_EXPECTED}") from None
-    except DataFormatError:
-        raise
-    except (ValueError, OverflowError) as error:
-        raise _first_fault(path) from error
-
-
-def _plausible(piece: pd.DataFrame) -> bool:
-    square, time, country = (piece[name].to_numpy() for name in ("square", "time", "country"))
-    activities = piece[list(get_args(Activity))].to_numpy()
-    return bool(
-        ((square >= 1) & (square <= SQUARES)).all()
-        and ((time >= _EARLIEST_MS) & (time < _LATEST_MS) & (time % SLOT_MS == 0)).all()
-        and (country >= 0).all()
-        and not np.isinf(activities).any()
-        and not (activities < 0).any()
-        and piece["excess"].isna().all()
-    )
-
-
-def _first_fault(path: Path) -> DataFormatError:
-    """Read the file line by line, slowly, and say what is wrong with the first line that is wrong."""
-    opened: IO[bytes] = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-    with _damaged_gzip(path), opened:
-        for number, line in enumerate(opened, start=1):
-            text = line.rstrip(b"\r\n")
-            fault = _fault(text) if text else None
-            if fault:
-                return DataFormatError(f"{path}, line {number}: {fault}; {_EXPECTED}")
-    return DataFormatError(f"{path}: not readable as text; {_EXPECTED}")
-
-
-def _fault(line: bytes) -> str | None:
-    """Say what is wrong with one line, if anything is."""
-    fields = line.decode("ascii", errors="backslashreplace").split("\t")
-    if not 4 <= len(fields) <= 8 and not (len(fields) == 9 and not fields[8]):
-        return f"{len(fields)} fields, not 4 to 8"
-    for name, field in zip(_LAYOUT[:3], fields, strict=False):
-        if not field.isdigit():
-            return f"{name} is {field!r}, not a whole number"
-    square, time = int(fields[0]), int(fields[1])
-    if not 1 <= square <= SQUARES:
-        return f"square is {square}, not in 1 to {SQUARES}"
-    if not _EARLIEST_MS <= time < _LATEST_MS or time % SLOT_MS:
-        return f"time is {time}, not a multiple of 10 minutes between October 2013 and January 2014"
-    for name, field in zip(_LAYOUT[3:], fields[3:8], strict=False):
-        if field and not _is_amount(field):
-            return f"{name} is {field!r}, not a finite number >= 0"
-    return None
-
-
-def _is_amount(field: str) -> bool:
-    try:
-        return math.isfinite(float(field)) and float(field) >= 0
-    except ValueError:
-        return False
-
-
-@contextmanager
-def _damaged_gzip(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataFormatError(f"{path}: damaged gzip ({error}); fetch or copy the file again") from error
 
 
 def _time_index(first: pd.Timestamp, steps: int) -> pd.DatetimeIndex:

@@ -3,9 +3,10 @@ r"""Synthetic mobile traffic that behaves like Milano's, for when no data is at 
 The logarithm of a cell's traffic is a sum of
 
 * a level per cell, log-normal over cells;
-* a day shape, one for working days and one for free days, of four harmonics each; cells differ from the mean shape along
-  two directions (offices that empty at weekends, squares that wake late), smoothly over the map;
-* noise with three memories: an hour, a day, and none; part of it common to the whole city, the rest shared by neighbours;
+* a day shape, one for working days and one for free days, of four harmonics each; cells differ from the mean shape
+  along two directions (offices that empty at weekends, squares that wake late), smoothly over the map;
+* noise with three memories: an hour, a day, and none; part of it common to the whole city, the rest shared by
+  neighbours;
 * bursts (a cell jumps up or down for some minutes) and rare surges (a neighbourhood fills for an hour or two).
 
 The constants below were fitted to the 25 squares of November 2013 by averages and least squares alone:
@@ -20,7 +21,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..core.errors import InvalidOptionError
-from .milano import SLOT, SQUARES, TIME_ZONE
+from .milano import SLOT, TIME_ZONE
+from .telecom_italia import SQUARES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,14 +34,19 @@ HARMONICS = 4
 LEVEL = (5.201, 0.486)
 """Mean and standard deviation, over cells, of the logarithm of the mean activity."""
 
-SHAPES = np.array(
+SHAPES = np.column_stack(
     [
-        [-0.087, -0.150, -0.331, 0.076, -0.185, 0.066, 0.028, -0.027, 0.022]
-        + [-0.102, -0.361, 0.129, -0.097, 0.003, 0.025, -0.006, -0.030],
-        [0.120, 0.172, 0.081, -0.014, -0.015, 0.005, -0.029, -0.004, 0.018]
-        + [0.008, -0.003, -0.003, -0.002, -0.001, -0.002, -0.003, 0.008],
-        [-0.016, 0.005, -0.003, -0.036, 0.013, 0.026, -0.015, -0.007, 0.005]
-        + [0.040, 0.033, -0.012, 0.010, 0.010, -0.028, -0.007, 0.011],
+        [-0.087, 0.120, -0.016],  # a free day's level
+        [  # harmonics of a working day: cosine, sine of one period a day, of two, of three, of four
+            [-0.150, -0.331, 0.076, -0.185, 0.066, 0.028, -0.027, 0.022],
+            [0.172, 0.081, -0.014, -0.015, 0.005, -0.029, -0.004, 0.018],
+            [0.005, -0.003, -0.036, 0.013, 0.026, -0.015, -0.007, 0.005],
+        ],
+        [  # and of a free day
+            [-0.102, -0.361, 0.129, -0.097, 0.003, 0.025, -0.006, -0.030],
+            [0.008, -0.003, -0.003, -0.002, -0.001, -0.002, -0.003, 0.008],
+            [0.040, 0.033, -0.012, 0.010, 0.010, -0.028, -0.007, 0.011],
+        ],
     ]
 )
 """Coefficients on `day_shapes`: the mean over cells, then one standard deviation along the two main directions."""
@@ -163,20 +170,21 @@ def _places(cells: int) -> NDArray[np.int64]:
 def _smooth(generator: np.random.Generator, count: int, place: NDArray[np.int64], reach: float) -> NDArray[np.float64]:
     """Draw `count` standard normal maps, (count, cells), correlated as exp(-(distance / reach)^2).
 
-    This correlation is a product of one in rows and one in columns, so that two small factors serve any number of cells.
+    This correlation is a product of one in rows and one in columns, so that two small factors serve any number of
+    cells.
     """
     side = int(place.max()) + 1
     offset = np.subtract.outer(np.arange(side), np.arange(side))
     # The kernel is positive definite, but nearly singular for a long reach: the jitter is below its rounding noise.
     factor = np.linalg.cholesky(np.exp(-((offset / reach) ** 2)) + 1e-9 * np.eye(side))
-    maps = factor @ generator.standard_normal((count, side, side)) @ factor.T
+    maps: NDArray[np.float64] = factor @ generator.standard_normal((count, side, side)) @ factor.T
     return np.asarray(maps[:, place[:, 0], place[:, 1]])
 
 
 def _shapes(generator: np.random.Generator, index: pd.DatetimeIndex, place: NDArray[np.int64]) -> NDArray[np.float64]:
     kinds = _smooth(generator, len(SHAPES) - 1, place, MAP_REACH)
     coefficients = SHAPES[0][:, None] + SHAPES[1:].T @ kinds
-    return day_shapes(index, is_free_day(index)) @ coefficients
+    return np.asarray(day_shapes(index, is_free_day(index)) @ coefficients)
 
 
 def _noise(generator: np.random.Generator, slots: int, place: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -184,7 +192,8 @@ def _noise(generator: np.random.Generator, slots: int, place: NDArray[np.int64])
 
     def draw(count: int) -> NDArray[np.float64]:
         city = generator.standard_normal((count, 1))
-        return np.sqrt(CITY_SHARE) * city + np.sqrt(1 - CITY_SHARE) * _smooth(generator, count, place, REACH)
+        local = _smooth(generator, count, place, REACH)
+        return np.asarray(np.sqrt(CITY_SHARE) * city + np.sqrt(1 - CITY_SHARE) * local)
 
     white = 1 - sum(share for share, _ in MEMORY)
     noise = np.sqrt(white) * draw(slots)

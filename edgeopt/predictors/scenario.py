@@ -1,9 +1,9 @@
 """From traffic to a decision problem: what each slot costs when the edge allocates, and when the cloud does.
 
-The life of one datum: a frame of traffic (:mod:`edgeopt.data`) is scaled and cut into samples; both allocators are fitted
-on the first part of it; the samples of the rest, in time order, become the samples of an `OfflineOffloading` problem. A
-sample's cost is the **sum over cells** of the exact cost (Giannakas et al. 2025, eqs. 3, 7 and 8); the objective of the
-problem is the mean over samples.
+The life of one datum: a frame of traffic (:mod:`edgeopt.data`) is scaled and cut into samples; both allocators are
+fitted on the first part of it; the samples of the rest, in time order, become the samples of an `OfflineOffloading`
+problem. A sample's cost is the **sum over cells** of the exact cost (Giannakas et al. 2025, eqs. 3, 7 and 8); the
+objective of the problem is the mean over samples.
 """
 
 from __future__ import annotations

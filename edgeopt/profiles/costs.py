@@ -1,15 +1,15 @@
 r"""What a wrong allocation costs: asymmetric costs of provisioning too little and too much.
 
-Allocating :math:`y` where the demand turns out to be :math:`d` wastes capacity for :math:`y > d` and breaks an agreement
-for :math:`y < d`. The two papers weigh these differently, with :math:`x = y - d`:
+Allocating :math:`y` where the demand turns out to be :math:`d` wastes capacity for :math:`y > d` and breaks an
+agreement for :math:`y < d`. The two papers weigh these differently, with :math:`x = y - d`:
 
 * `deepcog` (Giannakas et al. 2025, eq. 3, after Bega et al. 2019): :math:`c_u` for any shortfall, :math:`c_o x` above;
 * `quadratic_linear` (Ehsanian and Spyropoulos 2025, eq. 3): :math:`c_u x^2` for a shortfall, :math:`c_o x` above.
 
-The first jumps at the demand, so its gradient never says "a little more would do"; the second has a kink there. Training
-uses the surrogates; **evaluation always uses the exact costs**. Units differ between the two branches of both costs, so a
-weight means something only together with the normalisation of the demand: `edgeopt.predictors` scales each cell to [0, 1]
-over the training period.
+The first jumps at the demand, so its gradient never says "a little more would do"; the second has a kink there.
+Training uses the surrogates; **evaluation always uses the exact costs**. Units differ between the two branches of both
+costs, so a weight means something only together with the normalisation of the demand: `edgeopt.predictors` scales each
+cell to [0, 1] over the training period.
 
 Every function works element by element, on numpy arrays as on torch tensors (torch is never imported for the former):
 the cost per network function stays visible, and the sum over functions of the papers is the caller's ``.sum(axis=-1)``.
@@ -63,10 +63,10 @@ def deepcog(allocation: Any, demand: Any, under: float, over: float = 1.0) -> An
 def deepcog_surrogate(allocation: Any, demand: Any, under: float, over: float = 1.0, *, epsilon: float = 0.05) -> Any:
     r"""`deepcog` with a slope everywhere, for training (Bega et al. 2019).
 
-    With :math:`x = y - d`: :math:`c_u - \varepsilon x` for a shortfall, then the steep ramp :math:`c_u - x / \varepsilon`
-    until it meets the exact :math:`c_o x`, at most :math:`\varepsilon c_u` above the demand. From there on it *is* the
-    exact cost (DeepCog's own form lies :math:`\varepsilon c_u c_o` below it), and a shortfall differs from it by
-    :math:`\varepsilon |x|`.
+    With :math:`x = y - d`: :math:`c_u - \varepsilon x` for a shortfall, then the steep ramp :math:`c_u - x /
+    \varepsilon` until it meets the exact :math:`c_o x`, at most :math:`\varepsilon c_u` above the demand. From there on
+    it *is* the exact cost (DeepCog's own form lies :math:`\varepsilon c_u c_o` below it), and a shortfall differs from
+    it by :math:`\varepsilon |x|`.
 
     Parameters
     ----------

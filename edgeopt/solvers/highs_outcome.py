@@ -107,16 +107,13 @@ def _bound(program: Program, info: Any) -> float | None:
 
 
 def _dual(model: Any, program: Program, solution: Any) -> LinearDual | None:
-    import highspy
-
     if program.integral or not solution.dual_valid:
         return None
     basis = model.getBasis()
     if not basis.valid:
         return LinearDual(np.array(solution.row_dual))
-    codes = {status: int(status) for status in highspy.HighsBasisStatus.__members__.values()}
-    code = lambda statuses: np.fromiter(map(codes.__getitem__, statuses), np.int8, len(statuses))  # noqa: E731
-    return LinearDual(np.array(solution.row_dual), code(basis.col_status), code(basis.row_status))
+    codes = [np.array(statuses, dtype=np.int8) for statuses in (basis.col_status, basis.row_status)]
+    return LinearDual(np.array(solution.row_dual), *codes)
 
 
 def _integer_without_optimum(program: Program, options: Options, said: Meaning, solve: Solve) -> Outcome:

@@ -115,7 +115,7 @@ def select_stream(
             totals["remote"] += float(np.sum(remote, dtype=np.float64)) + charge * remote.size
             yield np.subtract(local, remote, dtype=np.float64) - charge
 
-    found = _threshold(counted, fraction)
+    found = _threshold(counted, fraction, _BITS)
     if found.samples == 0:
         raise InvalidProblemError("local_cost is empty; a problem needs at least one sample")
     objective = (totals["remote"] + found.total) / found.samples
@@ -135,7 +135,9 @@ def selection_stream(problem: OfflineOffloading, options: Options) -> Outcome:
     size = int(options.extra.get("chunk", CHUNK))
     benefit = problem.benefit
     found = _threshold(
-        lambda: (benefit[start : start + size] for start in range(0, benefit.size, size)), problem.min_local_fraction
+        lambda: (benefit[start : start + size] for start in range(0, benefit.size, size)),
+        problem.min_local_fraction,
+        min(_BITS, max(8, benefit.size.bit_length())),
     )
     local = smallest(benefit, found.local, found.value)
     return Outcome.optimal(
@@ -162,9 +164,12 @@ class _Bracket:
     total: float = 0.0
 
 
-def _threshold(benefits: Benefits, fraction: float) -> _Found:
-    """Return the optimal number of local decisions, their largest benefit and the sum of their benefits."""
-    counts, sums = _histogram(benefits, _Bracket())
+def _threshold(benefits: Benefits, fraction: float, step: int) -> _Found:
+    """Return the optimal number of local decisions, their largest benefit and the sum of their benefits.
+
+    Every pass looks at the next `step` bits of the keys.
+    """
+    counts, sums = _histogram(benefits, _Bracket(), step)
     samples = int(counts.sum())
     wanted = math.ceil(fraction * samples * (1.0 - 1e-12))
     half = counts.size // 2  # keys of negative numbers
@@ -175,7 +180,7 @@ def _threshold(benefits: Benefits, fraction: float) -> _Found:
         inside = _narrow(bracket, counts, sums, wanted)
         if inside <= _GATHER or bracket.bits == 64:
             break
-        counts, sums = _histogram(benefits, bracket)
+        counts, sums = _histogram(benefits, bracket, step)
         passes += 1
     rest = wanted - bracket.below
     if bracket.bits == 64:
@@ -187,9 +192,9 @@ def _threshold(benefits: Benefits, fraction: float) -> _Found:
     return _Found(samples, wanted, float(candidates[rest - 1]), total, passes + 1)
 
 
-def _histogram(benefits: Benefits, bracket: _Bracket) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _histogram(benefits: Benefits, bracket: _Bracket, step: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Count and sum the benefits inside `bracket` by the next bits of their keys."""
-    width = min(_BITS, 64 - bracket.bits)
+    width = min(step, 64 - bracket.bits)
     counts, sums = np.zeros(1 << width, np.int64), np.zeros(1 << width)
     for benefit in benefits():
         keys = _keys(benefit)
@@ -207,7 +212,7 @@ def _narrow(bracket: _Bracket, counts: NDArray[np.int64], sums: NDArray[np.float
     """Move `bracket` to the bin that holds the `wanted`-th smallest benefit; return how many it holds."""
     reached = bracket.below + np.cumsum(counts)
     index = int(np.searchsorted(reached, wanted))
-    width = min(_BITS, 64 - bracket.bits)
+    width = counts.size.bit_length() - 1
     bracket.below = int(reached[index] - counts[index])
     bracket.total += float(sums[:index].sum())
     bracket.prefix = (bracket.prefix << width) | index

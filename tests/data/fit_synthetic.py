@@ -1,4 +1,4 @@
-"""How the constants of ``edgeopt.data.synthetic`` were fitted to Milano: run it with the 25-cell file to print them again.
+"""How the constants of ``edgeopt.data.synthetic`` were fitted; run it with the 25-cell file of Milano to print them.
 
     python tests/data/fit_synthetic.py milano_internet_25cells_10min.csv.gz
 

@@ -1,0 +1,21 @@
+"""What several tests share: where the real data lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of the public data sets: ``EDGEOPT_DATA``, else ``../shared/data`` beside the repository."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("EDGEOPT_DATA", beside))
+    if not (folder / "README.md").is_file():
+        reason = f"no data in {folder}; set EDGEOPT_DATA to the folder that holds milano/, mps/ and the others"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder

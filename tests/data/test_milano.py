@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import gzip
+import tracemalloc
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from edgeopt.core.errors import DataFormatError, InvalidOptionError
+from edgeopt.data import milano, telecom_italia
+
+START = 1383260400000  # 2013-11-01 00:00 in Milano
+SLOT = 600_000
+ACTIVITIES = ("sms_in", "sms_out", "call_in", "call_out", "internet")
+
+
+def write(path: Path, *lines: str) -> Path:
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path
+
+
+def record(square: int = 1, slot: int = 0, country: int = 39, internet: float | str = 1.0) -> str:
+    return f"{square}\t{START + slot * SLOT}\t{country}\t\t\t\t\t{internet}"
+
+
+def plain_sums(path: Path, activity: str) -> dict[tuple[int, int], float]:
+    """Sum over country codes, in plain Python."""
+    sums: dict[tuple[int, int], float] = defaultdict(float)
+    for line in path.read_text().splitlines():
+        fields = line.split("\t") + [""] * 5
+        value = fields[3 + ACTIVITIES.index(activity)]
+        if value:
+            sums[int(fields[1]), int(fields[0])] += float(value)
+    return sums
+
+
+@pytest.mark.parametrize("activity", ACTIVITIES)
+@pytest.mark.parametrize("name", ["mini_data.dat", "chunk_sample.txt"])
+def test_original_samples_agree_with_a_plain_parse(data_dir: Path, name: str, activity: milano.Activity) -> None:
+    path = data_dir / "milano" / "original_format" / name
+    frame = milano.read_original(path, activity)
+    expected = plain_sums(path, activity)
+    assert frame.notna().to_numpy().sum() == len(expected)
+    for (time, square), value in expected.items():
+        assert frame.at[pd.Timestamp(time, unit="ms", tz="UTC"), square] == pytest.approx(value, rel=1e-13)
+
+
+def test_original_sample_has_the_shape_of_its_day(data_dir: Path) -> None:
+    frame = milano.read_original(data_dir / "milano" / "original_format" / "mini_data.dat")
+    assert frame.shape == (144, 4)
+    assert list(frame.columns) == [1, 10, 100, 1000]
+    assert frame.index[0] == pd.Timestamp("2013-11-01 00:00", tz="Europe/Rome")
+    assert (frame.index[1:] - frame.index[:-1] == pd.Timedelta("10min")).all()
+
+
+def test_the_processed_sets_agree_where_they_overlap(data_dir: Path) -> None:
+    cells = milano.read_25_cells(data_dir / "milano" / "milano_internet_25cells_10min.csv.gz")
+    blocks = milano.read_grid_blocks(data_dir / "milano" / "milano_internet_10000cells_10min_short.npz")
+    assert cells.shape == (4320, 25)
+    assert cells.notna().to_numpy().all()
+    assert cells.index[-1] == pd.Timestamp("2013-11-30 23:50", tz="Europe/Rome")
+    assert {name: block.shape for name, block in blocks.items()} == {
+        "nov03": (51, 10000),
+        "nov18": (28, 10000),
+        "unknown_date": (30, 10000),
+    }
+    assert isinstance(blocks["unknown_date"].index, pd.TimedeltaIndex)
+    for name in ("nov03", "nov18"):
+        block = blocks[name][cells.columns]
+        # The blocks are single precision.
+        np.testing.assert_allclose(block, cells.loc[block.index], rtol=1e-6)
+
+
+def test_country_codes_are_summed_within_and_across_files(tmp_path: Path) -> None:
+    first = write(tmp_path / "a.txt", record(country=0), record(country=39, internet=2.5))
+    second = write(tmp_path / "b.txt", record(country=33, internet=4), record(slot=1, internet=8))
+    frame = milano.read_original([second, first])
+    assert frame[1].tolist() == [7.5, 8.0]
+
+
+def test_gaps_are_nan_and_zeros_stay_zeros(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", record(1, 0), record(1, 3, internet=0), record(2, 1, internet=""), record(2, 3))
+    frame = milano.read_original(path)
+    assert len(frame) == 4
+    np.testing.assert_array_equal(frame[1], [1, np.nan, np.nan, 0])
+    np.testing.assert_array_equal(frame[2], [np.nan, np.nan, np.nan, 1])
+
+
+def test_cells_selects_and_orders(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", record(5, internet=5), record(7, internet=7), record(9))
+    frame = milano.read_original(path, cells=[7, 5, 6])
+    assert list(frame.columns) == [7, 5, 6]
+    np.testing.assert_array_equal(frame.iloc[0], [7, 5, np.nan])
+
+
+def test_gzip_and_windows_line_ends_read_the_same(tmp_path: Path) -> None:
+    lines = [record(1, slot, internet=slot) for slot in range(5)]
+    plain = milano.read_original(write(tmp_path / "a.txt", *lines))
+    packed = tmp_path / "a.txt.gz"
+    packed.write_bytes(gzip.compress("\r\n".join(lines).encode()))
+    pd.testing.assert_frame_equal(plain, milano.read_original(packed))
+
+
+def test_stripped_and_unstripped_records_read_the_same(tmp_path: Path) -> None:
+    stripped = write(tmp_path / "a.txt", f"1\t{START}\t39\t0.5", record(2))
+    full = write(tmp_path / "b.txt", f"1\t{START}\t39\t0.5\t\t\t\t", record(2))
+    for activity in ("sms_in", "internet"):
+        pd.testing.assert_frame_equal(milano.read_original(stripped, activity), milano.read_original(full, activity))
+
+
+def test_pieces_do_not_change_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(0)
+    rows = zip(generator.integers(1, 50, 300), generator.integers(0, 20, 300), generator.random(300), strict=True)
+    path = write(tmp_path / "a.txt", *(record(square, slot, 39, value) for square, slot, value in rows))
+    whole = milano.read_original(path)
+    monkeypatch.setattr(telecom_italia, "ROWS_AT_ONCE", 7)
+    pd.testing.assert_frame_equal(whole, milano.read_original(path), rtol=1e-12)
+
+
+GOOD = [record(1, slot) for slot in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("1\t1383260400000\t39", "3 fields"),
+        ("1\t1383260400000\t39\t1\t1\t1\t1\t1\t1", "9 fields"),
+        ("1\t1383260400000\t39\t1\t1\t1\t1\t1\t1\t1", "10 fields"),
+        ("x\t1383260400000\t39\t1", "square is 'x'"),
+        ("\t1383260400000\t39\t1", "square is ''"),
+        ("0\t1383260400000\t39\t1", "square is 0"),
+        ("10001\t1383260400000\t39\t1", "square is 10001"),
+        ("1\t1383260400001\t39\t1", "time is 1383260400001"),
+        ("1\t138326\t39\t1", "time is 138326"),
+        ("1\t9383260200000\t39\t1", "time is 9383260200000"),
+        ("1\t99999999999999999999\t39\t1", "time is 9999"),
+        ("1\t1383260400000\tit\t1", "country is 'it'"),
+        ("1\t1383260400000\t39\t1\tabc", "sms_out is 'abc'"),
+        ("1\t1383260400000\t39\t1\t\t\t\tnan", "internet is 'nan'"),
+        ("1\t1383260400000\t39\t1\t\t\t\t1e999", "internet is '1e999'"),
+        ("1\t1383260400000\t39\t1\t\t\t\t-0.5", "internet is '-0.5'"),
+        ("1,1383260400000,39,1", "1 fields"),
+        ("1\t1383260400000\t39\t\xe9", "sms_in is"),
+    ],
+)
+def test_a_malformed_line_is_named(tmp_path: Path, line: str, fault: str) -> None:
+    path = tmp_path / "day.txt"
+    path.write_text("\n".join([*GOOD, line, *GOOD]), encoding="latin-1")
+    with pytest.raises(DataFormatError) as caught:
+        milano.read_original(path)
+    message = str(caught.value)
+    assert f"{path}, line 5: {fault}" in message
+    assert "expected square id, epoch milliseconds" in message
+
+
+def test_the_faulty_line_is_found_in_a_later_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telecom_italia, "ROWS_AT_ONCE", 2)
+    path = write(tmp_path / "day.txt", *GOOD, "", record(1, 4, internet="?"))
+    with pytest.raises(DataFormatError, match=r"line 6: internet is '\?'"):
+        milano.read_original(path)
+
+
+def test_a_record_without_any_number_is_no_fault(tmp_path: Path) -> None:
+    frame = milano.read_original(write(tmp_path / "a.txt", f"3\t{START}\t39\t\t\t\t\t", record(1)))
+    np.testing.assert_array_equal(frame.iloc[0], [1, np.nan])
+
+
+def test_empty_and_damaged_files_are_refused(tmp_path: Path) -> None:
+    empty = write(tmp_path / "empty.txt")
+    with pytest.raises(DataFormatError, match="the file is empty"):
+        milano.read_original(empty)
+    cut = tmp_path / "cut.txt.gz"
+    cut.write_bytes(gzip.compress("\n".join(GOOD * 500).encode())[:-20])
+    with pytest.raises(DataFormatError, match="damaged gzip"):
+        milano.read_original(cut)
+    (tmp_path / "no.txt.gz").write_text("plain text")
+    with pytest.raises(DataFormatError, match="damaged gzip"):
+        milano.read_original(tmp_path / "no.txt.gz")
+    with pytest.raises(FileNotFoundError):
+        milano.read_original(tmp_path / "absent.txt")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"activity": "phone"}, "activity is 'phone'"),
+        ({"cells": [0]}, "cells holds 0"),
+        ({"cells": [1, 10001]}, "cells holds 10001"),
+        ({"cells": [3, 3]}, "none twice"),
+        ({"cells": []}, "at least one"),
+    ],
+)
+def test_impossible_options_are_refused(tmp_path: Path, options: dict[str, object], message: str) -> None:
+    path = write(tmp_path / "a.txt", record())
+    with pytest.raises(InvalidOptionError, match=message):
+        milano.read_original(path, **options)  # type: ignore[arg-type]
+    with pytest.raises(InvalidOptionError, match="paths is empty"):
+        milano.read_original([])
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telecom_italia, "ROWS_AT_ONCE", 5_000)
+    lines = [record(square, slot) for square in range(1, 6) for slot in range(144)]
+    peaks = []
+    for copies in (10, 100):
+        path = write(tmp_path / f"{copies}.txt", *(lines * copies))
+        tracemalloc.start()
+        frame = milano.read_original(path)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert frame.to_numpy() == pytest.approx(copies)
+    assert peaks[1] < 1.5 * peaks[0] + 2e6
+
+
+def test_25_cells_shows_gaps_and_refuses_faults(tmp_path: Path) -> None:
+    header = "time_local_CET,4142,4143"
+    gap = write(tmp_path / "gap.csv", header, "2013-11-01 00:00:00,1,2", "2013-11-01 00:20:00,3,4")
+    frame = milano.read_25_cells(gap)
+    np.testing.assert_array_equal(frame, [[1, 2], [np.nan, np.nan], [3, 4]])
+    assert list(frame.columns) == [4142, 4143]
+    for lines, message in [
+        (["when,4142", "2013-11-01 00:00:00,1"], "line 1: first column is 'when'"),
+        ([header], "line 1"),
+        ([header, "yesterday,1,2"], "expected CSV"),
+        ([header, "2013-11-01 00:00:00,1,two"], "expected CSV"),
+        (["time_local_CET,north", "2013-11-01 00:00:00,1"], "expected CSV"),
+        ([header, "2013-11-01 00:00:00,1,2", "2013-11-01 00:05:00,1,2"], "line 3: time 2013-11-01 00:05:00"),
+        ([header, "2013-11-01 00:00:00,1,2", "2013-11-01 00:00:00,1,2"], "line 3: time 2013-11-01 00:00:00"),
+    ]:
+        with pytest.raises(DataFormatError, match=message):
+            milano.read_25_cells(write(tmp_path / "bad.csv", *lines))
+
+
+def test_grid_blocks_refuse_what_they_do_not_expect(tmp_path: Path) -> None:
+    good = {"day": np.ones((2, 3), dtype=np.float32), "day_start": "2013-11-03T00:00 CET", "square_id": np.arange(1, 4)}
+    path = tmp_path / "blocks.npz"
+    np.savez(path, **good)
+    assert milano.read_grid_blocks(path)["day"].to_numpy().tolist() == [[1.0] * 3] * 2
+    for change, message in [
+        ({"day": np.ones((2, 4))}, r"shape \(2, 4\)"),
+        ({"day_start": "2013-11-03T00:00 UTC"}, "day_start is"),
+        ({"day_start": "soon CET"}, "day_start is"),
+        ({"day": np.array([[object()]])}, "expected a npz archive"),
+    ]:
+        np.savez(path, allow_pickle=True, **(good | change))
+        with pytest.raises(DataFormatError, match=message):
+            milano.read_grid_blocks(path)
+    np.savez(path, day=good["day"])
+    with pytest.raises(DataFormatError, match="no array square_id"):
+        milano.read_grid_blocks(path)
+    path.write_text("no archive")
+    with pytest.raises(DataFormatError, match="expected a npz archive"):
+        milano.read_grid_blocks(path)
