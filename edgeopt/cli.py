@@ -156,7 +156,12 @@ def data_list(as_json: Json = False) -> None:
     """List the data sets that can be fetched, with licence and source."""
     from .data.fetch import available
 
-    _show(available(), as_json, "Data sets")
+    rows = [
+        {"name": entry.name, "summary": entry.summary, "files": len(entry.files), "licence": entry.licence,
+         "citation": entry.citation}
+        for entry in available()
+    ]  # fmt: skip
+    _show(rows, as_json, "Data sets")
 
 
 @data_app.command("fetch")

@@ -111,9 +111,11 @@ def to_pyomo(program: Program) -> Any:
     sides = zip(program.row_lower.tolist(), program.row_upper.tolist(), strict=True)
     for i, (low, high) in enumerate(sides):
         place_of = slice(starts[i], starts[i + 1])
-        body = LinearExpression(0.0, values[place_of], [variables[j] for j in indices[place_of]])
+        body = LinearExpression(
+            constant=0.0, linear_coefs=values[place_of], linear_vars=[variables[j] for j in indices[place_of]]
+        )
         _add_row(model.rows, program.row_names[i], body, low, high)
-    costs = LinearExpression(program.offset, program.cost.tolist(), variables)
+    costs = LinearExpression(constant=program.offset, linear_coefs=program.cost.tolist(), linear_vars=variables)
     model.objective = pyo.Objective(expr=costs, sense=pyo.minimize if program.sense.sign > 0 else pyo.maximize)
     return model
 
@@ -125,7 +127,7 @@ def _finite(bound: float) -> float | None:
 def _add_row(rows: Any, name: str, body: Any, low: float, high: float) -> None:
     if np.isinf(low) and np.isinf(high):
         return
-    if body.nargs() == 1:  # the constant alone
+    if body.nargs() == 0:  # Pyomo has no constraint without variables
         if low > 0 or high < 0:
             raise InvalidProblemError(
                 f"row {name} has no columns and bounds [{low}, {high}]; Pyomo cannot hold what no point satisfies"

@@ -199,14 +199,13 @@ def _cheapest_repair(program: Program) -> Repair | None:
         return None
     stretch = solution.decision.values[program.columns :]
     used = [(bound, float(s)) for bound, s in zip(bounds, stretch, strict=True) if s > 1e-9]
-    relaxed = []
+    relaxed, texts = [], []
     for bound, amount in used:
-        old = bound.value(program)
+        old, outward = bound.value(program), 1.0 if "upper" in bound.field else -1.0
+        texts.append(f"{bound.describe(program)} becomes {old + outward * amount:g}")
         # A hair more than needed, so that rounding leaves the repaired problem feasible.
-        wider = amount + 1e-9 * max(1.0, abs(old))
-        relaxed.append(old + wider if "upper" in bound.field else old - wider)
+        relaxed.append(old + outward * (amount + 1e-9 * max(1.0, abs(old))))
     repaired = _with(program, [bound for bound, _ in used], relaxed)
-    texts = [f"{bound.describe(program)} becomes {new:g}" for (bound, _), new in zip(used, relaxed, strict=True)]
     changes: dict[str, Any] = {bound.field: getattr(repaired, bound.field) for bound, _ in used}
     return Repair("; ".join(texts), program, changes)
 

@@ -251,10 +251,10 @@ def _record_types() -> dict[str, Any]:
     from . import certificate, solution  # noqa: F401
 
     found: dict[str, Any] = {}
-    queue: list[type] = [Record]
+    queue: list[type[Any]] = [Record]
     while queue:
-        for child in queue.pop().__subclasses__():
-            queue.append(child)
-            if is_dataclass(child):
-                found[child.__name__] = child
+        kind = queue.pop()
+        queue += kind.__subclasses__()
+        if is_dataclass(kind):
+            found[kind.__name__] = kind
     return found

@@ -97,6 +97,8 @@ def claimed(
         return Outcome(Status.NO_SOLUTION, **{**rest, "message": f"the point left behind is infeasible: {fault}"})
     certificate = _certificate(program, dual)
     objective = program.objective(point)
+    if finished and program.integral and bound is None:
+        bound = objective  # the back end states no bound, but that it is done
     found = Outcome.feasible(point, certificate, objective=objective, bound=bound, **rest)
     if not finished:
         return found

@@ -149,14 +149,11 @@ def _found(program: Program, values: Any, bound: float, statistics: dict[str, An
     # Rounding in the last digits must not put the bound beyond the point that it bounds.
     if 0 < program.sense.sign * (bound - objective) <= 1e-12 * program.magnitude(point):
         bound = objective
-    certificate = MixedIntegerBound(bound, "cp-sat")
-    return Outcome.feasible(point, certificate, objective=objective, bound=bound, statistics=statistics)
+    return Outcome.feasible(point, objective=objective, bound=bound, statistics=statistics)
 
 
 def _proved(program: Program, found: Outcome, options: Options) -> Outcome:
     """Claim the optimum where the true bound supports it; ``solve`` then adds the relaxation's own witness."""
     best = replace(found, claim=Status.OPTIMAL)
-    verdict = judge(program, best, options.relative_gap)
-    if verdict.holds:
-        return replace(best, certificate=None)
-    return replace(found, message=f"optimal for the scaled costs, but {verdict.message}")
+    verdict = judge(program, replace(best, certificate=MixedIntegerBound(found.bound, "cp-sat")), options.relative_gap)
+    return best if verdict.holds else replace(found, message=f"optimal for the scaled costs, but {verdict.message}")

@@ -34,17 +34,23 @@ def pdlp(program: Program, options: Options) -> Outcome:
     """Solve to residuals of 1e-9; nested options are given as mappings, e.g. ``termination_criteria={...}``."""
     gap = _TOLERANCE if options.relative_gap is None else max(_TOLERANCE, options.relative_gap / 10)
     own = dict(options.extra)
-    criteria: dict[str, Any] = {
+    criteria = {**termination_criteria(gap), **own.pop("termination_criteria", {})}
+    # GLOP's presolve also settles most programs that have no optimum, at which PDLP itself would run on and on.
+    return solve_linear(
+        program, options, "pdlp",
+        {"termination_criteria": criteria, "presolve_options": {"use_glop": True}, **own},
+    )  # fmt: skip
+
+
+def termination_criteria(relative_gap: float = _TOLERANCE) -> dict[str, Any]:
+    """Return when PDLP stops, as its parameter message spells it."""
+    residuals = [f"eps_optimal_{side}_residual_{kind}" for side in ("primal", "dual") for kind in ("absolute", "relative")]
+    return {
         # Residuals are measured row by row against the row's own bound, as edgeopt itself measures them.
         "optimality_norm": "OPTIMALITY_NORM_L_INF_COMPONENTWISE",
         "detailed_optimality_criteria": {
-            "eps_optimal_primal_residual_absolute": _TOLERANCE,
-            "eps_optimal_primal_residual_relative": _TOLERANCE,
-            "eps_optimal_dual_residual_absolute": _TOLERANCE,
-            "eps_optimal_dual_residual_relative": _TOLERANCE,
+            **dict.fromkeys(residuals, _TOLERANCE),
             "eps_optimal_objective_gap_absolute": 1e-12,
-            "eps_optimal_objective_gap_relative": gap,
+            "eps_optimal_objective_gap_relative": relative_gap,
         },
-        **own.pop("termination_criteria", {}),
     }
-    return solve_linear(program, options, "pdlp", {"termination_criteria": criteria, "presolve_options": {"use_glop": True}, **own})

@@ -1,0 +1,173 @@
+"""Any solver that Pyomo drives, through Pyomo's current solver interface (``pyomo.contrib.solver``).
+
+The model handed over is the one that ``problem.to_pyomo()`` returns. ``solver="pyomo"`` runs HiGHS in this process;
+``solver="pyomo:NAME"`` runs another solver that Pyomo knows and that is installed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.errors import InvalidOptionError, SolverNotInstalledError, UnknownSolverError
+from ..core.exchange import to_pyomo
+from ..core.outcome import Options, Outcome, Status
+from ..core.program import Program
+from ..core.registry import solver
+from .claim import claimed, infeasible, trivial, unbounded, without_cost
+from .indirect_highs import check_options, fresh_pool
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ALIASES: Mapping[str, str] = {"gurobi": "gurobi_direct", "scip": "scip_direct", "knitro": "knitro_direct"}
+"""Short names for what Pyomo registers by the way it is reached."""
+
+MEANINGS: Mapping[str, str] = {
+    "convergenceCriteriaSatisfied": "solved",
+    "maxTimeLimit": "limit",
+    "iterationLimit": "limit",
+    "objectiveLimit": "limit",
+    "interrupted": "limit",
+    "minStepLength": "unsure",
+    "unknown": "unsure",
+    "locallyInfeasible": "unsure",
+    "provenInfeasible": "infeasible",
+    "unbounded": "unbounded",
+    "infeasibleOrUnbounded": "either",
+    "error": "broken",
+    "licensingProblems": "broken",
+    "emptyModel": "broken",
+}
+"""What each of Pyomo's termination conditions means here."""
+
+_TIGHT: Mapping[str, Mapping[bool, Mapping[str, Any]]] = {
+    "highs": {
+        False: {"primal_feasibility_tolerance": 1e-9, "dual_feasibility_tolerance": 1e-9},
+        True: {"mip_abs_gap": 1e-9},
+    }
+}
+"""Tolerances by back end, and by whether the program is integer."""
+
+_SEED: Mapping[str, str] = {"highs": "random_seed", "gurobi_direct": "Seed", "gurobi_persistent": "Seed"}
+
+
+@solver(
+    "pyomo", solves=Program, exact=True, honours=("time_limit", "relative_gap", "threads"),
+    accepts=("solver_options",), requires=("pyomo",), install="pyomo>=6.9.2", rank=80, variants=True,
+)  # fmt: skip
+def pyomo(program: Program, options: Options) -> Outcome:
+    """Solve through Pyomo; ``solver_options={...}`` goes to the back end under its own names."""
+    backend, name = _backend(options.variant)
+    if (known := trivial(program)) is not None:
+        return known
+    _configure(backend.config, name, program, options)
+    model = to_pyomo(program)
+    backend.config.time_limit = _limit(options)
+    with fresh_pool(options.threads if name == "highs" else None):
+        results = backend.solve(model)
+    return _outcome(program, options, model, results)
+
+
+def _backend(variant: str | None) -> tuple[Any, str]:
+    import pyomo.environ  # noqa: F401  (registers Pyomo's solvers)
+    from pyomo.contrib.solver.common.factory import SolverFactory
+
+    name = ALIASES.get(variant or "highs", variant or "highs")
+    known = sorted(SolverFactory)
+    if name not in known:
+        raise UnknownSolverError(f"Pyomo's solver interface knows no solver {name!r}; it knows {', '.join(known)}")
+    backend = SolverFactory(name)
+    if not backend.available():
+        raise SolverNotInstalledError(
+            f"solver 'pyomo:{variant or name}' needs {name}, which Pyomo reports as {backend.available().name}; "
+            f"install {name} with its licence, or use 'pyomo' (HiGHS), which needs: pip install 'highspy==1.14.*'"
+        )
+    return backend, name
+
+
+def _configure(config: Any, name: str, program: Program, options: Options) -> None:
+    config.load_solutions = False
+    config.raise_exception_on_nonoptimal_result = False
+    config.tee = options.log
+    config.threads = options.threads
+    if program.integral:
+        if "rel_gap" in config:
+            config.rel_gap = 1e-9 if options.relative_gap is None else float(options.relative_gap)
+        elif options.relative_gap is not None:
+            raise InvalidOptionError(f"'pyomo:{name}' cannot honour relative_gap; leave it out")
+    own = dict(_TIGHT.get(name, {}).get(program.integral, {}))
+    if name in _SEED:
+        own[_SEED[name]] = options.seed % 2**31
+    own |= _own_options(name, options)
+    for option, value in own.items():
+        config.solver_options[option] = value
+
+
+def _own_options(name: str, options: Options) -> Mapping[str, Any]:
+    own = options.extra.get("solver_options", {})
+    if not isinstance(own, Mapping):
+        raise InvalidOptionError(f"solver_options is {own!r}; expected a mapping from the back end's option to its value")
+    if name == "highs":
+        check_options(own)
+    return own
+
+
+def _limit(options: Options) -> float | None:
+    return max(1e-3, options.remaining()) if math.isfinite(options.remaining()) else None
+
+
+def _outcome(program: Program, options: Options, model: Any, results: Any) -> Outcome:
+    condition = results.termination_condition.name
+    message = f"Pyomo ended with {condition}"
+    match MEANINGS.get(condition, "broken"):
+        case "solved" | "limit" | "unsure" as meaning:
+            if results.solution_status.name == "noSolution":
+                return Outcome(Status.NO_SOLUTION, message=message)
+            dual = None if program.integral else _duals(program, model, results)
+            return claimed(
+                program, _values(program, model, results), finished=meaning == "solved", dual=dual,
+                relative_gap=options.relative_gap, bound=_bound(program, results),
+                message="" if meaning == "solved" else message,
+            )  # fmt: skip
+        case "infeasible":
+            return infeasible(program, message=message)
+        case "unbounded":
+            return unbounded(program, message=message)
+        case "either":
+            return _settled(program, options, message)
+    return Outcome.failed(f"{message}: {results.solver_log or 'no log'}"[-500:])
+
+
+def _settled(program: Program, options: Options, message: str) -> Outcome:
+    """Tell unbounded from infeasible by solving without cost."""
+    if not program.cost.any():
+        return infeasible(program, message=message)
+    start: Outcome = pyomo(without_cost(program), options)
+    return unbounded(program, message=message) if start.claim.has_decision else start
+
+
+def _values(program: Program, model: Any, results: Any) -> NDArray[np.float64]:
+    """Values of all columns; one that no row and no cost mentions is unknown to the back end and goes near 0."""
+    results.solution_loader.load_vars()
+    values = np.array([np.nan if v.value is None else v.value for v in model.x.values()], dtype=np.float64)
+    return np.where(np.isnan(values), np.clip(0.0, program.lower, program.upper), values)
+
+
+def _duals(program: Program, model: Any, results: Any) -> NDArray[np.float64] | None:
+    from pyomo.contrib.solver.common.util import NoDualsError, NoSolutionError
+
+    try:
+        duals = results.solution_loader.get_duals()
+    except (NoDualsError, NoSolutionError, NotImplementedError):
+        return None
+    rows = model.rows
+    return np.array([duals.get(rows[name], 0.0) if name in rows else 0.0 for name in program.row_names])
+
+
+def _bound(program: Program, results: Any) -> float | None:
+    bound = results.objective_bound
+    return float(bound) if program.integral and bound is not None and math.isfinite(bound) else None
