@@ -35,13 +35,10 @@ bench: $(STAMP)
 # The built wheel, not the checkout: what users install must be whole.
 wheel-test: $(STAMP)
 	rm -rf build/wheel && $(BIN)/python -m build --quiet --wheel --outdir build/wheel
-	$(BIN)/python -m venv --system-site-packages build/wheel/venv
-	echo "$(abspath $(VENV))" > build/wheel/origin
-	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > build/wheel/site
-	cp build/wheel/site `build/wheel/venv/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))"`/dependencies.pth
-	build/wheel/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall build/wheel/*.whl
-	cd build/wheel && venv/bin/python -c "import edgeopt, pathlib; assert 'build/wheel' in edgeopt.__file__, edgeopt.__file__"
-	cd build/wheel && venv/bin/python -m pytest -q -p no:cacheprovider --rootdir ../.. -c ../../pyproject.toml ../../tests/conformance
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/wheel/site build/wheel/*.whl
+	cd build/wheel && PYTHONPATH=site ../../$(BIN)/python -c "import edgeopt; assert 'build/wheel/site' in edgeopt.__file__"
+	cd build/wheel && PYTHONPATH=site ../../$(BIN)/python -m pytest -q -p no:cacheprovider -c ../../pyproject.toml \
+		--rootdir ../.. ../../tests/conformance
 
 clean:
 	rm -rf $(VENV) build dist report .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

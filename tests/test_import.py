@@ -1,0 +1,44 @@
+"""What an import costs: the public face is light, and every heavy package waits for the room that needs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import edgeopt
+
+HEAVY = ("torch", "pandas", "pyomo", "cvxpy", "ortools", "highspy", "scipy", "numpy", "typer", "rich", "matplotlib")
+
+
+def modules_after(code: str) -> set[str]:
+    """Names of the modules that a fresh interpreter has loaded after `code`."""
+    script = f"{code}\nimport json, sys; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_a_bare_import_loads_no_heavy_package_and_few_modules():
+    added = modules_after("import edgeopt") - modules_after("import importlib, typing")
+    assert not {name.partition(".")[0] for name in added} & set(HEAVY)
+    assert len(added) <= 5
+
+
+@pytest.mark.parametrize("package", ["torch", "pandas", "pyomo", "cvxpy", "ortools", "typer", "matplotlib"])
+def test_solving_with_edgeopts_own_solver_needs_numpy_and_scipy_only(package):
+    code = "import edgeopt as eo; eo.solve(eo.OfflineOffloading([1.0, 2.0], [2.0, 1.0], 0.5))"
+    assert package not in modules_after(code)
+
+
+def test_every_public_name_is_there():
+    assert set(edgeopt.__all__) - {"__version__"} == set(edgeopt._HOME_OF)
+    for name in edgeopt.__all__:
+        assert getattr(edgeopt, name) is not None
+    assert set(dir(edgeopt)) == set(edgeopt.__all__)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = edgeopt.no_such_name
