@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .errors import InvalidProblemError
 from .problem import Decision, Problem
 from .program import Point, Program
-from .records import Record
+from .records import Record, assign
 from .tolerance import FEASIBILITY
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ class OptimalityCertificate(Certificate):
 
     @abstractmethod
     def slack(self, problem: Problem, decision: Decision) -> float:
-        """Proven bound on how much worse than the optimum `decision` is, >= 0; inf where nothing is proved."""
+        """Proven bound on how much worse than the optimum `decision` is; inf where nothing is proved.
+
+        Negative where the objective is better than the witness allows: then one of the two is wrong.
+        """
 
 
 class StatusCertificate(Certificate):
@@ -64,9 +68,20 @@ class LinearDual(OptimalityCertificate):
     column_basis: NDArray[np.int8] | None = None
     row_basis: NDArray[np.int8] | None = None
 
+    def __post_init__(self) -> None:
+        assign(self, row_dual=_frozen(self.row_dual, "row_dual", np.float64))
+        for name in ("column_basis", "row_basis"):
+            if (basis := getattr(self, name)) is not None:
+                assign(self, **{name: _frozen(basis, name, np.int8)})
+
     def slack(self, problem: Problem, decision: Decision) -> float:
-        """Distance of the objective from the bound that the duals prove."""
-        return max(0.0, problem.sense.sign * (problem.objective(decision) - self.bound(problem.program())))
+        """Distance of the objective from the bound that the duals prove; negative where it is better than the bound."""
+        program = problem.program()
+        if self.row_dual.shape != (program.rows,):
+            return np.inf
+        if not np.isfinite(self.row_dual).all():
+            return np.nan
+        return problem.sense.sign * (problem.objective(decision) - self.bound(program))
 
     def bound(self, program: Program) -> float:
         """Objective that the duals prove: no feasible point is better; infinite where they prove nothing."""
@@ -91,6 +106,16 @@ class LinearDual(OptimalityCertificate):
         active = int(np.count_nonzero(self.row_dual))
         basis = " and basis" if self.column_basis is not None else ""
         return f"LP duals{basis}: {active} of {self.row_dual.size} rows have a price"
+
+
+def _frozen(values: Any, field: str, kind: Any) -> NDArray[Any]:
+    """Read-only copy; its shape and finiteness are judged against a problem, not here."""
+    try:
+        array = np.array(values, dtype=kind)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidProblemError(f"{field} is no array of numbers: {error}") from error
+    array.flags.writeable = False
+    return array
 
 
 _DUAL_TOLERANCE = 1e-7
@@ -129,12 +154,14 @@ class MixedIntegerBound(OptimalityCertificate):
     relaxation_bound: float = -np.inf
 
     def slack(self, problem: Problem, decision: Decision) -> float:
-        """Distance from the solver's bound, or from the relaxation's where that is the better one."""
-        sign = problem.sense.sign
-        proved = sign * self.bound
-        if self.relaxation is not None:
-            proved = max(proved, sign * self.relaxation.bound(problem.program()))
-        return sign * problem.objective(decision) - proved
+        """Distance from the solver's bound, or from the relaxation's where that is the better one.
+
+        Without integer columns there is no tree, and the solver's word counts for nothing.
+        """
+        relaxed = np.inf if self.relaxation is None else self.relaxation.slack(problem, decision)
+        if not problem.integral:
+            return relaxed
+        return float(np.minimum(problem.sense.sign * (problem.objective(decision) - self.bound), relaxed))
 
     def __str__(self) -> str:
         relaxed = "none" if self.relaxation is None else f"{self.relaxation_bound:.10g} (checked)"
@@ -145,6 +172,8 @@ class MixedIntegerBound(OptimalityCertificate):
 class FarkasRay(StatusCertificate):
     """Row multipliers that combine the rows into one that no point within the column bounds satisfies (Farkas 1902).
 
+    Against an infinite bound, a coefficient below 1e-9 of the terms that cancel in it counts as zero.
+
     Attributes
     ----------
     row_multiplier : (rows,) float
@@ -152,6 +181,9 @@ class FarkasRay(StatusCertificate):
     """
 
     row_multiplier: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        assign(self, row_multiplier=_frozen(self.row_multiplier, "row_multiplier", np.float64))
 
     def holds(self, problem: Problem) -> bool:
         """Whether the combined row's smallest allowed value exceeds the largest reachable one."""
@@ -162,7 +194,8 @@ class FarkasRay(StatusCertificate):
         y = y / np.abs(y).max()
         combined = y @ program.matrix
         terms = np.abs(y) @ abs(program.matrix)
-        combined = np.where(np.abs(combined) <= 1e-9 * terms, 0.0, combined)
+        endless = np.isinf(np.where(combined > 0, program.upper, program.lower))
+        combined = np.where(endless & (np.abs(combined) <= 1e-9 * terms), 0.0, combined)
         needed = _least(y, program.row_lower, program.row_upper)
         reachable = -_least(-combined, program.lower, program.upper)
         return bool(np.isfinite(needed) and needed - reachable > 1e-9 * (1.0 + abs(needed) + abs(reachable)))
@@ -197,10 +230,11 @@ class CrossedBounds(StatusCertificate):
 
 def crossed_bounds(program: Program, rows: bool) -> NDArray[np.bool_]:
     """Mask of the rows or columns whose own bounds leave no value."""
+    lower, upper = (program.row_lower, program.row_upper) if rows else (program.lower, program.upper)
+    crossed = (lower > upper) | (lower == np.inf) | (upper == -np.inf)
     if rows:
-        return program.row_lower > program.row_upper
-    none_between = np.ceil(program.lower - 1e-9) > np.floor(program.upper + 1e-9)
-    return (program.lower > program.upper) | (program.integrality & none_between)
+        return crossed
+    return crossed | (program.integrality & (np.ceil(lower - 1e-9) > np.floor(upper + 1e-9)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,6 +250,10 @@ class PrimalRay(StatusCertificate):
     point: NDArray[np.float64]
     direction: NDArray[np.float64]
 
+    def __post_init__(self) -> None:
+        for name in ("point", "direction"):
+            assign(self, **{name: _frozen(getattr(self, name), name, np.float64)})
+
     def holds(self, problem: Problem) -> bool:
         """Whether the point is feasible, the direction stays feasible and the objective improves along it."""
         program = problem.program()
@@ -224,18 +262,23 @@ class PrimalRay(StatusCertificate):
             return False
         if not (np.isfinite(self.point).all() and np.isfinite(self.direction).all()):
             return False
+        if not all(v <= FEASIBILITY for v in program.violations(Point(self.point)).values()):
+            return False
         d = self.direction / np.abs(self.direction).max()
-        rows = program.matrix @ d
-        noise = 1e-9 * np.maximum(1.0, abs(program.matrix) @ np.abs(d))
-        stays = _recedes(rows, program.row_lower, program.row_upper, noise) and _recedes(
-            d, program.lower, program.upper, 1e-9
-        )
-        improves = program.sense.sign * float(program.cost @ d) < -1e-9 * max(1e-30, float(np.abs(program.cost).max()))
-        feasible = all(v <= FEASIBILITY for v in program.violations(Point(self.point)).values())
-        return stays and improves and feasible
+        # Solvers leave noise in a ray's zeros; what is left without it may be the better ray.
+        return _improves_for_ever(program, np.where(np.abs(d) <= 1e-9, 0.0, d)) or _improves_for_ever(program, d)
 
     def __str__(self) -> str:
         return f"feasible point and improving ray over {int(np.count_nonzero(self.direction))} columns"
+
+
+def _improves_for_ever(program: Program, d: NDArray[np.float64]) -> bool:
+    size = np.abs(d)
+    noise = 1e-9 * (abs(program.matrix) @ size)
+    if not _recedes(program.matrix @ d, program.row_lower, program.row_upper, noise):
+        return False
+    gain = -program.sense.sign * float(program.cost @ d)
+    return _recedes(d, program.lower, program.upper, 0.0) and gain > 1e-9 * float(np.abs(program.cost) @ size)
 
 
 def _recedes(change: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64], noise: Any) -> bool:
@@ -245,9 +288,10 @@ def _recedes(change: NDArray[np.float64], lower: NDArray[np.float64], upper: NDA
 
 @dataclass(frozen=True, eq=False)
 class SolverClaim(StatusCertificate):
-    """An integer program's infeasibility or unboundedness that rests on a solver's word: its tree is not kept.
+    """An integer program's infeasibility that rests on the word of solvers: their trees are not kept.
 
-    Only integer programs whose linear relaxation is feasible come to this; it prints as what it is.
+    Only integer programs whose linear relaxation is feasible come to this, after a second solver was asked; it prints as
+    what it is.
 
     Attributes
     ----------
@@ -265,4 +309,4 @@ class SolverClaim(StatusCertificate):
         return problem.integral
 
     def __str__(self) -> str:
-        return f"{self.claim}: proved by {self.solver}'s search; not checked independently"
+        return f"{self.claim}: the word of {self.solver}; search trees are not kept"

@@ -178,6 +178,8 @@ def _rescaled(certificate: Certificate | None, factor: float) -> Certificate | N
         case LinearDual():
             return replace(certificate, row_dual=certificate.row_dual * factor)
         case MixedIntegerBound():
-            return replace(certificate, bound=certificate.bound * factor)
+            relaxation = _rescaled(certificate.relaxation, factor)
+            scaled = {"bound": certificate.bound * factor, "relaxation_bound": certificate.relaxation_bound * factor}
+            return replace(certificate, relaxation=relaxation, **scaled)  # type: ignore[arg-type]
         case _:  # rays know no scale
             return certificate

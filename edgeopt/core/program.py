@@ -112,6 +112,8 @@ class Program(Problem):
     name: str = ""
 
     def __post_init__(self) -> None:
+        if self.sense not in tuple(Sense):
+            raise InvalidProblemError(f"sense is {self.sense!r}; expected {' or '.join(map(repr, map(str, Sense)))}")
         assign(self, cost=float_array(self.cost, "cost"), sense=Sense(self.sense), offset=number(self.offset, "offset"))
         columns = self.cost.size
         assign(self, matrix=_matrix(self.matrix, columns))
@@ -164,8 +166,10 @@ class Program(Problem):
         """Worst broken row, column bound and integrality, each under the name of its row or column."""
         x = decision.values
         found = {}
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported as infinitely violated
+            activities = self.matrix @ x
         for kind, names, activity, lower, upper in (
-            ("row", self.row_names, self.matrix @ x, self.row_lower, self.row_upper),
+            ("row", self.row_names, activities, self.row_lower, self.row_upper),
             ("bound of", self.column_names, x, self.lower, self.upper),
         ):
             excess = bound_excess(activity, lower, upper)
@@ -209,11 +213,14 @@ class Program(Problem):
         Solvers judge reduced costs and gaps by absolute tolerances, so costs of 1e-300 would all look like zero.
         """
         largest = float(np.abs(self.cost).max(initial=0.0))
-        exponent = int(np.frexp(largest)[1])
+        exponent = min(int(np.frexp(largest)[1]), 1023)  # 2.0**1024 is infinite
         if largest == 0.0 or -3 <= exponent <= 14:
             return self, 1.0
-        cost = np.ldexp(self.cost, -exponent)
-        return replace(self, cost=cost, offset=float(np.ldexp(self.offset, -exponent))), float(np.ldexp(1.0, exponent))
+        with np.errstate(over="ignore"):
+            offset = float(np.ldexp(self.offset, -exponent))
+        if not np.isfinite(offset):  # beside such an offset costs this small do not count
+            return self, 1.0
+        return replace(self, cost=np.ldexp(self.cost, -exponent), offset=offset), float(np.ldexp(1.0, exponent))
 
     def write(self, path: str | Path) -> None:
         """Write the program as free MPS (``.mps``) or LP (``.lp``) file; the file appears whole or not at all."""
@@ -253,12 +260,15 @@ def bound_excess(
     above = np.where(np.isinf(upper), np.where(upper < 0, np.inf, 0.0), activity - upper)
     scale_below = np.maximum(1.0, np.where(np.isinf(lower), 1.0, np.abs(lower)))
     scale_above = np.maximum(1.0, np.where(np.isinf(upper), 1.0, np.abs(upper)))
-    return np.maximum(0.0, np.maximum(below / scale_below, above / scale_above))
+    excess = np.maximum(0.0, np.maximum(below / scale_below, above / scale_above))
+    return np.where(np.isnan(excess), np.inf, excess)
 
 
 def _matrix(value: Any, columns: int) -> sparse.csc_array:
     if value is None:
         value = sparse.csc_array((0, columns), dtype=np.float64)
+    if np.iscomplexobj(value):
+        raise InvalidProblemError("matrix holds complex values; expected real numbers")
     try:
         matrix = sparse.csc_array(value, dtype=np.float64, copy=True)
     except (TypeError, ValueError) as error:

@@ -52,7 +52,12 @@ def float_array(
 
 
 def _numeric(value: ArrayLike, field: str, *, copy: bool) -> NDArray[np.float64]:
-    raw = np.asarray(value)
+    if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
+        raise InvalidProblemError(f"{field} has masked entries; drop or impute them beforehand")
+    try:
+        raw = np.asarray(value)
+    except ValueError as error:
+        raise InvalidProblemError(f"{field} is no rectangular array of numbers: {error}") from error
     if raw.dtype.kind not in "fiub":
         raise InvalidProblemError(f"{field} holds {raw.dtype} values; expected real numbers")
     array = np.array(raw, dtype=np.float64, order="C", copy=copy or None)
@@ -85,7 +90,10 @@ def number(
         value = value.item()
     if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
         raise InvalidProblemError(f"{field} is {value!r}; expected a real number")
-    result = float(value)
+    try:
+        result = float(value)
+    except OverflowError:
+        result = math.copysign(math.inf, value)
     if math.isnan(result) or (finite and math.isinf(result)) or not at_least <= result <= at_most:
         raise InvalidProblemError(f"{field} is {result}; expected {_range(at_least, at_most)}")
     return result

@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from .errors import EdgeOptError, InvalidOptionError, InvalidProblemError, UnsupportedPairError
+from .errors import (
+    ExtraNotInstalledError,
+    InvalidOptionError,
+    InvalidProblemError,
+    SolverNotInstalledError,
+    UnknownSolverError,
+    UnsupportedPairError,
+)
 from .outcome import Options, Outcome, Status
 from .problem import Decision, Problem
 from .program import Point, Program
@@ -20,6 +27,11 @@ from .verify import judge
 from .witness import witnessed
 
 logger = logging.getLogger("edgeopt")
+
+_CALLERS = (
+    InvalidOptionError, UnsupportedPairError, UnknownSolverError, SolverNotInstalledError, ExtraNotInstalledError
+)  # fmt: skip
+"""Errors that a solver may raise because the caller, not the solver, is to mend something."""
 
 
 def solve(
@@ -100,9 +112,9 @@ def run(problem: Problem, chosen: Solver, options: Options) -> Solution:
     started = time.perf_counter()
     try:
         outcome = _call(problem, chosen, options)
-    except EdgeOptError:
+    except (KeyboardInterrupt, *_CALLERS):
         raise
-    except (Exception, SystemExit) as error:  # whatever a foreign library raises costs this call only
+    except BaseException as error:  # whatever a foreign library raises, a panic or an exit too, costs this call only
         logger.debug("solver %s raised", chosen.name, exc_info=True)
         outcome = Outcome.failed(f"the solver raised {type(error).__name__}: {error}")
     return conclude(problem, chosen, options, outcome, time.perf_counter() - started)
@@ -184,6 +196,6 @@ def _decoded(problem: Problem, outcome: Outcome) -> Outcome:
         worst = int(np.abs(values - rounded).argmax())
         if abs(values[worst] - rounded[worst]) > INTEGRALITY:
             name = program.column_names[worst]
-            return Outcome.failed(f"the solver's point is not integer: {name} is {values[worst]!r}")
+            return Outcome.failed(f"the solver's point is not integer: {name} is {float(values[worst])!r}")
         values = rounded
     return replace(outcome, decision=problem.decode(values))

@@ -7,12 +7,13 @@ problem's own data, asks the certificate how far the optimum can be, and lets a 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from numbers import Real
+from typing import TYPE_CHECKING, Any
 
-from .certificate import MixedIntegerBound, OptimalityCertificate, StatusCertificate
+from .certificate import LinearDual, MixedIntegerBound, OptimalityCertificate, SolverClaim, StatusCertificate
 from .errors import InvalidProblemError
-from .outcome import Outcome, Status
+from .outcome import Options, Outcome, Status
 from .tolerance import AGREEMENT, FEASIBILITY, OPTIMALITY, ROUNDOFF
 
 if TYPE_CHECKING:
@@ -91,7 +92,11 @@ def _refused(message: str, violations: dict[str, float] | None = None) -> Verifi
 
 def _judge_status(problem: Problem, outcome: Outcome) -> Verification:
     certificate = outcome.certificate
-    if isinstance(certificate, StatusCertificate) and certificate.holds(problem):
+    try:
+        proved = isinstance(certificate, StatusCertificate) and certificate.holds(problem)
+    except Exception as error:  # a witness may be anything: what cannot be checked proves nothing
+        return _refused(f"the solver says {outcome.claim}, but its witness cannot be checked: {error}")
+    if proved:
         return Verification(True, outcome.claim, message=str(certificate))
     reason = "no witness was given" if certificate is None else f"its witness ({certificate}) proves nothing"
     return _refused(f"the solver says {outcome.claim}, but {reason}")
@@ -101,12 +106,23 @@ def _judge_quality(problem: Problem, outcome: Outcome, objective: float, toleran
     reported = outcome.objective
     if reported is not None and not _close(problem, outcome, reported, objective):
         return _refused(f"the solver reports objective {reported!r}; the decision's objective is {objective!r}")
-    slack = _slack(problem, outcome)
+    for claimed in _claimed_bounds(outcome):
+        if _contradicts(problem, outcome, claimed, objective):
+            return _refused(f"the solver's bound {claimed!r} contradicts the decision's objective {objective!r}")
+    try:
+        slack = _slack(problem, outcome)
+    except Exception as error:  # a certificate may be anything: what cannot be checked proves nothing
+        return _refused(f"its certificate cannot be checked: {type(error).__name__}: {error}")
     if math.isnan(slack):
         return _refused(f"its certificate ({outcome.certificate}) is not a number")
-    for claimed in _claimed_bounds(outcome):
-        if problem.sense.sign * (claimed - objective) > 0 and not _close(problem, outcome, claimed, objective):
-            return _refused(f"the solver's bound {claimed!r} contradicts the decision's objective {objective!r}")
+    if slack < 0:
+        best = objective - problem.sense.sign * slack
+        if _contradicts(problem, outcome, best, objective):
+            return _refused(
+                f"the decision's objective {objective!r} is better than {best!r}, the best that its certificate allows: "
+                "it lives off the feasibility tolerance; scale the problem up"
+            )
+        slack = 0.0
     if 0 < slack <= ROUNDOFF * problem.magnitude(outcome.decision):
         slack = 0.0
     bound: float | None = objective - problem.sense.sign * slack if math.isfinite(slack) else None
@@ -123,18 +139,26 @@ def _slack(problem: Problem, outcome: Outcome) -> float:
     certificate = outcome.certificate
     if not isinstance(certificate, OptimalityCertificate):
         return math.inf
-    slack = certificate.slack(problem, outcome.decision)
-    return max(0.0, slack) if not math.isnan(slack) else slack
+    return float(certificate.slack(problem, outcome.decision))
 
 
-def _claimed_bounds(outcome: Outcome) -> list[float]:
+def _claimed_bounds(outcome: Outcome) -> list[Any]:
     """Bounds that rest on the solver's word."""
     claimed = [outcome.bound, outcome.certificate.bound if isinstance(outcome.certificate, MixedIntegerBound) else None]
-    return [bound for bound in claimed if bound is not None and math.isfinite(bound)]
+    return [bound for bound in claimed if bound is not None]
 
 
-def _close(problem: Problem, outcome: Outcome, reported: float, objective: float) -> bool:
-    difference = abs(reported - objective)
+def _contradicts(problem: Problem, outcome: Outcome, bound: Any, objective: float) -> bool:
+    """Whether `bound` says that an objective as good as this one is impossible."""
+    if not isinstance(bound, Real) or math.isnan(bound):
+        return True
+    return problem.sense.sign * (bound - objective) > 0 and not _close(problem, outcome, bound, objective)
+
+
+def _close(problem: Problem, outcome: Outcome, reported: Any, objective: float) -> bool:
+    if not isinstance(reported, Real) or not math.isfinite(reported):
+        return False
+    difference = abs(float(reported) - objective)
     if difference <= AGREEMENT * max(abs(reported), abs(objective)):
         return True
     return bool(difference <= AGREEMENT * problem.magnitude(outcome.decision))
@@ -164,22 +188,26 @@ def verify(problem: Problem, solution: Solution, *, exact: bool = False) -> Veri
         solution.status, solution.decision if solution.status.has_decision else None, solution.certificate,
         objective=solution.objective, message=solution.message,
     )  # fmt: skip
+    if isinstance(solution.certificate, SolverClaim):
+        from .witness import status_witness
+
+        fresh = status_witness(problem.program(), solution.status, solution.solver, Options())
+        outcome = replace(outcome, certificate=fresh)
     found = judge(problem, outcome, solution.options.get("relative_gap"))
     if not found.holds or not found.status.has_decision:
         return found
-    if solution.bound is not None and (found.bound is None or _better(problem, solution.bound, found.bound)):
+    if solution.bound is not None and (found.bound is None or not _supported(problem, solution.bound, found.bound)):
         return _refused(f"the solution states the bound {solution.bound!r}; its certificate proves {found.bound!r}")
+    if solution.gap is not None and (found.gap is None or not solution.gap >= found.gap - AGREEMENT):
+        return _refused(f"the solution states the gap {solution.gap!r}; its certificate proves {found.gap!r}")
     return _prove_exactly(problem, solution, found) if exact else found
 
 
-def _better(problem: Problem, stated: float, proved: float) -> bool:
-    return problem.sense.sign * (stated - proved) > AGREEMENT * max(abs(stated), abs(proved))
+def _supported(problem: Problem, stated: float, proved: float) -> bool:
+    return problem.sense.sign * (stated - proved) <= AGREEMENT * max(abs(stated), abs(proved))
 
 
 def _prove_exactly(problem: Problem, solution: Solution, found: Verification) -> Verification:
-    from dataclasses import replace
-
-    from .certificate import LinearDual
     from .rational import exact_vertex
 
     certificate = solution.certificate

@@ -1,17 +1,19 @@
 """Witnesses for the claims of solvers that give none: a second, independent linear solve supplies them.
 
 A solver without duals or rays (``scipy``'s MILP, CP-SAT) is not believed on its word where a linear program can speak.
-HiGHS solves the linear relaxation; its duals or its ray are then checked like any other certificate.
+HiGHS solves the linear relaxation; its duals or its ray are then checked like any other certificate. Only that an
+integer program has no integer point, while its relaxation has points, cannot be checked so: there another solver is asked.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .certificate import LinearDual, MixedIntegerBound, PrimalRay, SolverClaim, StatusCertificate
+from .errors import UnsupportedPairError
 from .outcome import Options, Outcome, Status
 from .registry import solvers
 
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from .certificate import Certificate
     from .problem import Problem
     from .program import Program
+
+
+_PATIENCE = 60.0
+"""Seconds for a supplied witness where the caller set no limit."""
 
 
 def witnessed(problem: Problem, outcome: Outcome, solver: str, options: Options) -> Outcome:
@@ -30,9 +36,10 @@ def witnessed(problem: Problem, outcome: Outcome, solver: str, options: Options)
             certificate = _quality(problem.program(), outcome, solver, options)
     elif outcome.claim in (Status.INFEASIBLE, Status.UNBOUNDED):
         certificate = problem.refute() if outcome.claim is Status.INFEASIBLE else None
-        certificate = certificate or outcome.certificate
+        if not isinstance(outcome.certificate, SolverClaim):  # a word is given here, never taken
+            certificate = certificate or outcome.certificate
         if certificate is None and problem.linear:
-            certificate = _status(problem.program(), outcome.claim, solver, options)
+            certificate = status_witness(problem.program(), outcome.claim, solver, options)
     else:
         return outcome
     return replace(outcome, certificate=certificate)
@@ -50,26 +57,50 @@ def _quality(program: Program, outcome: Outcome, solver: str, options: Options) 
     )
 
 
-def _status(program: Program, claim: Status, solver: str, options: Options) -> Certificate | None:
+def status_witness(program: Program, claim: Status, solver: str, options: Options) -> Certificate | None:
+    """Return a witness that `program` is infeasible or unbounded, or None where the claim of `solver` finds none."""
     relaxed = _relaxed(program, options)
-    certificate = relaxed.certificate
-    if isinstance(certificate, StatusCertificate) and relaxed.claim is claim:
-        if claim is Status.INFEASIBLE or not program.integral:
-            return certificate
-        if isinstance(certificate, PrimalRay):
-            # The relaxation's ray also serves the integer program once it starts from an integer point.
-            start = _highs(replace(program, cost=np.zeros(program.columns), offset=0.0), options)
-            if start.claim.has_decision:
-                return PrimalRay(start.decision.values, certificate.direction)
-    return SolverClaim(str(claim), solver) if program.integral else None
+    certificate = relaxed.certificate if isinstance(relaxed.certificate, StatusCertificate) else None
+    if not program.integral:
+        return certificate if relaxed.claim is claim else None
+    if claim is Status.UNBOUNDED:
+        return _integer_ray(program, certificate, options)
+    if relaxed.claim is Status.INFEASIBLE and certificate is not None:
+        return certificate
+    return _second_opinion(program, solver, options)
+
+
+def _integer_ray(program: Program, certificate: StatusCertificate | None, options: Options) -> Certificate | None:
+    """The relaxation's ray serves the integer program too once it starts from an integer point (Meyer 1974)."""
+    if not isinstance(certificate, PrimalRay):
+        return None
+    start = _run("highs", replace(program, cost=np.zeros(program.columns), offset=0.0), options)
+    return PrimalRay(start.decision.values, certificate.direction) if start.claim.has_decision else None
+
+
+def _second_opinion(program: Program, solver: str, options: Options) -> Certificate | None:
+    """Ask another solver whether an integer program is infeasible; a point that it finds refutes the claim."""
+    feasibility = replace(program, cost=np.zeros(program.columns), offset=0.0)
+    for name in ("cp-sat", "highs", "scipy"):
+        other = solvers()[name]
+        if name == solver.partition(":")[0] or other.refusal(program):
+            continue
+        try:
+            claim = _run(name, feasibility, options).claim
+        except UnsupportedPairError:
+            continue
+        if claim.has_decision:
+            return None
+        if claim is Status.INFEASIBLE:
+            return SolverClaim(str(claim), f"{solver} and {name}")
+    return SolverClaim(str(Status.INFEASIBLE), solver)
 
 
 def _relaxed(program: Program, options: Options) -> Outcome:
-    return _highs(program.relaxation() if program.integral else program, options)
+    return _run("highs", program.relaxation() if program.integral else program, options)
 
 
-def _highs(program: Program, options: Options) -> Outcome:
+def _run(name: str, program: Program, options: Options) -> Outcome:
     scaled, factor = program.normalised()
-    limit = None if options.time_limit is None else max(1.0, options.remaining())
-    outcome: Any = solvers()["highs"](scaled, Options(time_limit=limit, threads=options.threads))
-    return outcome.rescaled(factor)  # type: ignore[no-any-return]
+    limit = _PATIENCE if options.time_limit is None else max(1.0, options.remaining())
+    return solvers()[name](scaled, Options(time_limit=limit)).rescaled(factor)

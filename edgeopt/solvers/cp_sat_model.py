@@ -92,7 +92,8 @@ def whole(program: Program) -> WholeProgram:
         raise UnsupportedPairError(f"cp-sat counts in 64 bits, which row {row} exceeds; use 'highs'")
     scale = _cost_scale(program, span)
     cost = program.sense.sign * program.cost
-    rounded = np.round(cost * scale)
+    # A column fixed at zero costs nothing, however large its price: the scale takes no account of it.
+    rounded = np.round(np.where(span > 0, cost, 0.0) * scale)
     return WholeProgram(
         rounded.astype(np.int64), scale, cost - rounded / scale, lower.astype(np.int64), upper.astype(np.int64),
         coefficients.astype(np.int64), matrix.indices, matrix.indptr,

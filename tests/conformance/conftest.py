@@ -84,7 +84,8 @@ def program_cases() -> list[Case]:
         Case("equality", eo.Program([1.0, 2.0, 0.0], [[1.0, 1.0, 1.0]], [1.0], [1.0]), "optimal", 0.0),
         Case("free", eo.Program([1.0, 1.0], [[1.0, 2.0], [3.0, 1.0]], [4.0, 6.0], lower=-inf), "optimal", 2.8),
         Case("range", eo.Program([-1.0], [[1.0]], [2.0], [3.0], upper=[10.0]), "optimal", -3.0),
-        Case("degenerate", eo.Program([-1.0, -1.0], [[1, 0], [1, 0], [1, 1]], row_upper=[1.0, 1.0, 2.0]), "optimal", -2.0),
+        Case("degenerate", eo.Program([-1.0, -1.0], [[1, 0], [1, 0], [1, 1]], row_upper=[1.0, 1.0, 2.0]),
+             "optimal", -2.0),
         Case("tied", eo.Program([1.0, 1.0], [[1.0, 1.0]], [1.0]), "optimal", 1.0),
         Case("box", eo.Program([1.0, -1.0], lower=[-2.0, 0.0], upper=[3.0, 4.0]), "optimal", -6.0),
         Case("single", eo.Program([2.0], lower=[1.0]), "optimal", 2.0),
@@ -97,7 +98,8 @@ def program_cases() -> list[Case]:
         Case("knapsack", knapsack, "optimal", 9.0),
         Case("integers", eo.Program([-1.0, -1.0], [[2.0, 1.0], [1.0, 2.0]], row_upper=[4.0, 4.0], upper=9.0,
                                     integrality=True), "optimal", -2.0),
-        Case("infeasible integers", eo.Program([1.0], [[2.0]], [1.0], [1.0], upper=[9.0], integrality=True), "infeasible"),
+        Case("infeasible integers", eo.Program([1.0], [[2.0]], [1.0], [1.0], upper=[9.0], integrality=True),
+             "infeasible"),
     ]  # fmt: skip
 
 
