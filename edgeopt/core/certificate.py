@@ -77,10 +77,8 @@ class LinearDual(OptimalityCertificate):
     def slack(self, problem: Problem, decision: Decision) -> float:
         """Distance of the objective from the bound that the duals prove; negative where it is better than the bound."""
         program = problem.program()
-        if self.row_dual.shape != (program.rows,):
+        if self.row_dual.shape != (program.rows,) or not np.isfinite(self.row_dual).all():
             return np.inf
-        if not np.isfinite(self.row_dual).all():
-            return np.nan
         return problem.sense.sign * (problem.objective(decision) - self.bound(program))
 
     def bound(self, program: Program) -> float:
@@ -231,10 +229,10 @@ class CrossedBounds(StatusCertificate):
 def crossed_bounds(program: Program, rows: bool) -> NDArray[np.bool_]:
     """Mask of the rows or columns whose own bounds leave no value."""
     lower, upper = (program.row_lower, program.row_upper) if rows else (program.lower, program.upper)
-    crossed = (lower > upper) | (lower == np.inf) | (upper == -np.inf)
-    if rows:
-        return crossed
-    return crossed | (program.integrality & (np.ceil(lower - 1e-9) > np.floor(upper + 1e-9)))
+    crossed: NDArray[np.bool_] = (lower > upper) | (lower == np.inf) | (upper == -np.inf)
+    if not rows:
+        crossed |= program.integrality & (np.ceil(lower - 1e-9) > np.floor(upper + 1e-9))
+    return crossed
 
 
 @dataclass(frozen=True, eq=False)

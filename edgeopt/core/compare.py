@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .errors import EdgeOptError
 from .problem import Problem
 from .registry import Solver, solvers
@@ -107,7 +109,9 @@ def _excess(table: pd.DataFrame, problems: Sequence[Problem]) -> pd.Series[float
     """Relative distance of each objective to the best one that any solver reached on the same problem."""
     if not problems:
         return table["objective"]
-    sign = problems[0].sense.sign
-    best = (sign * table["objective"]).groupby(table["problem"]).transform("min")
+    entries = len(table) // len(problems)
+    sign = np.repeat([problem.sense.sign for problem in problems], entries)
+    which = np.repeat(np.arange(len(problems)), entries)  # problems may share a name
+    best = (sign * table["objective"]).groupby(which).transform("min")
     excess: pd.Series[float] = (sign * table["objective"] - best) / best.abs().where(best != 0, 1.0)
     return excess

@@ -18,14 +18,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from .errors import DataFormatError, InvalidOptionError
+import numpy as np
+
+from .errors import EdgeOptError, InvalidOptionError
 from .outcome import Options, Outcome, Status
+from .solution import Solution
 from .storage import load, save
 
 if TYPE_CHECKING:
     from .problem import Problem
     from .registry import Solver
-    from .solution import Solution
 
 GRACE = 0.25
 """Seconds after the time limit at which a worker that has not finished is killed."""
@@ -65,10 +67,17 @@ def _write_request(work: Path, problem: Problem, chosen: Solver, options: Option
         "log": options.log, "extra": dict(options.extra), "path": sys.path, "file": _file_of(chosen), **honoured,
     }  # fmt: skip
     try:
-        text = json.dumps(request)
+        text = json.dumps(request, default=_plain)
     except TypeError as error:
         raise InvalidOptionError(f"an option cannot be handed to an isolated solver: {error}") from error
     (work / "request.json").write_text(text)
+
+
+def _plain(value: Any) -> Any:
+    """Python's own number for one of numpy's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} is no JSON value")
 
 
 def _file_of(chosen: Solver) -> str | None:
@@ -143,8 +152,10 @@ def _collect(code: int | None, work: Path) -> tuple[Outcome, float | None]:
         return Outcome.failed(f"the isolated solver {how}{last}"), None
     try:
         solution: Any = load(answer)
-    except DataFormatError as error:
+    except EdgeOptError as error:
         return Outcome.failed(f"the isolated solver's answer cannot be read: {error}"), None
+    if not isinstance(solution, Solution):
+        return Outcome.failed(f"the isolated solver's answer is a {type(solution).__name__}; expected a Solution"), None
     outcome = Outcome(
         solution.status, solution.found, solution.certificate, objective=solution.objective,
         message=solution.message, statistics=solution.statistics,

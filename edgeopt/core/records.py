@@ -93,7 +93,7 @@ def number(
     try:
         result = float(value)
     except OverflowError:
-        result = math.copysign(math.inf, value)
+        result = math.inf if value > 0 else -math.inf
     if math.isnan(result) or (finite and math.isinf(result)) or not at_least <= result <= at_most:
         raise InvalidProblemError(f"{field} is {result}; expected {_range(at_least, at_most)}")
     return result

@@ -10,10 +10,11 @@ import importlib
 import importlib.metadata
 import importlib.util
 import pkgutil
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from .errors import (
@@ -176,14 +177,18 @@ def solvers() -> Mapping[str, Solver]:
     names = [f"{room.__name__}.{module.name}" for module in pkgutil.iter_modules(room.__path__)]
     found = [entry for name in names for entry in _held(importlib.import_module(name))]
     for point in importlib.metadata.entry_points(group="edgeopt.solvers"):
-        loaded = point.load()
+        try:
+            loaded = point.load()
+        except Exception as error:  # a broken plug-in costs its own solvers only
+            warnings.warn(f"the plug-in {point.name!r} ({point.value}) cannot be loaded: {error}", stacklevel=2)
+            continue
         found += [loaded] if isinstance(loaded, Solver) else _held(loaded)
     table: dict[str, Solver] = {}
     for entry in sorted(found, key=lambda s: (not s.exact, s.rank, s.name)):
         if entry.name in table:
             raise InvalidOptionError(f"two solvers are registered as {entry.name!r}; rename one")
         table[entry.name] = entry
-    return table
+    return MappingProxyType(table)
 
 
 def _held(module: ModuleType) -> list[Solver]:
@@ -226,7 +231,7 @@ def choose(problem: Problem, name: str | Solver, options: Options) -> tuple[Solv
     """
     if name == "auto":
         return _automatic(problem, options), None
-    chosen, variant = (name, None) if isinstance(name, Solver) else find(name)
+    chosen, variant = (name, None) if isinstance(name, Solver) else find(str(name))
     if reason := chosen.refusal(problem):
         able = ", ".join(entry.name for entry in solvers().values() if not entry.refusal(problem))
         raise UnsupportedPairError(

@@ -14,9 +14,9 @@ import json
 import math
 import os
 import pkgutil
-import zipfile
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from numbers import Real
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -50,18 +50,22 @@ def save(record: Any, path: str | Path) -> None:
     path = Path(path)
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     head = {"edgeopt": FORMAT, "arrays": None, **_encode(record, arrays, "")}
-    before = _arrays_file(path)
+    before, after = _arrays_file(path), None
     if arrays:
         packed = io.BytesIO()
         np.savez(packed, **arrays)
         content = packed.getvalue()
-        digest = hashlib.sha256(b"".join(_digestible(arrays))).hexdigest()
-        head["arrays"] = f"{path.stem}.{digest[:16]}.npz"
         head["sha256"] = hashlib.sha256(content).hexdigest()
-        write_atomically(path.with_name(head["arrays"]), content)
-    write_atomically(path, json.dumps(head, indent=1, allow_nan=False).encode())
-    if before is not None and before.name != head["arrays"]:
-        before.unlink(missing_ok=True)
+        # A name of its own for every content: the arrays of the old head are never written over.
+        head["arrays"] = f"{path.stem}.{head['sha256'][:16]}.npz"
+        after = path.with_name(head["arrays"])
+        write_atomically(after, content)
+    try:
+        write_atomically(path, json.dumps(head, indent=1, allow_nan=False).encode())
+    except BaseException:
+        _discard(after, unless=before)
+        raise
+    _discard(before, unless=after)
 
 
 def load(path: str | Path) -> Any:
@@ -95,15 +99,17 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
-    except OSError as error:
+    except BaseException as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        raise DataFormatError(f"{path} cannot be written: {error.strerror or error}") from error
+        if isinstance(error, OSError):
+            raise DataFormatError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise
 
 
-def _digestible(arrays: Mapping[str, np.ndarray[Any, Any]]) -> list[bytes]:
-    # npz archives carry time stamps; the name is to depend on the content alone.
-    return [part for key, array in arrays.items() for part in (key.encode(), array.tobytes())]
+def _discard(file: Path | None, *, unless: Path | None) -> None:
+    if file is not None and file != unless:
+        file.unlink(missing_ok=True)
 
 
 def _arrays_file(path: Path) -> Path | None:
@@ -116,7 +122,7 @@ def _arrays_file(path: Path) -> Path | None:
 
 
 def _is_own_name(path: Path, name: str) -> bool:
-    return name.startswith(f"{path.stem}.") and name.endswith(".npz") and "/" not in name
+    return name.startswith(f"{path.stem}.") and name.endswith(".npz") and not set(name) & set("/\\\0")
 
 
 def _encode(value: Any, arrays: dict[str, np.ndarray[Any, Any]], key: str) -> Any:
@@ -125,6 +131,8 @@ def _encode(value: Any, arrays: dict[str, np.ndarray[Any, Any]], key: str) -> An
         kept = [f.name for f in fields(value) if f.init and f.name not in _SKIPPED.get(kind, ())]
         return {"type": kind, **{name: _encode(getattr(value, name), arrays, f"{key}.{name}") for name in kept}}
     if isinstance(value, np.ndarray):
+        if value.dtype.hasobject:
+            raise DataFormatError(f"{key.lstrip('.')} holds {value.dtype} values, which cannot be stored")
         arrays[key.lstrip(".")] = value
         return {"array": key.lstrip(".")}
     if sparse.issparse(value):
@@ -179,7 +187,7 @@ def _read_arrays(path: Path, name: Any, digest: Any) -> Mapping[str, Any]:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:  # zipfile raises a dozen kinds of errors for damaged archives
         raise DataFormatError(f"{file} is no npz archive of plain arrays: {error}") from error
 
 
@@ -191,7 +199,7 @@ def _decode(value: Any, arrays: Mapping[str, Any], path: Path) -> Any:
     if "type" in value:
         return _decode_record(value, arrays, path)
     if "array" in value:
-        if value["array"] not in arrays:
+        if not isinstance(value["array"], str) or value["array"] not in arrays:
             raise DataFormatError(f"{path} refers to an array {value['array']!r} that its npz file lacks")
         return arrays[value["array"]]
     if "sparse" in value:
@@ -224,6 +232,7 @@ def _decode_record(value: dict[str, Any], arrays: Mapping[str, Any], path: Path)
         raise DataFormatError(f"{path}: {kind} has no field {unknown[0]!r}; its fields: {', '.join(sorted(names))}")
     decoded = {key: _decode(item, arrays, path) for key, item in given.items()}
     if kind == "Solution":
+        _check_solution(decoded, path)
         decoded["status"] = _status(decoded.get("status"), path)
     try:
         return known[kind](**decoded)
@@ -231,6 +240,20 @@ def _decode_record(value: dict[str, Any], arrays: Mapping[str, Any], path: Path)
         raise
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataFormatError(f"{path}: {kind} cannot be built from these fields: {error}") from error
+
+
+def _check_solution(decoded: dict[str, Any], path: Path) -> None:
+    expected: dict[type, tuple[str, ...]] = {
+        Real: ("objective", "bound", "gap", "wall_time", "verify_time", "seed"),
+        dict: ("options", "statistics"),
+        str: ("message", "solver", "solver_version"),
+    }
+    for kind, names in expected.items():
+        for name in names:
+            value = decoded.get(name)
+            absent = value is None and (name not in decoded or name in ("objective", "bound", "gap"))
+            if not absent and (not isinstance(value, kind) or isinstance(value, bool)):
+                raise DataFormatError(f"{path}: {name} of the solution is {value!r}; expected a {kind.__name__.lower()}")
 
 
 def _status(value: Any, path: Path) -> Any:

@@ -103,12 +103,8 @@ def _judge_status(problem: Problem, outcome: Outcome) -> Verification:
 
 
 def _judge_quality(problem: Problem, outcome: Outcome, objective: float, tolerance: float) -> Verification:
-    reported = outcome.objective
-    if reported is not None and not _close(problem, outcome, reported, objective):
-        return _refused(f"the solver reports objective {reported!r}; the decision's objective is {objective!r}")
-    for claimed in _claimed_bounds(outcome):
-        if _contradicts(problem, outcome, claimed, objective):
-            return _refused(f"the solver's bound {claimed!r} contradicts the decision's objective {objective!r}")
+    if contradiction := _contradiction(problem, outcome, objective):
+        return _refused(contradiction)
     try:
         slack = _slack(problem, outcome)
     except Exception as error:  # a certificate may be anything: what cannot be checked proves nothing
@@ -119,7 +115,7 @@ def _judge_quality(problem: Problem, outcome: Outcome, objective: float, toleran
         best = objective - problem.sense.sign * slack
         if _contradicts(problem, outcome, best, objective):
             return _refused(
-                f"the decision's objective {objective!r} is better than {best!r}, the best that its certificate allows: "
+                f"the decision's objective {objective!r} is better than its certificate allows, {best!r}: "
                 "it lives off the feasibility tolerance; scale the problem up"
             )
         slack = 0.0
@@ -132,6 +128,17 @@ def _judge_quality(problem: Problem, outcome: Outcome, objective: float, toleran
         why = "no certificate was given" if outcome.certificate is None else f"its certificate proves {proved}"
         return _refused(f"the solver says optimal with objective {objective!r}, but {why}")
     return Verification(True, outcome.claim, objective, bound, gap, message=outcome.message)
+
+
+def _contradiction(problem: Problem, outcome: Outcome, objective: float) -> str | None:
+    """Say which number that the solver reports cannot be true."""
+    reported = outcome.objective
+    if reported is not None and not _close(problem, outcome, reported, objective):
+        return f"the solver reports objective {reported!r}; the decision's objective is {objective!r}"
+    for claimed in _claimed_bounds(outcome):
+        if _contradicts(problem, outcome, claimed, objective):
+            return f"the solver's bound {claimed!r} contradicts the decision's objective {objective!r}"
+    return None
 
 
 def _slack(problem: Problem, outcome: Outcome) -> float:
@@ -152,13 +159,14 @@ def _contradicts(problem: Problem, outcome: Outcome, bound: Any, objective: floa
     """Whether `bound` says that an objective as good as this one is impossible."""
     if not isinstance(bound, Real) or math.isnan(bound):
         return True
-    return problem.sense.sign * (bound - objective) > 0 and not _close(problem, outcome, bound, objective)
+    return problem.sense.sign * (float(bound) - objective) > 0 and not _close(problem, outcome, bound, objective)
 
 
 def _close(problem: Problem, outcome: Outcome, reported: Any, objective: float) -> bool:
     if not isinstance(reported, Real) or not math.isfinite(reported):
         return False
-    difference = abs(float(reported) - objective)
+    reported = float(reported)
+    difference = abs(reported - objective)
     if difference <= AGREEMENT * max(abs(reported), abs(objective)):
         return True
     return bool(difference <= AGREEMENT * problem.magnitude(outcome.decision))
@@ -185,7 +193,7 @@ def verify(problem: Problem, solution: Solution, *, exact: bool = False) -> Veri
         True in a boolean context if status, objective and bound are what the problem's own data support.
     """
     outcome = Outcome(
-        solution.status, solution.decision if solution.status.has_decision else None, solution.certificate,
+        solution.status, solution.found if solution.status.has_decision else None, solution.certificate,
         objective=solution.objective, message=solution.message,
     )  # fmt: skip
     if isinstance(solution.certificate, SolverClaim):

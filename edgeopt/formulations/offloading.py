@@ -198,13 +198,17 @@ class OfflineOffloading(Formulation):
     def local_totals(self) -> NDArray[np.float64]:
         """(decisions,) cost of deciding locally, sites summed unless they are independent."""
         together = self.local_cost.ndim == 2 and not self.independent_sites
-        return self.local_cost.sum(axis=1) if together else self.local_cost.ravel()
+        totals: NDArray[np.float64] = self.local_cost.sum(axis=1) if together else self.local_cost.ravel()
+        totals.flags.writeable = False
+        return totals
 
     @cached_property
     def remote_totals(self) -> NDArray[np.float64]:
         """(decisions,) cost of sending, transmission included."""
         remote = self.remote_cost.ravel()
-        return remote + self.transmission_cost if self.transmission_cost else remote
+        totals = remote + self.transmission_cost if self.transmission_cost else remote
+        totals.flags.writeable = False
+        return totals
 
     @cached_property
     def benefit(self) -> NDArray[np.float64]:

@@ -1,13 +1,15 @@
 """Dual ascent on the minimum local fraction: a heuristic with a proven bound.
 
 Relaxing the one coupling constraint with a multiplier leaves one comparison per sample. The multiplier is found by
-bisection on the number of local samples, and the decision is what the comparison then says, repaired at the threshold.
+bisection on the number of local samples, and the decision is what the comparison then says: all that ties with the
+multiplier stays local, so the constraint holds, at a cost above the optimum where ties or few iterations keep too many.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from ..core.errors import InvalidOptionError
 from ..core.outcome import Options, Outcome, Status
 from ..core.registry import solver
 from ..formulations.offloading import LocalFractionMultiplier, OfflineOffloading, OffloadingDecision
@@ -18,8 +20,13 @@ def lagrangian(problem: OfflineOffloading, options: Options) -> Outcome:
     """Bisect the multiplier (`iterations` times, 60 by default); keep what is priced below it local."""
     if refutation := problem.refute():
         return Outcome(Status.INFEASIBLE, certificate=refutation)
-    multiplier = _bisect(problem, int(options.extra.get("iterations", 60)))
-    local = problem.benefit <= multiplier if multiplier > 0 else problem.benefit < 0
+    iterations = options.extra.get("iterations", 60)
+    if not isinstance(iterations, int) or iterations < 0:
+        raise InvalidOptionError(f"iterations is {iterations!r}; expected an integer >= 0")
+    multiplier = _bisect(problem, iterations)
+    local = problem.benefit < 0
+    if np.count_nonzero(local) < problem.min_local:
+        local = problem.benefit <= multiplier
     return Outcome.feasible(OffloadingDecision(local.reshape(problem.shape)), LocalFractionMultiplier(multiplier))
 
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..core.errors import InvalidProblemError
 from ..core.outcome import Options, Outcome, Status
+from ..core.records import number
 from ..core.registry import solver
 from ..formulations.offloading import LocalFractionMultiplier, OfflineOffloading, OffloadingDecision
 
@@ -81,9 +83,18 @@ class TradeOffCurve:
         return int(np.argmin(self.cost))
 
     def at(self, min_local_fraction: float) -> float:
-        """Smallest mean cost subject to ``mean(l) >= min_local_fraction``."""
-        count = self.local_fraction.size - 1
-        first = int(np.ceil(min_local_fraction * count * (1.0 - 1e-12)))
+        """Smallest mean cost subject to ``mean(l) >= min_local_fraction``.
+
+        Raises
+        ------
+        InvalidProblemError
+            If the fraction is not within [0, 1], or more than can stay local.
+        """
+        fraction = number(min_local_fraction, "min_local_fraction", at_least=0.0, at_most=1.0)
+        first = int(np.searchsorted(self.local_fraction, fraction * (1.0 - 1e-12)))
+        if first == self.cost.size:
+            largest = self.local_fraction[-1]
+            raise InvalidProblemError(f"min_local_fraction is {fraction}; {largest:g} is the largest feasible one")
         return float(self.cost[first:].min())
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import InvalidProblemError
+from ..core.errors import EdgeOptError, InvalidOptionError, InvalidProblemError
 from ..core.outcome import Options, Outcome, Status
-from ..core.records import number, require
+from ..core.records import number
 from ..core.registry import solver
 from ..formulations.offloading import LocalFractionMultiplier, OfflineOffloading, OffloadingDecision
 from .selection import smallest
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 CHUNK = 1 << 21
 _BITS = 22
 _GATHER = 4_000_000
+_OVERFLOW = "local_cost and remote_cost are so large that their sum overflows float64; scale all costs down"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +55,7 @@ class StreamSelection:
     multiplier: float
     passes: int
     _threshold: float
+    _ties: int
     _benefits: Benefits
 
     @property
@@ -63,18 +65,13 @@ class StreamSelection:
 
     def masks(self) -> Iterator[NDArray[np.bool_]]:
         """Yield the decision of each chunk, in order; reads the stream once more."""
-        ties = None
+        ties = self._ties
         for benefit in self._benefits():
-            if ties is None:
-                ties = self.local - self._below()
             mask = benefit < self._threshold
-            tied = np.flatnonzero(benefit == self._threshold)[: max(ties, 0)]
+            tied = np.flatnonzero(benefit == self._threshold)[:ties]
             mask[tied] = True
             ties -= tied.size
             yield mask
-
-    def _below(self) -> int:
-        return sum(int(np.count_nonzero(benefit < self._threshold)) for benefit in self._benefits())
 
 
 def select_stream(
@@ -107,20 +104,33 @@ def select_stream(
     fraction = number(min_local_fraction, "min_local_fraction", at_least=0.0, at_most=1.0)
     charge = number(transmission_cost, "transmission_cost")
     pairs = _pairs(local_cost, remote_cost, chunk)
-    totals = {"remote": 0.0}
+    totals: dict[str, Any] = {"remote": 0.0}
 
     def counted() -> Iterator[NDArray[np.float64]]:
-        totals["remote"] = 0.0
+        totals["remote"], read = 0.0, 0
         for local, remote in _checked(pairs()):
-            totals["remote"] += float(np.sum(remote, dtype=np.float64)) + charge * remote.size
-            yield np.subtract(local, remote, dtype=np.float64) - charge
+            with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
+                charged = np.add(remote, charge, dtype=np.float64)
+                totals["remote"] += float(charged.sum())
+                benefit = np.subtract(local, charged, dtype=np.float64)
+            if not (np.isfinite(totals["remote"]) and np.isfinite(benefit.sum())):
+                raise InvalidProblemError(f"{_OVERFLOW} (samples {read} to {read + benefit.size - 1})")
+            read += benefit.size
+            yield benefit
+        if totals.setdefault("samples", read) != read:
+            raise InvalidProblemError(
+                f"local_cost gave {totals['samples']} samples at first and {read} when it was read again; "
+                "pass a function that returns a fresh iterator each time"
+            )
 
     found = _threshold(counted, fraction, _BITS)
     if found.samples == 0:
         raise InvalidProblemError("local_cost is empty; a problem needs at least one sample")
     objective = (totals["remote"] + found.total) / found.samples
+    if not math.isfinite(objective):
+        raise InvalidProblemError(_OVERFLOW)
     return StreamSelection(
-        found.samples, found.local, objective, max(0.0, found.value), found.passes, found.value, counted
+        found.samples, found.local, objective, found.value, found.passes, found.value, found.ties, counted
     )
 
 
@@ -132,7 +142,7 @@ def selection_stream(problem: OfflineOffloading, options: Options) -> Outcome:
     """Run the chunked selection on a problem in memory: `chunk` decisions at a time."""
     if refutation := problem.refute():
         return Outcome(Status.INFEASIBLE, certificate=refutation)
-    size = int(options.extra.get("chunk", CHUNK))
+    size = _chunk(options.extra.get("chunk", CHUNK), InvalidOptionError)
     benefit = problem.benefit
     found = _threshold(
         lambda: (benefit[start : start + size] for start in range(0, benefit.size, size)),
@@ -147,9 +157,12 @@ def selection_stream(problem: OfflineOffloading, options: Options) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
+    """How many decisions are local, their largest benefit and how many of them tie with it, the sum of theirs."""
+
     samples: int
     local: int
     value: float
+    ties: int
     total: float
     passes: int
 
@@ -174,7 +187,7 @@ def _threshold(benefits: Benefits, fraction: float, step: int) -> _Found:
     wanted = math.ceil(fraction * samples * (1.0 - 1e-12))
     half = counts.size // 2  # keys of negative numbers
     if (negative := int(counts[:half].sum())) >= wanted:
-        return _Found(samples, negative, 0.0, float(sums[:half].sum()), 1)
+        return _Found(samples, negative, 0.0, 0, float(sums[:half].sum()), 1)
     bracket, passes = _Bracket(), 1
     while True:
         inside = _narrow(bracket, counts, sums, wanted)
@@ -185,11 +198,11 @@ def _threshold(benefits: Benefits, fraction: float, step: int) -> _Found:
     rest = wanted - bracket.below
     if bracket.bits == 64:
         value = float(_number(np.array([bracket.prefix], dtype=np.uint64))[0])
-        return _Found(samples, wanted, value, bracket.total + rest * value, passes)
+        return _Found(samples, wanted, value, rest, bracket.total + rest * value, passes)
     candidates = np.concatenate([b[_inside(_keys(b), bracket)] for b in benefits()])
     candidates.partition(rest - 1)
-    total = bracket.total + float(candidates[:rest].sum())
-    return _Found(samples, wanted, float(candidates[rest - 1]), total, passes + 1)
+    value, total = float(candidates[rest - 1]), bracket.total + float(candidates[:rest].sum())
+    return _Found(samples, wanted, value, int(np.count_nonzero(candidates[:rest] == value)), total, passes + 1)
 
 
 def _histogram(benefits: Benefits, bracket: _Bracket, step: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -249,16 +262,22 @@ def _pairs(local_cost: Any, remote_cost: Any, chunk: int) -> Callable[[], Iterab
             f"local_cost and remote_cost have shapes {np.shape(local_cost)} and {np.shape(remote_cost)}; "
             "expected the same (samples,)"
         )
-    if chunk < 1:
-        raise InvalidProblemError(f"chunk is {chunk}; expected at least 1 sample")
+    _chunk(chunk, InvalidProblemError)
     starts = range(0, len(local_cost), chunk)
     return lambda: ((_read(local_cost, s, chunk), _read(remote_cost, s, chunk)) for s in starts)
+
+
+def _chunk(size: Any, error: type[EdgeOptError]) -> int:
+    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
+        raise error(f"chunk is {size!r}; expected an integer of at least 1 sample")
+    return int(size)
 
 
 def _read(array: Any, start: int, chunk: int) -> Any:
     """Slice `array`; a memory map is read from its file, because mapped pages would stay resident."""
     whole = isinstance(array, np.memmap) and array.filename is not None and not isinstance(array.base, np.ndarray)
-    if not whole or not array.flags.c_contiguous:
+    # Changes of a copy-on-write map are in memory only.
+    if not whole or not array.flags.c_contiguous or array.mode == "c":
         return np.asarray(array[start : start + chunk])
     count = min(chunk, array.size - start)
     return np.fromfile(array.filename, array.dtype, count, offset=array.offset + start * array.itemsize)
@@ -266,13 +285,20 @@ def _read(array: Any, start: int, chunk: int) -> Any:
 
 def _checked(pairs: Iterable[Pair]) -> Iterator[Pair]:
     start = 0
-    for local, remote in pairs:
-        local, remote = np.asarray(local), np.asarray(remote)
+    for pair in pairs:
+        try:
+            local, remote = map(np.asarray, pair)
+        except (TypeError, ValueError) as error:
+            raise InvalidProblemError(
+                f"the chunk at sample {start} is a {type(pair).__name__}; expected a pair of arrays (local, remote)"
+            ) from error
         if local.ndim != 1 or local.shape != remote.shape:
             raise InvalidProblemError(f"the chunk at sample {start} has shapes {local.shape} and {remote.shape}")
         for name, part in (("local_cost", local), ("remote_cost", remote)):
             if part.dtype.kind not in "fiub":
                 raise InvalidProblemError(f"{name} holds {part.dtype} values; expected real numbers")
-            require(f"{name}[{start}:]", part, np.isfinite(part), "must be finite")
+            if not (finite := np.isfinite(part)).all():
+                place = int(finite.argmin())
+                raise InvalidProblemError(f"{name}[{start + place}] is {part[place]}; every cost must be finite")
         start += local.size
         yield local, remote
