@@ -253,7 +253,9 @@ def _check_solution(decoded: dict[str, Any], path: Path) -> None:
             value = decoded.get(name)
             absent = value is None and (name not in decoded or name in ("objective", "bound", "gap"))
             if not absent and (not isinstance(value, kind) or isinstance(value, bool)):
-                raise DataFormatError(f"{path}: {name} of the solution is {value!r}; expected a {kind.__name__.lower()}")
+                raise DataFormatError(
+                    f"{path}: {name} of the solution is {value!r}; expected a {kind.__name__.lower()}"
+                )
 
 
 def _status(value: Any, path: Path) -> Any:

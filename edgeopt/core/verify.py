@@ -12,7 +12,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from .certificate import LinearDual, MixedIntegerBound, OptimalityCertificate, SolverClaim, StatusCertificate
-from .errors import InvalidProblemError
+from .errors import InvalidProblemError, NoSolutionError
 from .outcome import Options, Outcome, Status
 from .tolerance import AGREEMENT, FEASIBILITY, OPTIMALITY, ROUNDOFF
 
@@ -222,13 +222,18 @@ def _prove_exactly(problem: Problem, solution: Solution, found: Verification) ->
     if not isinstance(certificate, LinearDual) or certificate.column_basis is None or certificate.row_basis is None:
         return replace(found, message="exact check needs an optimal basis: solve a linear program with 'highs'")
     program = problem.program()
-    vertex = exact_vertex(
-        program.sense.sign * program.cost, program.sense.sign * program.offset, program.matrix,
-        program.row_lower, program.row_upper, program.lower, program.upper,
-        certificate.column_basis, certificate.row_basis,
-    )  # fmt: skip
+    try:
+        vertex = exact_vertex(
+            program.sense.sign * program.cost, program.sense.sign * program.offset, program.matrix,
+            program.row_lower, program.row_upper, program.lower, program.upper,
+            certificate.column_basis, certificate.row_basis,
+        )  # fmt: skip
+    except NoSolutionError as error:
+        return replace(found, message=f"no exact check: {error}")
     if vertex.primal_violation or vertex.dual_violation:
         missed = f"{float(vertex.primal_violation):.3g} (primal) and {float(vertex.dual_violation):.3g} (dual)"
         return replace(found, holds=False, message=f"in exact arithmetic the basis misses feasibility by {missed}")
     value = float(program.sense.sign * vertex.objective)
+    if found.objective is None or abs(value - found.objective) > AGREEMENT * max(abs(value), abs(found.objective)):
+        return replace(found, holds=False, message=f"the basis proves the optimum {value!r}, not this objective")
     return replace(found, exact=True, message=f"proved optimal in rational arithmetic; objective {value!r}")

@@ -80,8 +80,9 @@ def pieces(path: Path) -> Iterator[pd.DataFrame]:
                 encoding="ascii",
             ) as reader,
         ):
-            doubtful = True
+            doubtful, empty = True, True
             for piece in reader:
+                empty = empty and piece.empty
                 if not _plausible(piece):
                     raise _fault_in(path)
                 if doubtful and _has_empty_record(piece):
@@ -90,7 +91,10 @@ def pieces(path: Path) -> Iterator[pd.DataFrame]:
                         raise fault
                     doubtful = False
                 yield piece
+            if empty:
+                raise DataFormatError(f"{path}, line 1: the file is empty; {_EXPECTED}")
     except pd.errors.EmptyDataError:
+        # Some versions of pandas complain about a file without a line, others return no rows.
         raise DataFormatError(f"{path}, line 1: the file is empty; {_EXPECTED}") from None
     except DataFormatError:
         raise

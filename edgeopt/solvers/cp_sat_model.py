@@ -119,7 +119,7 @@ def _row_factors(program: Program, values: NDArray[np.float64], owner: NDArray[n
     entry = values[owner == row]
     entry = entry[~_becomes_whole(entry, _MULTIPLIERS[-1])][0]
     raise UnsupportedPairError(
-        f"cp-sat needs rows in whole numbers, and coefficient {entry!r} of row {program.row_names[row]} is no decimal of "
+        f"cp-sat needs rows in whole numbers, and coefficient {float(entry)!r} of row {program.row_names[row]} is no decimal of "
         "up to nine digits nor a multiple of 2**-20; round it, or use 'highs'"
     )
 
@@ -130,7 +130,10 @@ def _cost_scale(program: Program, span: NDArray[np.float64]) -> float:
     for multiplier in _MULTIPLIERS:
         if largest * multiplier <= _LARGEST and _becomes_whole(program.cost, multiplier).all():
             return multiplier
-    return float(np.ldexp(1.0, 52 - int(np.frexp(largest)[1])))
+    fine, finest = (float(np.ldexp(1.0, bits - int(np.frexp(largest)[1]))) for bits in (52, 60))
+    # Beyond 53 bits only to be exact: wide numbers slow CP-SAT down.
+    exact = (np.round(program.cost * finest) == program.cost * finest).all()
+    return finest if exact and not (np.round(program.cost * fine) == program.cost * fine).all() else fine
 
 
 def _inwards(bound: NDArray[np.float64], *, up: bool) -> NDArray[np.float64]:

@@ -21,6 +21,7 @@ from ..core.program import Program
 from ..core.registry import solver
 from .claim import claimed, infeasible, trivial, unbounded, without_cost
 from .cvxpy_backends import solver_options, with_time_limit
+from .highs_model import sound_presolve
 from .indirect_highs import check_options, fresh_pool
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def cvxpy(program: Program, options: Options) -> Outcome:
     name = _backend(program, options.variant)
     chosen = solver_options(name, program.integral, options)
     if name == "HIGHS":
+        chosen = sound_presolve(program) | chosen
         check_options(chosen)
     if (known := trivial(program)) is not None:
         return known

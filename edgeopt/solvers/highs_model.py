@@ -30,6 +30,18 @@ _INTEGER: Mapping[str, Any] = {"mip_rel_gap": 1e-9, "mip_abs_gap": 1e-9}
 _TAKEN = ("solver", "threads", "time_limit", "random_seed", "output_flag", "log_to_console")
 
 
+def sound_presolve(program: Program) -> dict[str, Any]:
+    """Return the options under which HiGHS can be believed about `program`, whichever interface it is reached by.
+
+    The presolve of HiGHS 1.14.0 loses optima, and calls them proved, where integer and continuous columns meet
+    (ERGO-Code/HiGHS issue 3043, mended in 1.15, which OR-Tools cannot be loaded beside): there it stays off.
+    """
+    import highspy
+
+    mixed = program.integral and not program.integrality.all()
+    return {"presolve": "off"} if mixed and highspy.Highs().version() == "1.14.0" else {}
+
+
 def highs_options() -> Iterable[str]:
     """Names of HiGHS's own options, but for those that ``solve`` has names of its own for."""
     import highspy
@@ -65,7 +77,7 @@ def configure(model: Any, program: Program, options: Options, **overrides: Any) 
     InvalidOptionError
         If HiGHS refuses a value of its own option.
     """
-    values: dict[str, Any] = dict(_INTEGER if program.integral else _LINEAR)
+    values: dict[str, Any] = dict(_INTEGER if program.integral else _LINEAR) | sound_presolve(program)
     if options.relative_gap is not None and program.integral:
         values["mip_rel_gap"] = float(options.relative_gap)
     values["time_limit"] = model.getRunTime() + options.remaining()  # its clock runs on from solve to solve

@@ -18,6 +18,7 @@ from ..core.outcome import Options, Outcome, Status
 from ..core.program import Program
 from ..core.registry import solver
 from .claim import claimed, infeasible, trivial, unbounded, without_cost
+from .highs_model import sound_presolve
 from .indirect_highs import check_options, fresh_pool
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def _configure(config: Any, name: str, program: Program, options: Options) -> No
         elif options.relative_gap is not None:
             raise InvalidOptionError(f"'pyomo:{name}' cannot honour relative_gap; leave it out")
     own = dict(_TIGHT.get(name, {}).get(program.integral, {}))
+    if name == "highs":
+        own |= sound_presolve(program)
     if name in _SEED:
         own[_SEED[name]] = options.seed % 2**31
     own |= _own_options(name, options)

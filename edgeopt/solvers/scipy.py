@@ -55,6 +55,9 @@ def scipy(program: Program, options: Options) -> Outcome:
                 message=message if status == _LIMIT else "",
             )  # fmt: skip
         case 2:
+            # SciPy says so of some unbounded linear programs too.
+            if not program.integral and program.cost.any() and int(_solve(without_cost(program), options).status) == 0:
+                return unbounded(program, message=message)
             return infeasible(program, message=message)
     return _settled(program, options, message)
 
