@@ -161,10 +161,23 @@ def pulp():
 
 
 # The route, and the largest size at which it ends within minutes.
-OURS = {"selection": 10**7, "selection-stream": 10**7, "highs": 10**6, "cvxpy": 10**6, "scipy": 10**4,
-        "cp-sat": 10**5, "pyomo": 10**5}  # fmt: skip
-BY_HAND = {"partition": (partition, 10**7), "highspy": (highspy, 10**6), "cvxpy by hand": (cvxpy, 10**6),
-           "linopy by hand": (linopy, 10**6), "pyomo by hand": (pyomo, 10**6), "pulp by hand": (pulp, 10**5)}  # fmt: skip
+OURS = {
+    "selection": 10**7,
+    "selection-stream": 10**7,
+    "highs": 10**6,
+    "cvxpy": 10**6,
+    "scipy": 10**4,
+    "cp-sat": 10**5,
+    "pyomo": 10**5,
+}
+BY_HAND = {
+    "partition": (partition, 10**7),
+    "highspy": (highspy, 10**6),
+    "cvxpy by hand": (cvxpy, 10**6),
+    "linopy by hand": (linopy, 10**6),
+    "pyomo by hand": (pyomo, 10**6),
+    "pulp by hand": (pulp, 10**5),
+}
 ROUTES = {**OURS, **{name: most for name, (_, most) in BY_HAND.items()}}
 
 

@@ -43,7 +43,7 @@ def main() -> None:
         kept = sum(int(mask.sum()) for mask in found.masks())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{arguments.samples:,} samples: {elapsed:.1f} s, {found.passes} passes, peak resident memory {peak:.0f} MB")
-    print(f"objective {found.objective:.9f}, multiplier {found.multiplier:.9f}, {kept:,} local ({found.local_fraction:.6f})")
+    print(f"objective {found.objective:.9f}, multiplier {found.multiplier:.9f}, {kept:,} samples local")
 
 
 if __name__ == "__main__":

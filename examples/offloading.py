@@ -1,8 +1,8 @@
-"""Offline offloading on mobile traffic: which decisions can the edge take by itself?
+"""Offline offloading on mobile traffic: which decisions the edge can take by itself.
 
-Two allocators are fitted to the traffic of a few cells: at the edge each cell sees its own past, in the cloud one network
-sees them all. Their costs on a test period make an offloading problem; every solver solves it, every answer is verified,
-and the exact trade-off between local fraction and cost is drawn.
+Two allocators are fitted to the traffic of a few cells: at the edge each cell sees its own past, in the cloud one
+network sees them all. Their costs on a test period make an offloading problem; every solver solves it, every answer is
+verified, and the exact trade-off between local fraction and cost is drawn.
 
 Run it with ``make demo``. It uses the Milano cells where they are at hand (``--data``, or ``EDGEOPT_DATA``, or
 ``../shared/data``), and otherwise traffic generated with the same statistics.

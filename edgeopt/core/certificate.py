@@ -86,11 +86,13 @@ class LinearDual(OptimalityCertificate):
         sign = program.sense.sign
         y = sign * self.row_dual
         reduced = sign * program.cost - y @ program.matrix
-        # A reduced cost within the dual tolerance of simplex codes is no price of an infinite bound.
+        # A reduced cost within the dual tolerance of simplex codes is no price of an infinite bound, and one that is
+        # all rounding is none at all: where the optimum is 0, nothing else would hide it.
         size = np.abs(program.cost)
-        terms = np.maximum(size + np.abs(y) @ abs(program.matrix), size.max(initial=0.0))
-        reached = np.where(reduced > 0, program.lower, program.upper)
-        reduced = np.where(np.isinf(reached) & (np.abs(reduced) <= _DUAL_TOLERANCE * terms), 0.0, reduced)
+        terms = size + np.abs(y) @ abs(program.matrix)
+        endless = np.isinf(np.where(reduced > 0, program.lower, program.upper))
+        noise = np.where(endless, _DUAL_TOLERANCE * np.maximum(terms, size.max(initial=0.0)), _ROUNDING * terms)
+        reduced = np.where(np.abs(reduced) <= noise, 0.0, reduced)
         total = sign * program.offset
         total += _least(y, program.row_lower, program.row_upper) + _least(reduced, program.lower, program.upper)
         return sign * total
@@ -118,6 +120,10 @@ def _frozen(values: Any, field: str, kind: Any) -> NDArray[Any]:
 
 _DUAL_TOLERANCE = 1e-7
 """Dual feasibility tolerance of simplex codes, relative to the terms of a reduced cost."""
+
+
+_ROUNDING = 1e-14
+"""Part of the terms that cancel in a reduced cost which float64 leaves behind where they cancel exactly."""
 
 
 def _least(weight: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64]) -> float:
@@ -288,8 +294,8 @@ def _recedes(change: NDArray[np.float64], lower: NDArray[np.float64], upper: NDA
 class SolverClaim(StatusCertificate):
     """An integer program's infeasibility that rests on the word of solvers: their trees are not kept.
 
-    Only integer programs whose linear relaxation is feasible come to this, after a second solver was asked; it prints as
-    what it is.
+    Only integer programs whose linear relaxation is feasible come to this, after a second solver was asked; it prints
+    as what it is.
 
     Attributes
     ----------

@@ -384,8 +384,8 @@ def _ranged(kind: str, rhs: str, width: str) -> tuple[float, float]:
         return (-math.inf, side) if kind == "L" else (side, math.inf)
     exact, step = _decimal(rhs), _decimal(width)
     if kind == "L" or (kind == "E" and step < 0):
-        return float(EXACT.subtract(exact, abs(step))), side
-    return side, float(EXACT.add(exact, abs(step)))
+        return float(EXACT.subtract(exact, step.copy_abs())), side
+    return side, float(EXACT.add(exact, step.copy_abs()))
 
 
 def _decimal(token: str) -> Decimal:

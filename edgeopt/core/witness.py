@@ -2,7 +2,8 @@
 
 A solver without duals or rays (``scipy``'s MILP, CP-SAT) is not believed on its word where a linear program can speak.
 HiGHS solves the linear relaxation; its duals or its ray are then checked like any other certificate. Only that an
-integer program has no integer point, while its relaxation has points, cannot be checked so: there another solver is asked.
+integer program has no integer point, while its relaxation has points, cannot be checked so: there another solver is
+asked.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def status_witness(program: Program, claim: Status, solver: str, options: Option
 
 
 def _integer_ray(program: Program, certificate: StatusCertificate | None, options: Options) -> Certificate | None:
-    """The relaxation's ray serves the integer program too once it starts from an integer point (Meyer 1974)."""
+    """Return the relaxation's ray from an integer point, from which it serves the integer program too (Meyer 1974)."""
     if not isinstance(certificate, PrimalRay):
         return None
     start = _run("highs", replace(program, cost=np.zeros(program.columns), offset=0.0), options)

@@ -22,6 +22,7 @@ from ..core.errors import DataFormatError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pandas.io.parsers import TextFileReader
 
 Activity = Literal["sms_in", "sms_out", "call_in", "call_out", "internet"]
 
@@ -60,46 +61,58 @@ def pieces(path: Path) -> Iterator[pd.DataFrame]:
     """
     import pandas as pd
 
-    types = dict.fromkeys(_LAYOUT, "float64") | {"square": "int64", "time": "int64", "country": "int64"}
     try:
-        with (
-            damaged_gzip(path),
-            pd.read_csv(
-                path,
-                sep="\t",
-                header=None,
-                # A ninth name catches lines with too many fields, which pandas would otherwise cut short.
-                names=[*_LAYOUT, "excess"],
-                index_col=False,
-                dtype={**types, "excess": "str"},
-                na_values=[""],
-                keep_default_na=False,
-                quoting=csv.QUOTE_NONE,
-                compression="gzip" if path.suffix == ".gz" else None,
-                chunksize=ROWS_AT_ONCE,
-                encoding="ascii",
-            ) as reader,
-        ):
-            doubtful, empty = True, True
-            for piece in reader:
-                empty = empty and piece.empty
-                if not _plausible(piece):
-                    raise _fault_in(path)
-                if doubtful and _has_empty_record(piece):
-                    # A line cut short looks the same here as a record whose numbers are all absent: ask once.
-                    if fault := _first_fault(path):
-                        raise fault
-                    doubtful = False
-                yield piece
-            if empty:
-                raise DataFormatError(f"{path}, line 1: the file is empty; {_EXPECTED}")
+        with damaged_gzip(path), _open(path) as reader:
+            yield from _checked(path, reader)
     except pd.errors.EmptyDataError:
         # Some versions of pandas complain about a file without a line, others return no rows.
-        raise DataFormatError(f"{path}, line 1: the file is empty; {_EXPECTED}") from None
+        raise _empty(path) from None
     except DataFormatError:
         raise
     except (ValueError, OverflowError) as error:
         raise _fault_in(path) from error
+
+
+def _open(path: Path) -> TextFileReader:
+    import pandas as pd
+
+    whole = dict.fromkeys(("square", "time", "country"), "int64")
+    return pd.read_csv(
+        path,
+        sep="\t",
+        header=None,
+        # A ninth name catches lines with too many fields, which pandas would otherwise cut short.
+        names=[*_LAYOUT, "excess"],
+        index_col=False,
+        dtype={**dict.fromkeys(_LAYOUT, "float64"), **whole, "excess": "str"},
+        na_values=[""],
+        keep_default_na=False,
+        quoting=csv.QUOTE_NONE,
+        compression="gzip" if path.suffix == ".gz" else None,
+        chunksize=ROWS_AT_ONCE,
+        encoding="ascii",
+    )
+
+
+def _checked(path: Path, reader: TextFileReader) -> Iterator[pd.DataFrame]:
+    """Pass on the pieces of a file, and refuse those that cannot be right."""
+    doubtful, empty = True, True
+    for piece in reader:
+        empty = empty and piece.empty
+        if not _plausible(piece):
+            raise _fault_in(path)
+        if doubtful and _has_empty_record(piece):
+            # A line cut short looks the same here as a record whose numbers are all absent: ask once.
+            if fault := _first_fault(path):
+                raise fault
+            doubtful = False
+        yield piece
+    if empty:
+        raise _empty(path)
+
+
+def _empty(path: Path) -> DataFormatError:
+    return DataFormatError(f"{path}, line 1: the file is empty; {_EXPECTED}")
 
 
 def _has_empty_record(piece: pd.DataFrame) -> bool:

@@ -14,7 +14,8 @@ import numpy as np
 
 from ..core.errors import InvalidOptionError, InvalidProblemError
 from ..profiles.costs import AllocationCost
-from .allocators import Allocator, CloudAllocator, EdgeAllocator, MinMax, windows
+from .allocators import Allocator, CloudAllocator, EdgeAllocator
+from .samples import MinMax, windows
 
 if TYPE_CHECKING:
     import pandas as pd

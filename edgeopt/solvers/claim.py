@@ -98,7 +98,8 @@ def claimed(
     certificate = _certificate(program, dual)
     objective = program.objective(point)
     if finished and program.integral and bound is None:
-        bound = objective  # the back end states no bound, but that it is done
+        # The back end states no bound, but that it is done: then it is within the gap asked for.
+        bound = objective - program.sense.sign * (relative_gap or 0.0) * abs(objective)
     found = Outcome.feasible(point, certificate, objective=objective, bound=bound, **rest)
     if not finished:
         return found

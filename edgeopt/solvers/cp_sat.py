@@ -131,8 +131,8 @@ def _outcome(
         case "OPTIMAL" | "FEASIBLE":
             values = np.array(list(response.solution), dtype=np.float64)
             lower = integers.true_bound(response.inner_objective_lower_bound)
-            found = _found(program, values, program.sense.sign * lower + program.offset, statistics)
-            return _proved(program, found, options) if status == "OPTIMAL" else found
+            bound = program.sense.sign * lower + program.offset
+            return _found(program, values, bound, options, statistics, proved=status == "OPTIMAL")
         case "INFEASIBLE":
             return Outcome(Status.INFEASIBLE, statistics=statistics)
         case "UNKNOWN":
@@ -141,7 +141,10 @@ def _outcome(
             return Outcome.failed(f"cp-sat ended with {status}: {model.validate() or search.solution_info()}")
 
 
-def _found(program: Program, values: Any, bound: float, statistics: dict[str, Any]) -> Outcome:
+def _found(
+    program: Program, values: Any, bound: float, options: Options, statistics: dict[str, Any], *, proved: bool
+) -> Outcome:
+    """Claim the optimum where the true bound supports it; ``solve`` then adds the relaxation's own witness."""
     if fault := infeasibility(program, values):
         return Outcome.failed(f"the point is feasible in whole numbers but not in the program: {fault}")
     point = Point(values)
@@ -149,11 +152,9 @@ def _found(program: Program, values: Any, bound: float, statistics: dict[str, An
     # Rounding in the last digits must not put the bound beyond the point that it bounds.
     if 0 < program.sense.sign * (bound - objective) <= 1e-12 * program.magnitude(point):
         bound = objective
-    return Outcome.feasible(point, objective=objective, bound=bound, statistics=statistics)
-
-
-def _proved(program: Program, found: Outcome, options: Options) -> Outcome:
-    """Claim the optimum where the true bound supports it; ``solve`` then adds the relaxation's own witness."""
+    found = Outcome.feasible(point, objective=objective, bound=bound, statistics=statistics)
+    if not proved:
+        return found
     best = replace(found, claim=Status.OPTIMAL)
-    verdict = judge(program, replace(best, certificate=MixedIntegerBound(found.bound, "cp-sat")), options.relative_gap)
+    verdict = judge(program, replace(best, certificate=MixedIntegerBound(bound, "cp-sat")), options.relative_gap)
     return best if verdict.holds else replace(found, message=f"optimal for the scaled costs, but {verdict.message}")

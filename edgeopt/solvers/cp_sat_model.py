@@ -119,14 +119,16 @@ def _row_factors(program: Program, values: NDArray[np.float64], owner: NDArray[n
     entry = values[owner == row]
     entry = entry[~_becomes_whole(entry, _MULTIPLIERS[-1])][0]
     raise UnsupportedPairError(
-        f"cp-sat needs rows in whole numbers, and coefficient {float(entry)!r} of row {program.row_names[row]} is no decimal of "
-        "up to nine digits nor a multiple of 2**-20; round it, or use 'highs'"
+        f"cp-sat needs rows in whole numbers, and coefficient {float(entry)!r} of row {program.row_names[row]} is no "
+        "decimal of up to nine digits nor a multiple of 2**-20; round it, or use 'highs'"
     )
 
 
 def _cost_scale(program: Program, span: NDArray[np.float64]) -> float:
     """Scale that makes all costs whole where there is one, else the finest that 53 bits allow."""
     largest = float(np.abs(program.cost) @ span)
+    if largest == 0.0:
+        return 1.0
     for multiplier in _MULTIPLIERS:
         if largest * multiplier <= _LARGEST and _becomes_whole(program.cost, multiplier).all():
             return multiplier
@@ -139,7 +141,7 @@ def _cost_scale(program: Program, span: NDArray[np.float64]) -> float:
 def _inwards(bound: NDArray[np.float64], *, up: bool) -> NDArray[np.float64]:
     """Round row bounds to the next whole number inside, forgiving 1e-9 of their size."""
     slack = 1e-9 * np.maximum(1.0, np.where(np.isinf(bound), 1.0, np.abs(bound)))
-    return np.ceil(bound - slack) if up else np.floor(bound + slack)  # type: ignore[no-any-return]
+    return np.ceil(bound - slack) if up else np.floor(bound + slack)
 
 
 def _finite_bounds(program: Program) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -202,9 +204,7 @@ def _tightened(
     return np.where(np.isinf(new_lower) & (cost <= 0), low, new_lower), new_upper
 
 
-def _rest(
-    terms: NDArray[np.float64], owner: NDArray[np.int64], rows: int, infinite: float
-) -> NDArray[np.float64]:
+def _rest(terms: NDArray[np.float64], owner: NDArray[np.int64], rows: int, infinite: float) -> NDArray[np.float64]:
     """Sum of a row's other terms, for each term; `infinite` where one of them is."""
     endless = np.isinf(terms)
     own = np.where(endless, 0.0, terms)

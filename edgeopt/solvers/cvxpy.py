@@ -56,7 +56,7 @@ def _backend(program: Program, variant: str | None) -> str:
         if name not in cvxpy.settings.SOLVERS:
             raise UnknownSolverError(f"CVXPY knows no solver {name!r}; installed: {installed}")
         raise SolverNotInstalledError(
-            f"solver 'cvxpy:{name}' is not installed; install with: pip install 'cvxpy[{name}]', or use one of {installed}"
+            f"solver 'cvxpy:{name}' is not installed; install with: pip install 'cvxpy[{name}]', or use {installed}"
         )
     if program.integral and name not in INSTALLED_MI_SOLVERS:
         able = ", ".join(INSTALLED_MI_SOLVERS)
@@ -66,6 +66,7 @@ def _backend(program: Program, variant: str | None) -> str:
 
 def _run(model: Any, name: str, chosen: dict[str, Any], options: Options) -> Any:
     """Compile, solve in what is then left of the time, and return CVXPY's ``Solution`` (``None`` if out of time)."""
+    from cvxpy.error import SolverError
     from scipy.optimize import OptimizeWarning
 
     compiled, chain, inverse = model.get_problem_data(name, solver_opts=chosen)
@@ -77,7 +78,7 @@ def _run(model: Any, name: str, chosen: dict[str, Any], options: Options) -> Any
         with warnings.catch_warnings(), fresh_pool(options.threads if name == "HIGHS" else None):
             warnings.simplefilter("error", OptimizeWarning)  # SciPy's word for an option it does not know
             raw = chain.solve_via_data(model, compiled, False, options.log, chosen)
-    except (TypeError, ValueError, AttributeError, OptimizeWarning) as error:
+    except (TypeError, ValueError, AttributeError, OptimizeWarning, SolverError) as error:
         if "solver_options" not in options.extra:
             raise
         raise InvalidOptionError(f"'cvxpy:{name}' refuses {options.extra['solver_options']!r}: {error}") from error
@@ -139,7 +140,9 @@ def _bound(program: Program, solution: Any) -> float | None:
     """Bound of an integer program, where the back end gives one."""
     if not program.integral:
         return None
-    stats = solution.attr.get("extra_stats")
+    from cvxpy.settings import EXTRA_STATS
+
+    stats = solution.attr.get(EXTRA_STATS)
     bound = stats.get("mip_dual_bound") if isinstance(stats, dict) else getattr(stats, "mip_dual_bound", None)
     # CVXPY turns a maximisation round and keeps the offset to itself.
     return None if bound is None or not math.isfinite(bound) else program.sense.sign * float(bound) + program.offset

@@ -50,7 +50,9 @@ BACKENDS: Mapping[str, Backend] = {
         {"primal_feasibility_tolerance": 1e-9, "dual_feasibility_tolerance": 1e-9},
         {"mip_rel_gap": 1e-9, "mip_abs_gap": 1e-9},
     ),
-    "SCIPY": Backend("scipy_options/time_limit", "scipy_options/mip_rel_gap", integer={"scipy_options/mip_rel_gap": 1e-9}),
+    "SCIPY": Backend(
+        "scipy_options/time_limit", "scipy_options/mip_rel_gap", integer={"scipy_options/mip_rel_gap": 1e-9},
+    ),
     "CLARABEL": Backend(
         "time_limit", threads="max_threads",
         linear={"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11},
@@ -135,7 +137,7 @@ def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any
 
 def _with_own(name: str, backend: Backend, chosen: dict[str, Any], own: Any) -> dict[str, Any]:
     if not isinstance(own, Mapping):
-        raise InvalidOptionError(f"solver_options is {own!r}; expected a mapping from the back end's option to its value")
+        raise InvalidOptionError(f"solver_options is {own!r}; expected a mapping from option to value")
     if backend.known is not None and (foreign := [option for option in own if option not in backend.known]):
         raise InvalidOptionError(f"'cvxpy:{name}' has no option {foreign[0]!r}; it has {', '.join(backend.known)}")
     return merged(chosen, own)

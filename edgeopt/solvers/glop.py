@@ -36,7 +36,10 @@ def glop_options() -> Iterable[str]:
     accepts=glop_options, requires=("ortools",), install="ortools>=9.12,<9.16", rank=30,
 )  # fmt: skip
 def glop(program: Program, options: Options) -> Outcome:
-    """Solve to a vertex and its basis; any gap and any number of threads are met, for simplex has no gap and one thread."""
+    """Solve to a vertex and its basis.
+
+    Any gap and any number of threads are honoured: simplex ends without a gap and uses one thread.
+    """
     parameters: dict[str, Any] = {
         "primal_feasibility_tolerance": 1e-9,
         "dual_feasibility_tolerance": 1e-9,

@@ -131,7 +131,10 @@ def _integer_without_optimum(program: Program, options: Options, said: Meaning, 
 
 def _linear_without_optimum(model: Any, program: Program, options: Options, said: Meaning, solve: Solve) -> Outcome:
     if said == "infeasible":
-        return _infeasible(model, program, options, solve)
+        found = _infeasible(model, program, options, solve)
+        if found.certificate is not None:
+            return found
+        # Presolve calls some unbounded programs infeasible: without a ray the question is open.
     start = solve(without_cost(program), options)
     match meaning(start):
         case "solved":

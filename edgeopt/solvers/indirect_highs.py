@@ -41,4 +41,4 @@ def check_options(chosen: Mapping[str, Any]) -> None:
         except TypeError:
             accepted = False
         if not accepted:
-            raise InvalidOptionError(f"HiGHS refuses {name}={value!r}; expected an option of HiGHS with a value in its range")
+            raise InvalidOptionError(f"HiGHS refuses {name}={value!r}; expected one of its options, in its range")

@@ -1,4 +1,4 @@
-"""Linear programs by PDLP, a first-order primal-dual method for programs too large to factorise (Applegate et al. 2021).
+"""Linear programs by PDLP, a first-order method for programs too large to factorise (Applegate et al. 2021).
 
 It needs nothing but products with the matrix, and converges towards a solution rather than reaching a vertex. Its
 tolerances are therefore set far below edgeopt's, and ``optimal`` is claimed only where its duals prove it.
@@ -44,12 +44,12 @@ def pdlp(program: Program, options: Options) -> Outcome:
 
 def termination_criteria(relative_gap: float = _TOLERANCE) -> dict[str, Any]:
     """Return when PDLP stops, as its parameter message spells it."""
-    residuals = [f"eps_optimal_{side}_residual_{kind}" for side in ("primal", "dual") for kind in ("absolute", "relative")]
+    kinds = ("primal_residual_absolute", "primal_residual_relative", "dual_residual_absolute", "dual_residual_relative")
     return {
         # Residuals are measured row by row against the row's own bound, as edgeopt itself measures them.
         "optimality_norm": "OPTIMALITY_NORM_L_INF_COMPONENTWISE",
         "detailed_optimality_criteria": {
-            **dict.fromkeys(residuals, _TOLERANCE),
+            **{f"eps_optimal_{kind}": _TOLERANCE for kind in kinds},
             "eps_optimal_objective_gap_absolute": 1e-12,
             "eps_optimal_objective_gap_relative": relative_gap,
         },

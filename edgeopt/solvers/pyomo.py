@@ -113,7 +113,7 @@ def _configure(config: Any, name: str, program: Program, options: Options) -> No
 def _own_options(name: str, options: Options) -> Mapping[str, Any]:
     own = options.extra.get("solver_options", {})
     if not isinstance(own, Mapping):
-        raise InvalidOptionError(f"solver_options is {own!r}; expected a mapping from the back end's option to its value")
+        raise InvalidOptionError(f"solver_options is {own!r}; expected a mapping from option to value")
     if name == "highs":
         check_options(own)
     return own

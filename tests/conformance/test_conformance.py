@@ -72,7 +72,7 @@ def _array(decision):
 
 def test_a_time_limit_is_respected_within_a_second(entry):
     rng = np.random.default_rng(0)
-    problem = eo.OfflineOffloading(rng.gamma(2.0, 1.0, 30_000), rng.gamma(2.0, 0.8, 30_000), 0.6)
+    problem = eo.OfflineOffloading(rng.gamma(2.0, 1.0, 15_000), rng.gamma(2.0, 0.8, 15_000), 0.6)
     if entry.refusal(problem) or "time_limit" not in entry.honours:
         pytest.skip("it does not take this problem, or refuses the option")
     for package in entry.requires:  # importing is not solving

@@ -77,6 +77,16 @@ def test_a_basis_of_the_wrong_size_a_singular_and_a_large_one_are_refused():
         vertex(CORNER, [BASIC, BASIC], [LOWER, LOWER], limit=1)
 
 
+def test_singular_and_badly_scaled_bases_are_refused_and_do_not_hang():
+    # The last row is a combination of the others, which a float64 factorisation does not see.
+    rows = [[3.0, 3, 3, -8], [9, 1, 8, -4], [-3, 7, -6, -8], [-21, -5, -19, 16]]
+    program = eo.Program(np.zeros(4), rows, [0.7, 0.6, 0.6, -0.4], lower=-np.inf)
+    with pytest.raises(eo.NoSolutionError, match="singular"):
+        vertex(program, [BASIC] * 4, [LOWER] * 4)
+    with pytest.raises(eo.NoSolutionError, match="scaled"):
+        vertex(eo.Program([1.0], [[1e-200]], [1e200]), [BASIC], [LOWER])
+
+
 whole = st.integers(-9, 9).map(float)
 
 

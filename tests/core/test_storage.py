@@ -296,8 +296,12 @@ def test_pickled_arrays_are_refused_unread(tmp_path, monkeypatch):
 def test_a_mutilated_head_raises_nothing_but_our_errors(tmp_path, data):
     junk = st.recursive(
         st.none() | st.booleans() | st.integers(-2, 3) | st.floats() | st.sampled_from(["", "inf", "Point", "values"]),
-        lambda inner: st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["type", "array", "sparse", "float", "mapping", "data"]), inner, max_size=3),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["type", "array", "sparse", "float", "mapping", "data"]), inner, max_size=3
+            )
+        ),
         max_leaves=5,
     )
     head: dict[str, object] = {

@@ -8,6 +8,9 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
 from edgeopt.core.certificate import FarkasRay, LinearDual, MixedIntegerBound
 from edgeopt.core.errors import InvalidOptionError, UnsupportedPairError
 from edgeopt.core.outcome import Options, Outcome, Status
@@ -17,8 +20,6 @@ from edgeopt.core.solve import solve
 from edgeopt.solvers import claim, cp_sat_model, glop
 from edgeopt.solvers.cp_sat import cp_sat
 from edgeopt.solvers.pdlp import pdlp
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
 INF = np.inf
 LINEAR = ["glop", "pdlp"]
@@ -220,11 +221,13 @@ def small_linear_programs() -> st.SearchStrategy[Program]:
         sides = st.tuples(st.integers(-6, 6), st.integers(0, 6), st.sampled_from(["both", "low", "high", "equal"]))
         return st.builds(
             lambda cost, matrix, sides, upper, sense: Program(
-                cost, np.array(matrix).reshape(rows, columns),
+                cost,
+                np.array(matrix).reshape(rows, columns),
                 [-INF if kind == "high" else a for a, _, kind in sides],
                 [INF if kind == "low" else a if kind == "equal" else a + b for a, b, kind in sides],
-                upper=upper, sense=sense,
-            ),  # fmt: skip
+                upper=upper,
+                sense=sense,
+            ),
             st.lists(whole, min_size=columns, max_size=columns),
             st.lists(whole, min_size=rows * columns, max_size=rows * columns),
             st.lists(sides, min_size=rows, max_size=rows),
@@ -266,7 +269,7 @@ def test_cp_sat_agrees_with_enumeration(cost, data, sense, decimals, offset):
     columns = len(cost)
     entries = st.integers(-3000, 3000).map(lambda v: round(v / 1000, decimals))
     matrix = [data.draw(st.lists(entries, min_size=columns, max_size=columns)) for _ in range(2)]
-    side = data.draw(st.floats(-4, 4))
+    side = data.draw(st.floats(-4, 4, width=16))
     program = Program(cost, matrix, [-INF, -side], [side, INF], -1, 2, np.ones(columns), sense, offset)
     best, solution = brute_force(program), solve(program, "cp-sat")
     if best is None:
@@ -402,7 +405,8 @@ def test_cp_sat_limit_with_incumbent_keeps_bound_and_gap():
 def test_cp_sat_warm_start_is_used():
     program = knapsack(20, 1)
     best = solve(program, "cp-sat")
-    again = solve(program, "cp-sat", warm_start=best, stop_after_first_solution=True, fix_variables_to_their_hinted_value=True)
+    hinted = {"stop_after_first_solution": True, "fix_variables_to_their_hinted_value": True}
+    again = solve(program, "cp-sat", warm_start=best, **hinted)
     assert again.objective == best.objective
 
 
@@ -421,8 +425,9 @@ def test_cp_sat_threads_and_enumerated_options():
 
 
 def test_cp_sat_invalid_model_is_a_failure(monkeypatch):
-    from edgeopt.solvers import cp_sat as module
     from ortools.sat.python import cp_model
+
+    from edgeopt.solvers import cp_sat as module
 
     monkeypatch.setattr(cp_model.CpSolver, "status_name", lambda *_: "MODEL_INVALID")
     assert module.cp_sat(knapsack(5, 0), Options()).claim is Status.FAILED
@@ -458,9 +463,10 @@ def test_a_malformed_point_is_no_solution(values):
 
 
 def test_an_integer_program_without_bound_takes_the_back_end_at_its_word():
-    program = Program([1.0], upper=1.0, integrality=True)
-    assert claim.claimed(program, np.zeros(1), finished=True).bound == 0.0
-    assert claim.claimed(program, np.zeros(1), finished=False).bound is None
+    program = Program([1.0], lower=1.0, upper=2.0, integrality=True)
+    assert claim.claimed(program, np.ones(1), finished=True).bound == 1.0
+    assert claim.claimed(program, np.ones(1), finished=True, relative_gap=0.25).bound == 0.75
+    assert claim.claimed(program, np.ones(1), finished=False).bound is None
 
 
 def test_false_rays_are_left_out():

@@ -1,0 +1,100 @@
+"""From a series to training samples: past demand in, the next demand out, every cell on its own scale.
+
+Order in time is kept throughout, so that a cut between two samples is a cut between past and future. Whoever fits
+anything (a scale, a model) passes the part before the cut, and nothing of the part behind it leaks back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from ..core.errors import InvalidOptionError, InvalidProblemError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+def windows(demand: ArrayLike, window: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Cut a series into samples: the past that an allocator sees, and the demand it must meet.
+
+    Parameters
+    ----------
+    demand : (steps, cells) float
+        Demand of every cell in every slot, finite.
+    window : int
+        Number N of past slots per sample, >= 1.
+
+    Returns
+    -------
+    past : (steps - window, cells, window) float
+        ``past[k, m]`` is the demand of cell m in the slots k ... k + window - 1, oldest first; a read-only view.
+    target : (steps - window, cells) float
+        ``target[k, m]`` is its demand in slot k + window: never part of ``past[k]``.
+
+    Raises
+    ------
+    InvalidOptionError
+        If the window is below 1 or leaves no sample.
+    InvalidProblemError
+        If the demand is not a finite (steps, cells) array.
+
+    Examples
+    --------
+    >>> past, target = windows([[1.0], [2.0], [3.0], [4.0]], window=2)
+    >>> past[:, 0].tolist(), target[:, 0].tolist()
+    ([[1.0, 2.0], [2.0, 3.0]], [3.0, 4.0])
+    """
+    series = np.asarray(demand, dtype=np.float64)
+    if series.ndim != 2:
+        raise InvalidProblemError(f"demand has shape {series.shape}; expected (steps, cells)")
+    if not np.isfinite(series).all():
+        step, cell = np.argwhere(~np.isfinite(series))[0]
+        raise InvalidProblemError(
+            f"demand[{step}, {cell}] is {series[step, cell]}; "
+            "fill the gaps first (DataFrame.interpolate) or drop the cell"
+        )
+    if not 1 <= window < len(series):
+        raise InvalidOptionError(f"window is {window}; a series of {len(series)} slots allows 1 to {len(series) - 1}")
+    past = np.lib.stride_tricks.sliding_window_view(series[:-1], window, axis=0)
+    return past, series[window:]
+
+
+@dataclass(frozen=True)
+class MinMax:
+    """Scale of every cell: 0 at its lowest, 1 at its highest demand of the period it was fitted on.
+
+    Later demand may lie outside [0, 1]; it is not clipped.
+
+    Attributes
+    ----------
+    lowest, span : (cells,) float
+        In the unit of the demand; span > 0.
+    """
+
+    lowest: NDArray[np.float64]
+    span: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, demand: NDArray[np.float64]) -> Self:
+        """Fit to a (steps, cells) array.
+
+        Raises
+        ------
+        InvalidProblemError
+            If a cell's demand never changes: it has no scale.
+        """
+        lowest = demand.min(axis=0)
+        span = demand.max(axis=0) - lowest
+        if not (span > 0).all():
+            cell = int(np.flatnonzero(~(span > 0))[0])
+            raise InvalidProblemError(
+                f"demand[:, {cell}] is constant ({lowest[cell]}) in the training period; drop the cell"
+            )
+        return cls(lowest, span)
+
+    def normalise(self, demand: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the demand on the fitted scale."""
+        return (demand - self.lowest) / self.span
