@@ -37,7 +37,7 @@ _SKIPPED = {"Solution": ("problem",), "Explanation": ("members",)}
 def save(record: Any, path: str | Path) -> None:
     """Write a problem, program, decision, certificate or solution to `path` (JSON) and its arrays beside it (npz).
 
-    The arrays file is called ``STEM.HASH.npz`` after its content; without arrays there is none. A solution is stored
+    The arrays file is called ``NAME.HASH.npz`` after its content; without arrays there is none. A solution is stored
     without its problem: save that on its own.
 
     Raises
@@ -57,7 +57,7 @@ def save(record: Any, path: str | Path) -> None:
         content = packed.getvalue()
         head["sha256"] = hashlib.sha256(content).hexdigest()
         # A name of its own for every content: the arrays of the old head are never written over.
-        head["arrays"] = f"{path.stem}.{head['sha256'][:16]}.npz"
+        head["arrays"] = f"{path.name}.{head['sha256'][:16]}.npz"
         after = path.with_name(head["arrays"])
         write_atomically(after, content)
     try:
@@ -122,7 +122,7 @@ def _arrays_file(path: Path) -> Path | None:
 
 
 def _is_own_name(path: Path, name: str) -> bool:
-    return name.startswith(f"{path.stem}.") and name.endswith(".npz") and not set(name) & set("/\\\0")
+    return name.startswith(f"{path.name}.") and name.endswith(".npz") and not set(name) & set("/\\\0")
 
 
 def _encode(value: Any, arrays: dict[str, np.ndarray[Any, Any]], key: str) -> Any:
@@ -176,7 +176,7 @@ def _read_head(path: Path) -> dict[str, Any]:
 
 def _read_arrays(path: Path, name: Any, digest: Any) -> Mapping[str, Any]:
     if not isinstance(name, str) or not _is_own_name(path, name):
-        raise DataFormatError(f"{path} refers to arrays {name!r}; expected a file {path.stem}.*.npz beside it")
+        raise DataFormatError(f"{path} refers to arrays {name!r}; expected a file {path.name}.*.npz beside it")
     file = path.with_name(name)
     try:
         content = file.read_bytes()

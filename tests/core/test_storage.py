@@ -187,8 +187,8 @@ def test_a_head_written_by_hand_may_hold_lists(tmp_path):
          '"indptr": [0, 1]}}', "damaged sparse matrix"),
         ('{"edgeopt": 1, "type": "Program", "cost": [1], "matrix": {"sparse": [1, 1], "data": [1.0], "indices": [9], '
          '"indptr": [0, 1]}}', "damaged sparse matrix"),
-        ('{"edgeopt": 1, "type": "Point", "arrays": "x.0.npz"}', "cannot be read: No such file"),
-        ('{"edgeopt": 1, "type": "Point", "arrays": 5}', r"expected a file x\.\*\.npz beside it"),
+        ('{"edgeopt": 1, "type": "Point", "arrays": "x.json.0.npz"}', "cannot be read: No such file"),
+        ('{"edgeopt": 1, "type": "Point", "arrays": 5}', r"expected a file x\.json\.\*\.npz beside it"),
         ("\ud800", "is not JSON text"),
         ('{"edgeopt": 1, "type": "Point", "values": ' + "[" * 200_000 + "]" * 200_000 + "}", "is not JSON|nested too"),
     ],
@@ -208,7 +208,7 @@ def test_the_data_of_a_head_are_validated(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["../x.1.npz", "/etc/passwd", "x.npz/../../y", "y.1.npz", "x.1.json", "x./../z.npz", "x.\0.npz", "x.\\1.npz"],
+    ["../x.json.1.npz", "/etc/passwd", "x.npz/../../y", "y.1.npz", "x.1.json", "x./../z.npz", "x.json.\0.npz", "x.json.\\1.npz"],
 )
 def test_arrays_are_looked_for_beside_the_head_only(name, tmp_path):
     path = write(tmp_path / "x.json", type="Point", arrays=name, values={"array": "values"})
