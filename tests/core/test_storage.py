@@ -208,7 +208,16 @@ def test_the_data_of_a_head_are_validated(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["../x.json.1.npz", "/etc/passwd", "x.npz/../../y", "y.1.npz", "x.1.json", "x./../z.npz", "x.json.\0.npz", "x.json.\\1.npz"],
+    [
+        "../x.json.1.npz",
+        "/etc/passwd",
+        "x.npz/../../y",
+        "y.1.npz",
+        "x.1.json",
+        "x./../z.npz",
+        "x.json.\0.npz",
+        "x.json.\\1.npz",
+    ],
 )
 def test_arrays_are_looked_for_beside_the_head_only(name, tmp_path):
     path = write(tmp_path / "x.json", type="Point", arrays=name, values={"array": "values"})
