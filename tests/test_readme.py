@@ -23,6 +23,14 @@ def test_the_ten_lines_print_what_the_readme_says():
     assert printed.getvalue().splitlines() == _blocks("text")[0].splitlines()
 
 
+def test_every_python_block_runs_after_the_first(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for block in _blocks("python"):
+        exec(compile(block, str(README), "exec"), names)  # the README's own blocks, in order
+    assert "0.5 is the largest feasible local fraction" in capsys.readouterr().out
+
+
 def test_the_solver_table_names_exactly_the_registered_solvers():
     table = README.read_text(encoding="utf-8").split("## Who solves it")[1].split("Statuses are")[0]
     named = {name.partition(":")[0] for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
