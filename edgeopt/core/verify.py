@@ -119,19 +119,26 @@ def _judge_quality(problem: Problem, outcome: Outcome, objective: float, toleran
                 "it lives off the feasibility tolerance; scale the problem up"
             )
         slack = 0.0
-    if 0 < slack <= ROUNDOFF * problem.magnitude(outcome.decision):
+    return _judge_gap(problem, outcome, objective, slack, tolerance)
+
+
+def _judge_gap(problem: Problem, outcome: Outcome, objective: float, slack: float, tolerance: float) -> Verification:
+    magnitude = problem.magnitude(outcome.decision) if slack > 0 else 0.0
+    if not math.isfinite(magnitude):  # an overflow excuses nothing
+        magnitude = 0.0
+    if slack <= ROUNDOFF * magnitude:
         slack = 0.0
     bound: float | None = objective - problem.sense.sign * slack if math.isfinite(slack) else None
     gap = None if bound is None else relative_gap_of(objective, bound)
-    if outcome.claim is Status.OPTIMAL and (gap is None or gap > tolerance):
-        if slack <= OPTIMALITY * problem.magnitude(outcome.decision):
-            # The terms cancel: what is left of the objective lies within the solver's own tolerances.
-            message = "not proved optimal: the gap is within the solver's tolerance for costs of this size"
-            return Verification(True, Status.FEASIBLE, objective, bound, gap, message=message)
-        proved = "nothing" if gap is None else f"only {bound!r}, a relative gap of {gap:.3g}"
-        why = "no certificate was given" if outcome.certificate is None else f"its certificate proves {proved}"
-        return _refused(f"the solver says optimal with objective {objective!r}, but {why}")
-    return Verification(True, outcome.claim, objective, bound, gap, message=outcome.message)
+    if outcome.claim is not Status.OPTIMAL or (gap is not None and gap <= tolerance):
+        return Verification(True, outcome.claim, objective, bound, gap, message=outcome.message)
+    if slack <= OPTIMALITY * magnitude:
+        # The terms cancel: what is left of the objective lies within the solver's own tolerances.
+        message = "not proved optimal: the gap is within the solver's tolerance for costs of this size"
+        return Verification(True, Status.FEASIBLE, objective, bound, gap, message=message)
+    proved = "nothing" if gap is None else f"only {bound!r}, a relative gap of {gap:.3g}"
+    why = "no certificate was given" if outcome.certificate is None else f"its certificate proves {proved}"
+    return _refused(f"the solver says optimal with objective {objective!r}, but {why}")
 
 
 def _contradiction(problem: Problem, outcome: Outcome, objective: float) -> str | None:
