@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import lp_reader, lp_writer, mps_reader, mps_writer
 from .errors import DataFormatError, InvalidProblemError
+from .modelfiles import lp_reader, lp_writer, mps_reader, mps_writer
 from .problem import Sense
 from .storage import write_atomically
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .errors import InvalidProblemError
-from .modelfile import EXACT, check_writable, unused
-from .problem import Sense
+from ..errors import InvalidProblemError
+from ..problem import Sense
+from .spelling import EXACT, check_writable, unused
 
 if TYPE_CHECKING:
-    from .program import Program
+    from ..program import Program
 
 _KEYWORDS = frozenset({
     "NAME", "OBJSENSE", "ROWS", "COLUMNS", "RHS", "RANGES", "RANGE", "BOUNDS", "ENDATA", "MAX", "MIN", "MARKER",

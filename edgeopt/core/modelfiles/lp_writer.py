@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .errors import InvalidProblemError
-from .modelfile import check_writable, unused
-from .problem import Sense
+from ..errors import InvalidProblemError
+from ..problem import Sense
+from .spelling import check_writable, unused
 
 if TYPE_CHECKING:
-    from .program import Program
+    from ..program import Program
 
 _NAME = re.compile(r"[^\W\d][^\s:<>=+\-*^/\\]*|[!\"#$%&(),;?@'`{}~|][^\s:<>=+\-*^/\\]*")
 _KEYWORD = re.compile(

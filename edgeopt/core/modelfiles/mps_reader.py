@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from .errors import DataFormatError
-from .modelfile import EXACT, INFINITE, check_side, decimal_number, in_file, without_huge
-from .problem import Sense
-from .program import Program
+from ..errors import DataFormatError
+from ..problem import Sense
+from ..program import Program
+from .spelling import EXACT, INFINITE, check_side, decimal_number, in_file, without_huge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

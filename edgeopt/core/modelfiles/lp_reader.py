@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from .errors import DataFormatError
-from .modelfile import INFINITE, check_side, in_file
-from .problem import Sense
-from .program import Program
+from ..errors import DataFormatError
+from ..problem import Sense
+from ..program import Program
+from .spelling import INFINITE, check_side, in_file
 
 
 class _Token(NamedTuple):

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .errors import DataFormatError, InvalidProblemError
+from ..errors import DataFormatError, InvalidProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from .program import Program
+    from ..program import Program
 
 INFINITE = 1e20
 """Bounds of this size or more mean infinity in a model file."""
