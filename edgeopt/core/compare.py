@@ -47,7 +47,8 @@ def compare(
     -------
     pandas.DataFrame
         Columns problem, solver, kind, status, objective, bound, gap, excess (relative distance to the best verified
-        objective), wall_time and verify_time (seconds), message.
+        objective), wall_time and verify_time (seconds), message. Of a batched problem the means of objective and bound
+        and the largest gap.
     """
     import pandas as pd
 
@@ -95,9 +96,11 @@ def _row(problem: Problem, entry: str | Solver, name: str, options: dict[str, An
 
 def _solved_row(solution: Solution, name: str, kind: str) -> dict[str, Any]:
     kept = ("objective", "bound", "gap", "wall_time", "verify_time", "message")
-    return {
-        "solver": name, "kind": kind, "status": str(solution.status), **{key: getattr(solution, key) for key in kept}
-    }  # fmt: skip
+    row: dict[str, Any] = {"solver": name, "kind": kind, "status": str(solution.status)}
+    row |= {key: getattr(solution, key) for key in kept}
+    for key, whole in (("objective", np.mean), ("bound", np.mean), ("gap", np.max)):
+        row[key] = None if row[key] is None else whole(row[key])
+    return row
 
 
 def _kind(entry: str | Solver) -> str:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from .records import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -95,6 +97,23 @@ class Problem(Record, ABC):
         from .explain import explain_program
 
         return explain_program(self.program())
+
+    @property
+    def batch(self) -> int | None:
+        """Number of instances, or None for a problem without a batch axis."""
+        return None
+
+    def instance(self, index: int) -> Problem:
+        """Return one problem of the batch."""
+        raise NotImplementedError(f"{type(self).__name__} has no batch axis")
+
+    def pick(self, decision: Any, index: int) -> Any:
+        """Decision of one instance from that of the batch."""
+        raise NotImplementedError(f"{type(self).__name__} has no batch axis")
+
+    def stack(self, decisions: Sequence[Any]) -> Any:
+        """Decision of the batch from those of its instances."""
+        raise NotImplementedError(f"{type(self).__name__} has no batch axis")
 
     def to_pyomo(self) -> Any:
         """Return a real, named, editable Pyomo ``ConcreteModel`` of this problem."""

@@ -10,6 +10,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import pkgutil
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -63,6 +64,8 @@ class Solver:
         Whether ``name:variant`` picks a back end.
     declines : callable, optional
         Says why a problem of the right kind is still not for this solver (too large, say), or None.
+    batched : bool
+        Whether it takes a problem with a batch axis as one array operation; otherwise its instances are solved in turn.
     """
 
     name: str
@@ -78,6 +81,7 @@ class Solver:
     rank: int = 100
     variants: bool = False
     declines: Callable[[Any], str | None] | None = None
+    batched: bool = False
 
     def __call__(self, problem: Any, options: Options) -> Outcome:
         """Run the solver's function."""
@@ -96,7 +100,11 @@ class Solver:
     @property
     def installed(self) -> bool:
         """Whether every package it needs is there (none is imported to find out)."""
-        return all(importlib.util.find_spec(package) is not None for package in self.requires)
+        return not self._missing()
+
+    def _missing(self) -> list[str]:
+        # A package that is loaded is there; looking for it takes longer than many a solve.
+        return [name for name in self.requires if name not in sys.modules and importlib.util.find_spec(name) is None]
 
     @property
     def version(self) -> str:
@@ -142,8 +150,7 @@ class Solver:
 
     def demand_installed(self) -> None:
         """Raise :class:`SolverNotInstalledError` with the pip command unless the solver can run."""
-        missing = [package for package in self.requires if importlib.util.find_spec(package) is None]
-        if missing:
+        if missing := self._missing():
             target = self.install or " ".join(missing)
             raise SolverNotInstalledError(
                 f"solver {self.name!r} needs {', '.join(missing)}; install with: pip install '{target}'"
@@ -243,15 +250,16 @@ def choose(problem: Problem, name: str | Solver, options: Options) -> tuple[Solv
 
 
 def _automatic(problem: Problem, options: Options) -> Solver:
-    able = [s for s in solvers().values() if s.exact and s.installed and not s.refusal(problem)]
-    if not able:
-        raise UnsupportedPairError(f"no installed exact solver takes this {type(problem).__name__}")
     refused = []
-    for candidate in able:
+    for candidate in solvers().values():
+        if not candidate.exact or candidate.refusal(problem) or not candidate.installed:
+            continue
         try:
             candidate.check(options)
         except InvalidOptionError as error:
             refused.append(str(error))
         else:
             return candidate
+    if not refused:
+        raise UnsupportedPairError(f"no installed exact solver takes this {type(problem).__name__}")
     raise InvalidOptionError("no exact solver honours all these options: " + "; ".join(refused))

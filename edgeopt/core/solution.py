@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .errors import NoSolutionError
 from .outcome import Status
 from .records import Record
@@ -24,7 +26,7 @@ class Solution(Record):
     status : Status
         What was proved.
     objective : float, optional
-        Objective of the decision, recomputed from the problem's data.
+        Objective of the decision, recomputed from the problem's data; (batch,), like bound and gap, for a batch.
     bound : float, optional
         Best objective that can exist, as far as the certificate proves it.
     gap : float, optional
@@ -48,9 +50,9 @@ class Solution(Record):
     """
 
     status: Status
-    objective: float | None = None
-    bound: float | None = None
-    gap: float | None = None
+    objective: Any = None
+    bound: Any = None
+    gap: Any = None
     certificate: Certificate | None = None
     wall_time: float = 0.0
     verify_time: float = 0.0
@@ -93,10 +95,13 @@ class Solution(Record):
 
     def __repr__(self) -> str:
         parts = [f"{self.solver}: {self.status}"]
-        if self.objective is not None:
+        batch = np.ndim(self.objective) > 0
+        if batch:
+            parts.append(f"{self.objective.size} instances, mean objective {self.objective.mean():.10g}")
+        elif self.objective is not None:
             parts.append(f"objective {self.objective:.10g}")
         if self.gap is not None:
-            parts.append(f"gap {self.gap:.2g}")
+            parts.append(f"{'largest gap' if batch else 'gap'} {np.max(self.gap):.2g}")
         if self.message and not self.status.has_decision:
             parts.append(self.message)
         return f"Solution({', '.join(parts)}, {self.wall_time:.3g} s)"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .batch import judge_batch, solve_in_turn, witnessed_batch
 from .errors import (
     ExtraNotInstalledError,
     InvalidOptionError,
@@ -111,7 +112,8 @@ def run(problem: Problem, chosen: Solver, options: Options) -> Solution:
     """Run `chosen` in this process and judge what it returns."""
     started = time.perf_counter()
     try:
-        outcome = _call(problem, chosen, options)
+        in_turn = problem.batch is not None and not chosen.batched
+        outcome = solve_in_turn(problem, chosen, options) if in_turn else _call(problem, chosen, options)
     except (KeyboardInterrupt, *_CALLERS):
         raise
     except BaseException as error:  # whatever a foreign library raises, a panic or an exit too, costs this call only
@@ -124,9 +126,12 @@ def conclude(problem: Problem, chosen: Solver, options: Options, outcome: Outcom
     """Judge `outcome` and return the solution that its evidence supports."""
     started = time.perf_counter()
     label = f"{chosen.name}:{options.variant}" if options.variant else chosen.name
-    outcome = _judgeable(problem, chosen, outcome)
-    outcome = witnessed(problem, outcome, label, options)
-    found = judge(problem, outcome, options.relative_gap)
+    if problem.batch is None:
+        outcome = witnessed(problem, _judgeable(problem, chosen, outcome), label, options)
+        found = judge(problem, outcome, options.relative_gap)
+    else:
+        outcome = witnessed_batch(problem, outcome)
+        found = judge_batch(problem, outcome, options.relative_gap)
     supported = found.status.has_decision
     return Solution(
         status=found.status,

@@ -251,8 +251,10 @@ def _check_solution(decoded: dict[str, Any], path: Path) -> None:
     for kind, names in expected.items():
         for name in names:
             value = decoded.get(name)
-            absent = value is None and (name not in decoded or name in ("objective", "bound", "gap"))
-            if not absent and (not isinstance(value, kind) or isinstance(value, bool)):
+            optional = name in ("objective", "bound", "gap")
+            absent = value is None and (name not in decoded or optional)
+            batched = optional and isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind == "f"
+            if not (absent or batched) and (not isinstance(value, kind) or isinstance(value, bool)):
                 raise DataFormatError(
                     f"{path}: {name} of the solution is {value!r}; expected a {kind.__name__.lower()}"
                 )
@@ -273,7 +275,7 @@ def _record_types() -> dict[str, Any]:
 
     for module in pkgutil.iter_modules(formulations.__path__):
         importlib.import_module(f"{formulations.__name__}.{module.name}")
-    from . import certificate, solution  # noqa: F401
+    from . import batch, certificate, solution  # noqa: F401
 
     found: dict[str, Any] = {}
     queue: list[type[Any]] = [Record]

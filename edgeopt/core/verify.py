@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .certificate import LinearDual, MixedIntegerBound, OptimalityCertificate, SolverClaim, StatusCertificate
 from .errors import InvalidProblemError, NoSolutionError
 from .outcome import Options, Outcome, Status
@@ -32,7 +34,7 @@ class Verification:
     status : Status
         The status that is supported; ``failed`` where the claim is not.
     objective : float, optional
-        Objective, recomputed.
+        Objective, recomputed; (batch,), like bound and gap, for a batched problem.
     bound : float, optional
         Best objective that can exist, proved by the certificate (or, for an integer program, by the solver).
     gap : float, optional
@@ -47,9 +49,9 @@ class Verification:
 
     holds: bool
     status: Status
-    objective: float | None = None
-    bound: float | None = None
-    gap: float | None = None
+    objective: Any = None
+    bound: Any = None
+    gap: Any = None
     violations: dict[str, float] = field(default_factory=dict)
     message: str = ""
     exact: bool = False
@@ -207,6 +209,8 @@ def verify(problem: Problem, solution: Solution, *, exact: bool = False) -> Veri
         solution.status, solution.found if solution.status.has_decision else None, solution.certificate,
         objective=solution.objective, message=solution.message,
     )  # fmt: skip
+    if problem.batch is not None:
+        return _verify_batch(problem, solution, outcome)
     if isinstance(solution.certificate, SolverClaim):
         from .witness import status_witness
 
@@ -220,6 +224,19 @@ def verify(problem: Problem, solution: Solution, *, exact: bool = False) -> Veri
     if solution.gap is not None and (found.gap is None or not solution.gap >= found.gap - AGREEMENT):
         return _refused(f"the solution states the gap {solution.gap!r}; its certificate proves {found.gap!r}")
     return _prove_exactly(problem, solution, found) if exact else found
+
+
+def _verify_batch(problem: Problem, solution: Solution, outcome: Outcome) -> Verification:
+    from .batch import judge_batch
+
+    found = judge_batch(problem, outcome, solution.options.get("relative_gap"))
+    for name in ("objective", "bound", "gap") if found.holds else ():
+        stated, proved = getattr(solution, name), getattr(found, name)
+        if stated is None:
+            continue
+        if proved is None or not np.allclose(stated, proved, rtol=AGREEMENT, atol=AGREEMENT if name == "gap" else 0.0):
+            return _refused(f"the solution states another {name} than its certificate proves")
+    return found
 
 
 def _supported(problem: Problem, stated: float, proved: float) -> bool:

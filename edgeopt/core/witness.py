@@ -32,7 +32,9 @@ def witnessed(problem: Problem, outcome: Outcome, solver: str, options: Options)
     """Return `outcome` with the best certificate at hand: the problem's own, the solver's, or a supplied one."""
     certificate: Certificate | None
     if outcome.claim.has_decision:
-        certificate = problem.certify(outcome.decision) or outcome.certificate
+        certificate = outcome.certificate
+        if certificate is None or isinstance(certificate, (LinearDual, MixedIntegerBound)):
+            certificate = problem.certify(outcome.decision) or certificate  # in the problem's own words
         if certificate is None and problem.linear:
             certificate = _quality(problem.program(), outcome, solver, options)
     elif outcome.claim in (Status.INFEASIBLE, Status.UNBOUNDED):
