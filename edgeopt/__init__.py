@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     from .core.solve import solve
     from .core.storage import load, save
     from .core.verify import Verification, verify
+    from .formulations.demand import DemandSamples
+    from .formulations.exits import Exit
     from .formulations.offloading import OfflineOffloading, OffloadingDecision
+    from .formulations.split import SplitDecision, StochasticSplit
     from .solvers.highs import HighsSession
     from .solvers.selection import TradeOffCurve, trade_off_curve
     from .solvers.selection_stream import select_stream
@@ -63,7 +66,10 @@ _HOMES = {
     "core.solve": ("solve",),
     "core.storage": ("load", "save"),
     "core.verify": ("Verification", "verify"),
+    "formulations.demand": ("DemandSamples",),
+    "formulations.exits": ("Exit",),
     "formulations.offloading": ("OffloadingDecision", "OfflineOffloading"),
+    "formulations.split": ("SplitDecision", "StochasticSplit"),
     "solvers.highs": ("HighsSession",),
     "solvers.selection": ("TradeOffCurve", "trade_off_curve"),
     "solvers.selection_stream": ("select_stream",),
@@ -72,7 +78,9 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "DataFormatError",
+    "DemandSamples",
     "EdgeOptError",
+    "Exit",
     "Explanation",
     "ExtraNotInstalledError",
     "HighsSession",
@@ -88,7 +96,9 @@ __all__ = [
     "Solution",
     "Solver",
     "SolverNotInstalledError",
+    "SplitDecision",
     "Status",
+    "StochasticSplit",
     "TradeOffCurve",
     "UnknownSolverError",
     "UnsupportedPairError",

@@ -67,13 +67,36 @@ def _copy(value):
 
 
 def _array(decision):
+    if hasattr(decision, "tiers"):
+        return np.concatenate(decision.tiers)
     return decision.local if hasattr(decision, "local") else decision.values
 
 
-def test_a_time_limit_is_respected_within_a_second(entry):
+def an_easy_problem(entry):
+    """Return a problem that `entry` takes, and a decision for it."""
+    chain = eo.Exit(0.5, [[1.0, 2.0], [2.0, 1.0]], [1.0, 1.0, 1.0])
+    candidates = [
+        (eo.OfflineOffloading([1.0, 2.0], [2.0, 1.0], 0.5), eo.OffloadingDecision(np.array([True, False]))),
+        (eo.StochasticSplit([chain], [1.0], 1.0), eo.SplitDecision(([0, 1],))),
+        (eo.Program([1.0, 2.0], [[1.0, 1.0]], [1.0]), eo.Point([1.0, 0.0])),
+    ]
+    return next((problem, decision) for problem, decision in candidates if not entry.refusal(problem))
+
+
+def a_large_problem(entry):
+    """Return a problem that keeps most solvers of this kind busy for a while, or None where `entry` refuses it."""
     rng = np.random.default_rng(0)
-    problem = eo.OfflineOffloading(rng.gamma(2.0, 1.0, 15_000), rng.gamma(2.0, 0.8, 15_000), 0.6)
-    if entry.refusal(problem) or "time_limit" not in entry.honours:
+    chains = [eo.Exit(k / 10, rng.gamma(1.0, 1.0, (60, 3)), rng.gamma(1.0, 1.0, 61)) for k in range(10)]
+    candidates = [
+        eo.OfflineOffloading(rng.gamma(2.0, 1.0, 15_000), rng.gamma(2.0, 0.8, 15_000), 0.6),
+        eo.StochasticSplit(chains, np.full(10, 0.1), 1.0, 2.0),
+    ]
+    return next((problem for problem in candidates if not entry.refusal(problem)), None)
+
+
+def test_a_time_limit_is_respected_within_a_second(entry):
+    problem = a_large_problem(entry)
+    if problem is None or "time_limit" not in entry.honours:
         pytest.skip("it does not take this problem, or refuses the option")
     for package in entry.requires:  # importing is not solving
         importlib.import_module(package)
@@ -84,9 +107,9 @@ def test_a_time_limit_is_respected_within_a_second(entry):
 
 
 def test_a_time_limit_of_zero_gives_no_solution(entry):
-    problem = eo.OfflineOffloading([1.0, 2.0], [2.0, 1.0], 0.5) if not entry.general else eo.Program([1.0], lower=[1.0])
-    if entry.refusal(problem) or "time_limit" not in entry.honours:
-        pytest.skip("it does not take this problem, or refuses the option")
+    problem, _ = an_easy_problem(entry)
+    if "time_limit" not in entry.honours:
+        pytest.skip("it refuses the option")
     solution = eo.solve(problem, entry.name, time_limit=0)
     assert solution.status == "no_solution"
     with pytest.raises(eo.NoSolutionError, match="time limit is 0"):
@@ -95,12 +118,7 @@ def test_a_time_limit_of_zero_gives_no_solution(entry):
 
 @pytest.mark.parametrize("option", ["time_limit", "relative_gap", "warm_start", "threads"])
 def test_a_standard_option_is_honoured_or_refused(entry, option):
-    problem = eo.OfflineOffloading([1.0, 2.0], [2.0, 1.0], 0.5)
-    if entry.refusal(problem):
-        problem = eo.Program([1.0, 2.0], [[1.0, 1.0]], [1.0])
-        decision = eo.Point([1.0, 0.0])
-    else:
-        decision = eo.OffloadingDecision(np.array([True, False]))
+    problem, decision = an_easy_problem(entry)
     value = {"time_limit": 60.0, "relative_gap": 1e-4, "warm_start": decision, "threads": 1}[option]
     if option in entry.honours:
         assert eo.solve(problem, entry.name, **{option: value}).status in ("optimal", "feasible")
@@ -110,8 +128,6 @@ def test_a_standard_option_is_honoured_or_refused(entry, option):
 
 
 def test_an_unknown_option_is_refused_with_the_known_ones(entry):
-    problem = eo.OfflineOffloading([1.0, 2.0], [2.0, 1.0], 0.5)
-    if entry.refusal(problem):
-        problem = eo.Program([1.0], lower=[1.0])
+    problem, _ = an_easy_problem(entry)
     with pytest.raises(eo.InvalidOptionError, match="no_such_option"):
         eo.solve(problem, entry.name, no_such_option=1)

@@ -19,6 +19,7 @@ from scipy import sparse
 
 import edgeopt as eo
 from edgeopt.core import storage
+from edgeopt.core.batch import BatchCertificate
 from edgeopt.core.certificate import (
     CrossedBounds,
     FarkasRay,
@@ -30,12 +31,14 @@ from edgeopt.core.certificate import (
 from edgeopt.core.program import IndexedNames
 from edgeopt.core.records import Record
 from edgeopt.formulations.offloading import LocalFractionMultiplier, TooFewAvailable
+from edgeopt.formulations.split import NodePotentials
 
 ABLE = np.array([True, True, False])
 PROBLEM = eo.OfflineOffloading([3.0, 1.0, 2.0], [1.0, 1.5, 1.0], 0.6, -0.25, local_available=ABLE)
 PROGRAM = eo.Program([1.0, -2.0], [[1.0, 0.0], [0.5, -1e-300]], [-np.inf, 1.0], [1e300, np.inf], -np.inf, [1.0, np.inf],
                      [True, False], "maximize", 3.5, ["a b", "ü"], ["r", "s"], "two")  # fmt: skip
 DUAL = LinearDual(np.array([0.5, -1.0]), np.array([1, 0], np.int8), np.array([2, 4], np.int8))
+EXIT = eo.Exit(0.5, [[1.0, np.inf], [0.5, 0.1]], [1e6, 1e5, 10.0], ("conv", "fc"), 0.1)
 RECORDS = [
     PROBLEM,
     eo.OfflineOffloading(np.ones((4, 2)), np.ones((4, 2)), independent_sites=True),
@@ -54,6 +57,12 @@ RECORDS = [
     PrimalRay(np.array([1.0]), np.array([2.0])),
     CrossedBounds(True, 4),
     SolverClaim("infeasible", "cp-sat"),
+    BatchCertificate((DUAL, None)),
+    EXIT,
+    eo.StochasticSplit([EXIT], [0.75, 0.25], [1e6, 2e6], link_delay=0.5, unmet_penalty=1.0),
+    eo.SplitDecision(([0, 1], np.array([1], np.int8))),
+    NodePotentials(np.array([[1.0, np.inf]])),
+    eo.DemandSamples([0.5, 0.75]),
     eo.Solution(eo.Status.NO_SOLUTION, message="the time limit is 0", options={"time_limit": 0}),
     eo.Solution(eo.Status.OPTIMAL, 1.5, 1.0, np.float64(0.1), DUAL, 0.25, 0.5, "s", "1.0", {"x": [1, np.nan]},
                 np.int64(3), "m", {"nodes": np.int64(7)}, eo.Point([1.0])),

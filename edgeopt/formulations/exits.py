@@ -1,0 +1,100 @@
+"""Exits: the chains of layers among which a task's required accuracy chooses.
+
+A network with early exits (BranchyNet) is declared as one chain for each exit, from the raw input to that exit's
+result, whether or not the chains share their beginnings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.errors import InvalidProblemError
+from ..core.records import Record, assign, float_array, number, require
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Exit(Record):
+    """One exit of a network: the chain of layers from the raw input to its result.
+
+    Attributes
+    ----------
+    accuracy : float
+        Accuracy of the exit's answers.
+    exec_time : (layers, tiers) float
+        Execution time of each layer on each tier, seconds, >= 0; inf where a tier cannot run a layer.
+    output_bits : (layers + 1,) float
+        Bits of the raw input, then of each layer's output; the last is the result.
+    names : tuple of str, optional
+        Names of the layers; with a shared trunk, equal beginnings of the names are the trunk.
+    fixed_time : float
+        Seconds that every inference of this exit takes besides, wherever its layers run (model loading, parsing).
+
+    Raises
+    ------
+    InvalidProblemError
+        If shapes disagree, a time or size is negative or nan, or a layer can run nowhere.
+    """
+
+    accuracy: float
+    exec_time: NDArray[np.float64]
+    output_bits: NDArray[np.float64]
+    names: tuple[str, ...] = ()
+    fixed_time: float = 0.0
+
+    def __post_init__(self) -> None:
+        times = float_array(self.exec_time, "exec_time", ndim=2, finite=False)
+        bits = float_array(self.output_bits, "output_bits")
+        if times.shape[0] < 1 or times.shape[1] < 2:
+            raise InvalidProblemError(f"exec_time has shape {times.shape}; expected (layers >= 1, tiers >= 2)")
+        if bits.shape != (times.shape[0] + 1,):
+            raise InvalidProblemError(
+                f"output_bits has shape {bits.shape}; expected ({times.shape[0] + 1},): the raw input, then each "
+                "layer's output"
+            )
+        require("exec_time", times, times >= 0, "must be a time in seconds, >= 0")
+        require("output_bits", bits, bits >= 0, "must be a number of bits, >= 0")
+        nowhere = ~np.isfinite(times).any(axis=1)
+        if nowhere.any():
+            raise InvalidProblemError(f"exec_time[{int(nowhere.argmax())}] is inf on every tier; one has to run it")
+        names = tuple(str(name) for name in self.names)
+        if names and len(names) != times.shape[0]:
+            raise InvalidProblemError(f"names has {len(names)} entries; expected {times.shape[0]}, one for each layer")
+        assign(
+            self,
+            accuracy=number(self.accuracy, "accuracy"),
+            exec_time=times,
+            output_bits=bits,
+            names=names,
+            fixed_time=number(self.fixed_time, "fixed_time", at_least=0.0),
+        )
+
+    @property
+    def layers(self) -> int:
+        """Number of layers."""
+        return int(self.exec_time.shape[0])
+
+    @property
+    def tiers(self) -> int:
+        """Number of tiers."""
+        return int(self.exec_time.shape[1])
+
+
+def checked_exits(exits: Any) -> tuple[Exit, ...]:
+    """Return `exits` as a tuple, or say which of them is no exit or has other tiers than the first."""
+    if not isinstance(exits, Sequence) or not exits:
+        raise InvalidProblemError(f"exits is {exits!r}; expected a sequence of at least one Exit")
+    for k, entry in enumerate(exits):
+        if not isinstance(entry, Exit):
+            raise InvalidProblemError(f"exits[{k}] is a {type(entry).__name__}; expected an Exit")
+        if entry.tiers != exits[0].tiers:
+            raise InvalidProblemError(f"exits[{k}] has {entry.tiers} tiers, exits[0] has {exits[0].tiers}")
+    return tuple(exits)
+
+

@@ -1,0 +1,99 @@
+"""A split as a flow program: one unit enters each root on the device and passes one pair of tiers at every layer.
+
+Column ``move[n, a, b]`` is 1 where layer n runs on tier b and its input lies on tier a. What arrives at a layer on a
+tier leaves from there to each of its successors. On a tree these rows describe exactly the convex hull of the
+placements, so the linear relaxation is already integer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from ..core.errors import InvalidProblemError
+from ..core.program import Program
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .placement_tree import PlacementTree
+    from .split import StochasticSplit
+
+
+def _columns(tree: PlacementTree) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """(columns,) node, tier of the input and tier of the layer; a root's input lies on the device only."""
+    nodes, tiers = tree.exec_time.shape
+    node, before, here = (axis.ravel() for axis in np.indices((nodes, tiers, tiers)))
+    possible = (tree.parent[node] >= 0) | (before == 0)
+    return node[possible], before[possible], here[possible]
+
+
+def split_program(problem: StochasticSplit) -> Program:
+    """Return the binary flow program of an unbatched problem (eq. 4.9, its products of binaries linearised)."""
+    if problem.batch is not None:
+        raise InvalidProblemError("a batched problem is no single program; take problem.instance(i)")
+    costs, tree = problem.costs, problem.costs.tree
+    node, before, here = _columns(tree)
+    tiers = problem.tiers
+    inward = costs.per_crossing[before, here] + tree.input_bits[node] * costs.per_bit[before, here]
+    back = costs.per_crossing[here, 0] + tree.result_bits[node] * costs.per_bit[here, 0]
+    seconds = tree.exec_time[node, here] + inward + costs.end_share[node] * back
+    able = np.isfinite(seconds)
+    matrix, right = _conservation(tree, node, before, here, tiers)
+    return Program(
+        cost=costs.reach[node] * np.where(able, seconds, 0.0),
+        matrix=matrix,
+        row_lower=right,
+        row_upper=right,
+        lower=np.zeros(node.size),
+        upper=able.astype(float),
+        integrality=np.ones(node.size, bool),
+        offset=float(problem.constant),
+        column_names=[f"move[{n},{a},{b}]" for n, a, b in zip(node, before, here, strict=True)],
+        row_names=[
+            f"flow[{n},{a}]" for n in range(tree.parent.size) for a in range(tiers if tree.parent[n] >= 0 else 1)
+        ],
+        name="stochastic_split",
+    )
+
+
+def _conservation(
+    tree: PlacementTree, node: Any, before: Any, here: Any, tiers: int
+) -> tuple[sparse.csc_array, NDArray[np.float64]]:
+    """Rows ``flow[n, a]``: what leaves tier a for layer n equals what reached the parent there; 1 enters each root."""
+    inner = tree.parent >= 0
+    first_row = np.cumsum(np.r_[0, np.where(inner, tiers, 1)])
+    columns = np.arange(node.size)
+    rows, entries, values = [first_row[node] + before], [columns], [np.ones(node.size)]
+    for group in tree.generations():
+        child = np.full(tree.parent.size, -1)
+        child[tree.parent[group]] = group
+        feeds = child[node] >= 0
+        rows.append(first_row[child[node[feeds]]] + here[feeds])
+        entries.append(columns[feeds])
+        values.append(-np.ones(int(feeds.sum())))
+    shape = (int(first_row[-1]), node.size)
+    place = (np.concatenate(rows), np.concatenate(entries))
+    right = np.zeros(shape[0])
+    right[first_row[:-1][~inner]] = 1.0
+    return sparse.csc_array(sparse.coo_array((np.concatenate(values), place), shape=shape)), right
+
+
+def tiers_of_flow(problem: StochasticSplit, point: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Tier of each node in a binary point."""
+    node, _, here = _columns(problem.costs.tree)
+    used = point > 0.5
+    tiers = np.zeros(problem.costs.tree.parent.size, np.int64)
+    tiers[node[used]] = here[used]
+    return tiers
+
+
+def flow_of_tiers(problem: StochasticSplit, tiers: NDArray[Any]) -> NDArray[np.float64]:
+    """Binary point of a placement."""
+    node, before, here = _columns(problem.costs.tree)
+    parent = problem.costs.tree.parent
+    source = np.where(parent >= 0, tiers[parent], 0)
+    taken: NDArray[np.bool_] = (source[node] == before) & (tiers[node] == here)
+    return taken.astype(float)
