@@ -76,15 +76,15 @@ def judge(problem: Problem, outcome: Outcome, relative_gap: float | None = None)
         problem.check(outcome.decision)
     except InvalidProblemError as error:
         return _refused(f"the decision is malformed: {error}")
-    objective = problem.objective(outcome.decision)
-    if not math.isfinite(objective):
-        return _refused(f"the objective of the decision is {objective}")
     violations = {name: v for name, v in problem.violations(outcome.decision).items() if not v <= FEASIBILITY}
     if violations:
         worst = max(violations, key=lambda name: violations[name])
         return _refused(
             f"the decision is infeasible: {worst} is violated by {violations[worst]:.3g} (relative)", violations
         )
+    objective = problem.objective(outcome.decision)
+    if not math.isfinite(objective):
+        return _refused(f"the objective of the decision is {objective}")
     return _judge_quality(problem, outcome, objective, OPTIMALITY if relative_gap is None else relative_gap)
 
 

@@ -75,6 +75,22 @@ class Exit(Record):
             fixed_time=number(self.fixed_time, "fixed_time", at_least=0.0),
         )
 
+    @classmethod
+    def of(cls, chain: Any, devices: Sequence[Any], accuracy: float = 1.0, **rest: Any) -> Exit:
+        """Return the exit of a chain of layers, its times predicted for one device model for each tier.
+
+        Parameters
+        ----------
+        chain : LayerTable
+            One of ``LayerTable.exits()`` or ``LayerTable.units()``: names, ``frame()`` and ``output_bits``.
+        devices : sequence of DeviceModel
+            One for each tier, the device first; each predicts seconds from the chain's frame.
+        accuracy, **rest
+            The other fields.
+        """
+        times = [device.predict(chain.frame()).seconds for device in devices]
+        return cls(accuracy, np.stack(times, axis=1), chain.output_bits, tuple(chain.names), **rest)
+
     @property
     def layers(self) -> int:
         """Number of layers."""
@@ -96,5 +112,3 @@ def checked_exits(exits: Any) -> tuple[Exit, ...]:
         if entry.tiers != exits[0].tiers:
             raise InvalidProblemError(f"exits[{k}] has {entry.tiers} tiers, exits[0] has {exits[0].tiers}")
     return tuple(exits)
-
-

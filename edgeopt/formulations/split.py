@@ -291,11 +291,16 @@ class StochasticSplit(Formulation):
 
     def latencies(self, decision: SplitDecision) -> NDArray[np.float64]:
         """(..., exits) latency of each exit, seconds (eq. 4.6)."""
-        nodes, tree = self.node_tiers(decision), self.costs.tree
-        fixed = np.array([entry.fixed_time for entry in self.exits])
-        layers, results = self.costs.node_latency(nodes), self.costs.result_latency(nodes)
-        latency: NDArray[np.float64] = layers @ tree.passes.T + results @ tree.ends.T + fixed
-        return latency
+        return self.node_latencies(self.node_tiers(decision))
+
+    def node_latencies(self, tiers: NDArray[Any]) -> NDArray[np.float64]:
+        """(..., exits) latency of each exit for tiers (..., nodes) of the tree's nodes."""
+        layers, results = self.costs.node_latency(tiers), self.costs.result_latency(tiers)
+        totals = [
+            layers[..., nodes].sum(axis=-1) + results[..., nodes[-1]] + entry.fixed_time
+            for entry, nodes in zip(self.exits, self.costs.tree.nodes_of, strict=True)
+        ]
+        return np.stack(totals, axis=-1)
 
     def objective(self, decision: SplitDecision) -> Any:
         """Return the expected latency, seconds (eq. 4.8); (batch,) for a batched problem."""
@@ -315,9 +320,14 @@ class StochasticSplit(Formulation):
         found = {}
         if self.shared_trunk and (nodes[..., self._node_of_layer] != np.concatenate(decision.tiers, axis=-1)).any():
             found["shared_trunk"] = 1.0
-        if not np.isfinite(self.costs.tree.exec_time[np.arange(nodes.shape[-1]), nodes]).all():
+        times = self.costs.tree.exec_time
+        if not self._runs_anywhere and not np.isfinite(times[np.arange(nodes.shape[-1]), nodes]).all():
             found["exec_time"] = math.inf
         return found
+
+    @cached_property
+    def _runs_anywhere(self) -> bool:
+        return bool(np.isfinite(self.costs.tree.exec_time).all())
 
     def certify(self, decision: SplitDecision) -> NodePotentials:
         """Return the potentials that prove how good `decision` is, whoever found it."""

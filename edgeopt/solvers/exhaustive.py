@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..core.outcome import Options, Outcome, Status
 from ..core.registry import solver
 from ..formulations.offloading import OfflineOffloading, OffloadingDecision
+from ..formulations.split import SplitDecision, StochasticSplit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _MOST = 20
+_MOST_PLACEMENTS = 2**20
 
 
-def _too_large(problem: OfflineOffloading) -> str | None:
-    count = problem.local_totals.size
-    return f"would try 2^{count} choices and takes at most {_MOST} decisions" if count > _MOST else None
+def _too_large(problem: OfflineOffloading | StochasticSplit) -> str | None:
+    if isinstance(problem, StochasticSplit):
+        count = _placements(problem)
+        return (
+            f"would try {count} placements and takes at most {_MOST_PLACEMENTS}" if count > _MOST_PLACEMENTS else None
+        )
+    decisions = problem.local_totals.size
+    return f"would try 2^{decisions} choices and takes at most {_MOST} decisions" if decisions > _MOST else None
 
 
 @solver(
-    "exhaustive", solves=OfflineOffloading, exact=True, rank=95,
+    "exhaustive", solves=(OfflineOffloading, StochasticSplit), exact=True, rank=95,
     honours=("time_limit", "relative_gap", "threads"), declines=_too_large,
 )  # fmt: skip
-def exhaustive(problem: OfflineOffloading, options: Options) -> Outcome:
-    """Evaluate all 2^n choices; refuses more than 20 decisions with their count."""
+def exhaustive(problem: OfflineOffloading | StochasticSplit, options: Options) -> Outcome:
+    """Evaluate all choices; refuses more than 20 decisions, or 2^20 placements, with their count."""
+    if isinstance(problem, StochasticSplit):
+        return Outcome.optimal(_best_placement(problem))
     count = problem.local_totals.size
     choices = (np.arange(2**count)[:, None] >> np.arange(count)) & 1 == 1
     allowed = (choices.sum(axis=1) >= problem.min_local) & ~(choices & ~problem.available).any(axis=1)
@@ -30,3 +44,38 @@ def exhaustive(problem: OfflineOffloading, options: Options) -> Outcome:
     costs = np.where(choices, problem.local_totals, problem.remote_totals).sum(axis=1)
     best = int(np.where(allowed, costs, np.inf).argmin())
     return Outcome.optimal(OffloadingDecision(choices[best].reshape(problem.shape)))
+
+
+def _placements(problem: StochasticSplit) -> int:
+    """How many placements there are to try: of the tree, or of each chain on its own."""
+    if problem.shared_trunk:
+        return problem.tiers**problem.costs.tree.parent.size
+    return sum(problem.tiers**entry.layers for entry in problem.exits)
+
+
+def _best_placement(problem: StochasticSplit) -> SplitDecision:
+    best = np.zeros(problem.costs.tree.parent.size, int)
+    if problem.shared_trunk:
+        return problem.decision_at(_least(problem, best, np.arange(best.size), slice(None)))
+    for k, nodes in enumerate(problem.costs.tree.nodes_of):  # independent chains: what one costs, no other changes
+        best = _least(problem, best, nodes, slice(k, k + 1))
+    return problem.decision_at(best)
+
+
+def _least(
+    problem: StochasticSplit, base: NDArray[np.intp], nodes: NDArray[np.int64], exits: slice
+) -> NDArray[np.intp]:
+    """Return `base` with the tiers of `nodes` for which the expected latency of `exits` is least."""
+    weights = problem.weights[exits] if problem.weights[exits].any() else np.ones(1)  # one that nobody needs counts too
+    best, least = base, np.inf
+    block = max(1, 2**18 // base.size)
+    for start in range(0, problem.tiers**nodes.size, block):
+        codes = np.arange(start, min(start + block, problem.tiers**nodes.size))
+        candidates = np.repeat(base[None], codes.size, axis=0)
+        candidates[:, nodes] = codes[:, None] // problem.tiers ** np.arange(nodes.size) % problem.tiers
+        latency = problem.node_latencies(candidates)[:, exits]
+        able = np.isfinite(latency).all(axis=1)
+        expected = np.where(able, np.where(able[:, None], latency, 0.0) @ weights, np.inf)
+        if expected.min() < least:
+            best, least = candidates[int(expected.argmin())], float(expected.min())
+    return best

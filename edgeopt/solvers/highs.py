@@ -146,9 +146,7 @@ class HighsSession:
         """
         given = {"cost": cost, "row_lower": row_lower, "row_upper": row_upper, "lower": lower, "upper": upper}
         with self._lock:
-            options = replace(
-                self._options, time_limit=time_limit, relative_gap=relative_gap, started=time.monotonic()
-            )
+            options = replace(self._options, time_limit=time_limit, relative_gap=relative_gap, started=time.monotonic())
             started = time.perf_counter()
             self._change({name: value for name, value in given.items() if value is not None})
             found = self._solve(options)

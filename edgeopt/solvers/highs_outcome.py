@@ -167,9 +167,7 @@ def _elastic(program: Program) -> Program:
     )  # fmt: skip
 
 
-def _unbounded(
-    model: Any, program: Program, point: NDArray[np.float64], options: Options, solve: Solve
-) -> Outcome:
+def _unbounded(model: Any, program: Program, point: NDArray[np.float64], options: Options, solve: Solve) -> Outcome:
     _, there, ray = model.getPrimalRay()
     found = unbounded(program, point, np.array(ray) if there else None)
     if found.certificate is None:

@@ -1,15 +1,24 @@
-"""Everything at the edge: the papers' baseline "Edge"."""
+"""Everything at the edge, or on the device: the papers' baseline "Edge", and "all mobile"."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from ..core.outcome import Options, Outcome, Status
 from ..core.registry import solver
 from ..formulations.offloading import OfflineOffloading, OffloadingDecision
+from ..formulations.split import SplitDecision, StochasticSplit
 
 
-@solver("local-only", solves=OfflineOffloading, exact=False, honours=("time_limit", "threads"))
-def local_only(problem: OfflineOffloading, options: Options) -> Outcome:
-    """Keep every available decision local."""
+@solver("local-only", solves=(OfflineOffloading, StochasticSplit), exact=False, honours=("time_limit", "threads"))
+def local_only(problem: OfflineOffloading | StochasticSplit, options: Options) -> Outcome:
+    """Keep every available decision local; run every layer on the device, or as near to it as it can run."""
+    if isinstance(problem, StochasticSplit):
+        return Outcome.feasible(_nearest(problem))
     if refutation := problem.refute():
         return Outcome(Status.INFEASIBLE, certificate=refutation)
     return Outcome.feasible(OffloadingDecision(problem.available.reshape(problem.shape)))
+
+
+def _nearest(problem: StochasticSplit) -> SplitDecision:
+    return problem.decision_at(np.isfinite(problem.costs.tree.exec_time).argmax(axis=1))

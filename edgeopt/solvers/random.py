@@ -1,4 +1,4 @@
-"""A seeded coin for each sample: the upper baseline of both offloading papers."""
+"""Seeded chance: a coin for each sample, the upper baseline of both offloading papers, or a die for each layer."""
 
 from __future__ import annotations
 
@@ -7,17 +7,26 @@ import numpy as np
 from ..core.outcome import Options, Outcome, Status
 from ..core.registry import solver
 from ..formulations.offloading import OfflineOffloading, OffloadingDecision
+from ..formulations.split import SplitDecision, StochasticSplit
 
 
-@solver("random", solves=OfflineOffloading, exact=False, honours=("time_limit", "threads"))
-def random(problem: OfflineOffloading, options: Options) -> Outcome:
+@solver("random", solves=(OfflineOffloading, StochasticSplit), exact=False, honours=("time_limit", "threads"))
+def random(problem: OfflineOffloading | StochasticSplit, options: Options) -> Outcome:
     """Keep a uniformly random set of `min_local` available decisions local, so that eq. 11b holds with equality.
 
-    The papers' coin of bias L0 meets the fraction only on average; drawing a set of that size meets it always.
+    The papers' coin of bias L0 meets the fraction only on average; drawing a set of that size meets it always. Of a
+    split, each layer runs on a uniformly random tier among those that can run it.
     """
+    if isinstance(problem, StochasticSplit):
+        return Outcome.feasible(_anywhere(problem, options.generator()))
     if refutation := problem.refute():
         return Outcome(Status.INFEASIBLE, certificate=refutation)
     local = np.zeros(problem.local_totals.size, dtype=bool)
     candidates = np.flatnonzero(problem.available)
     local[options.generator().choice(candidates, problem.min_local, replace=False)] = True
     return Outcome.feasible(OffloadingDecision(local.reshape(problem.shape)))
+
+
+def _anywhere(problem: StochasticSplit, generator: np.random.Generator) -> SplitDecision:
+    able = np.isfinite(problem.costs.tree.exec_time)
+    return problem.decision_at(np.where(able, generator.random(able.shape), -1.0).argmax(axis=1))

@@ -1,4 +1,4 @@
-"""Everything in the cloud, as far as the minimum local fraction allows: the papers' baseline "Cloud"."""
+"""Everything in the cloud, as far as the constraints allow: the papers' baseline "Cloud", and "all edge"."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ import numpy as np
 from ..core.outcome import Options, Outcome, Status
 from ..core.registry import solver
 from ..formulations.offloading import OfflineOffloading, OffloadingDecision
+from ..formulations.split import SplitDecision, StochasticSplit
 
 
-@solver("remote-only", solves=OfflineOffloading, exact=False, honours=("time_limit", "threads"))
-def remote_only(problem: OfflineOffloading, options: Options) -> Outcome:
-    """Send everything but the first `min_local` available decisions, which the constraint keeps local."""
+@solver("remote-only", solves=(OfflineOffloading, StochasticSplit), exact=False, honours=("time_limit", "threads"))
+def remote_only(problem: OfflineOffloading | StochasticSplit, options: Options) -> Outcome:
+    """Send everything but the first `min_local` available decisions; run every layer on the last tier that can."""
+    if isinstance(problem, StochasticSplit):
+        return Outcome.feasible(_farthest(problem))
     if refutation := problem.refute():
         return Outcome(Status.INFEASIBLE, certificate=refutation)
     local = np.zeros(problem.local_totals.size, dtype=bool)
     local[np.flatnonzero(problem.available)[: problem.min_local]] = True
     return Outcome.feasible(OffloadingDecision(local.reshape(problem.shape)))
+
+
+def _farthest(problem: StochasticSplit) -> SplitDecision:
+    able = np.isfinite(problem.costs.tree.exec_time)
+    return problem.decision_at(problem.tiers - 1 - able[:, ::-1].argmax(axis=1))

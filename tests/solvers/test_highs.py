@@ -12,7 +12,9 @@ import edgeopt as eo
 from edgeopt.solvers.highs_outcome import MEANING
 
 LP = eo.Program([-3.0, -5.0], [[1, 0], [0, 2], [3, 2]], row_upper=[4.0, 12.0, 18.0])
-KNAPSACK = eo.Program([5.0, 4.0, 3.0], [[2.0, 3.0, 1.0]], row_upper=[5.0], upper=1.0, integrality=True, sense="maximize")
+KNAPSACK = eo.Program(
+    [5.0, 4.0, 3.0], [[2.0, 3.0, 1.0]], row_upper=[5.0], upper=1.0, integrality=True, sense="maximize"
+)
 
 
 def hard_knapsack(columns: int = 60) -> eo.Program:

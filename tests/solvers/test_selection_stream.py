@@ -75,7 +75,7 @@ def test_a_memory_map_is_read_from_its_file(tmp_path, monkeypatch):
         values[:] = rng.random(10_000)
         maps.append(values)
     for kind in ("w+", "r", "r+", "c"):
-        local, remote = (maps if kind == "w+" else [np.memmap(m.filename, np.float32, kind) for m in maps])
+        local, remote = maps if kind == "w+" else [np.memmap(m.filename, np.float32, kind) for m in maps]
         if kind == "c":
             local[:100] = -5.0  # in memory only
         problem = eo.OfflineOffloading(np.array(local), np.array(remote), 0.8, 0.1)

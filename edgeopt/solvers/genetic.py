@@ -1,0 +1,140 @@
+"""The genetic algorithm of Zuo (2024, section 4.4): roulette wheel, linear scaling, one-point crossover, layer mutation.
+
+A chromosome lists the tier of every layer of every exit; its smallest unit is a layer, whose group of binaries
+(Stype = 0, 1, 2) has one member set. Fitness is the expected latency, so small is good while a roulette wheel prefers
+large: the linear scaling turns it round (worst near zero, mean kept, best a stated multiple of the mean).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.errors import InvalidOptionError
+from ..core.outcome import Options, Outcome
+from ..core.registry import solver
+from ..formulations.split import StochasticSplit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DEFAULTS = {"population": 100, "iterations": 50, "crossover_rate": 0.9, "mutation_rate": 0.2, "scaling": 2.0}
+"""Only the 50 iterations are in the paper; the other values are the textbook's (Goldberg 1989)."""
+
+_RANGES = {
+    "population": (2, 10**6), "iterations": (1, 10**6), "crossover_rate": (0.0, 1.0), "mutation_rate": (0.0, 1.0),
+    "scaling": (1.0, 100.0),
+}  # fmt: skip
+
+
+@solver(
+    "genetic", solves=StochasticSplit, exact=False, honours=("time_limit", "warm_start", "threads"),
+    accepts=tuple(DEFAULTS),
+)  # fmt: skip
+def genetic(problem: StochasticSplit, options: Options) -> Outcome:
+    """Evolve a population for 50 iterations and return the best placement it ever held.
+
+    Own options: `population`, `iterations`, `crossover_rate` (share of pairs that exchange their tails),
+    `mutation_rate` (share of individuals in which one layer moves to another tier), `scaling` (how many times the mean
+    fitness the best one gets).
+    """
+    settings = _settings(options)
+    generator = options.generator()
+    genes = _Genes(problem)
+    population = genes.draw(generator, int(settings["population"]))
+    if options.warm_start is not None:
+        population[0] = problem.node_tiers(options.warm_start)
+    history: dict[str, list[float]] = {"best": [], "mean": []}
+    best, least, first_hit = population[0], np.inf, 0
+    for iteration in range(int(settings["iterations"]) + 1):
+        latency = genes.latency(population)
+        leader = int(latency.argmin())
+        if latency[leader] < least:
+            best, least, first_hit = population[leader].copy(), float(latency[leader]), iteration
+        history["best"].append(least)
+        history["mean"].append(float(latency.mean()))
+        if options.remaining() <= 0 or iteration == settings["iterations"]:
+            break
+        population = population[roulette(generator, latency, settings["scaling"])]
+        crossover(generator, population, settings["crossover_rate"])
+        genes.mutate(generator, population, settings["mutation_rate"])
+    evaluations = len(history["best"]) * population.shape[0]
+    statistics = {**history, "first_hit": first_hit, "evaluations": evaluations}
+    return Outcome.feasible(problem.decision_at(best), statistics=statistics)
+
+
+def _settings(options: Options) -> dict[str, float]:
+    settings = {**DEFAULTS, **options.extra}
+    for name, value in settings.items():
+        low, high = _RANGES[name]
+        whole = isinstance(low, int)
+        kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+        if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+            wanted = "a whole number" if whole else "a number"
+            raise InvalidOptionError(f"{name} is {value!r}; expected {wanted} between {low} and {high}")
+    return settings
+
+
+def scaled_fitness(latency: NDArray[np.float64], multiple: float) -> NDArray[np.float64]:
+    """Return fitness that is large where the latency is small, by linear scaling.
+
+    The mean of the fitness is 1; the best individual gets `multiple`, unless the worst would then fall below 0: then
+    the worst gets 0. Equal latencies get equal fitness.
+    """
+    mean, best, worst = latency.mean(), latency.min(), latency.max()
+    if not best < mean < worst:
+        return np.ones_like(latency)
+    slope = min((multiple - 1.0) / (mean - best), 1.0 / (worst - mean))
+    return np.maximum(1.0 + slope * (mean - latency), 0.0)
+
+
+def roulette(generator: np.random.Generator, latency: NDArray[np.float64], multiple: float) -> NDArray[np.intp]:
+    """Draw as many parents as there are individuals, each with probability fitness / sum of fitness (eq. 4.10)."""
+    wheel = np.cumsum(scaled_fitness(latency, multiple))
+    return np.searchsorted(wheel, generator.random(latency.size) * wheel[-1], side="right").clip(max=latency.size - 1)
+
+
+def crossover(generator: np.random.Generator, population: NDArray[Any], rate: float) -> None:
+    """Exchange the tails of neighbouring pairs behind a random layer, in place."""
+    pairs, layers = population.shape[0] // 2, population.shape[1]
+    cut = generator.integers(1, max(layers, 2), pairs)
+    cut = np.where(generator.random(pairs) < rate, cut, layers)
+    tail = np.arange(layers) >= cut[:, None]
+    first, second = population[0 : 2 * pairs : 2], population[1 : 2 * pairs : 2]
+    first_before = first.copy()
+    np.copyto(first, second, where=tail)
+    np.copyto(second, first_before, where=tail)
+
+
+class _Genes:
+    """The layers of a problem with the tiers that each may take, and what individuals cost."""
+
+    def __init__(self, problem: StochasticSplit) -> None:
+        able = np.isfinite(problem.costs.tree.exec_time)
+        self.problem = problem
+        self.choices = able.sum(axis=1)
+        # Row n lists the tiers that layer n may take, in its first entries.
+        self.allowed = np.argsort(~able, axis=1, kind="stable")
+
+    def draw(self, generator: np.random.Generator, count: int) -> NDArray[np.intp]:
+        """Return (count, layers) random individuals."""
+        layers = self.choices.size
+        picked = (generator.random((count, layers)) * self.choices).astype(np.intp)
+        return self.allowed[np.arange(layers), picked]
+
+    def latency(self, population: NDArray[np.intp]) -> NDArray[np.float64]:
+        """(individuals,) expected latency."""
+        latency: NDArray[np.float64] = self.problem.costs.expected_latency(population) + self.problem.constant
+        return latency
+
+    def mutate(self, generator: np.random.Generator, population: NDArray[np.intp], rate: float) -> None:
+        """Move one random layer of some individuals to another tier that can run it, in place."""
+        chosen = np.flatnonzero(generator.random(population.shape[0]) < rate)
+        layer = generator.integers(0, population.shape[1], chosen.size)
+        options = self.choices[layer]
+        # The current tier's place among the allowed ones, moved on by 1 to options - 1 places.
+        place = (self.allowed[layer] == population[chosen, layer, None]).argmax(axis=1)
+        step = 1 + (generator.random(chosen.size) * (options - 1)).astype(np.intp)
+        population[chosen, layer] = np.where(options > 1, self.allowed[layer, (place + step) % options],
+                                             population[chosen, layer])  # fmt: skip

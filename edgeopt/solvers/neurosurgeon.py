@@ -1,0 +1,67 @@
+"""Neurosurgeon (Kang et al. 2017): the device runs the first layers, one server the rest, for latency or for energy.
+
+Neurosurgeon knows no early exits: here every exit is a network of its own and gets its own cut.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.errors import InvalidOptionError, InvalidProblemError
+from ..core.outcome import Options, Outcome
+from ..core.records import number
+from ..core.registry import solver
+from ..formulations.split import StochasticSplit
+from .cuts import cheapest, single_cuts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@solver(
+    "neurosurgeon", solves=StochasticSplit, exact=False, honours=("time_limit", "threads"),
+    accepts=("objective", "compute_power", "radio_power"),
+)  # fmt: skip
+def neurosurgeon(problem: StochasticSplit, options: Options) -> Outcome:
+    """Cut every exit once, device first, for the server and the depth that cost least.
+
+    Own options: `objective` (``"latency"`` or ``"energy"`` of the device), and for energy `compute_power` (watts while
+    the device computes) and `radio_power` (watts while its radio sends or receives).
+    """
+    goal = options.extra.get("objective", "latency")
+    if goal not in ("latency", "energy"):
+        raise InvalidOptionError(f"objective is {goal!r}; expected 'latency' or 'energy'")
+    if goal == "latency" and set(options.extra) & {"compute_power", "radio_power"}:
+        raise InvalidOptionError("compute_power and radio_power belong to objective='energy'")
+    candidates = single_cuts(problem, [(0, server) for server in range(1, problem.tiers)])
+    if goal == "latency":
+        return Outcome.feasible(cheapest(problem, candidates, problem.node_latencies))
+    watts = [_power(options, name) for name in ("compute_power", "radio_power")]
+    return Outcome.feasible(cheapest(problem, candidates, lambda tiers: device_energy(problem, tiers, *watts)))
+
+
+def _power(options: Options, name: str) -> float:
+    if name not in options.extra:
+        raise InvalidOptionError(f"objective='energy' needs {name}, in watts")
+    try:
+        return number(options.extra[name], name, at_least=0.0)
+    except InvalidProblemError as error:
+        raise InvalidOptionError(str(error)) from error
+
+
+def device_energy(
+    problem: StochasticSplit, tiers: NDArray[Any], compute_power: float, radio_power: float
+) -> NDArray[np.float64]:
+    """(candidates, exits) energy of the device in joule: computing, and its radio over the first link."""
+    costs, tree = problem.costs, problem.costs.tree
+    before = np.where(tree.parent >= 0, tiers[:, tree.parent], 0)
+    running = np.where(tiers == 0, tree.exec_time[:, 0], 0.0)
+    running = np.where(np.isfinite(costs.node_latency(tiers)), running, np.inf)
+    up, down = costs.per_bit[0, 1], costs.per_bit[1, 0]
+    radio = tree.input_bits * (up * ((before == 0) & (tiers > 0)) + down * ((before > 0) & (tiers == 0)))
+    returned = tree.result_bits * down * (tiers > 0)
+    energy = compute_power * running + radio_power * radio
+    totals = [energy[:, of].sum(axis=1) + radio_power * returned[:, of[-1]] for of in tree.nodes_of]
+    return np.stack(totals, axis=1)
