@@ -77,18 +77,19 @@ class Exit(Record):
 
     @classmethod
     def of(cls, chain: Any, devices: Sequence[Any], accuracy: float = 1.0, **rest: Any) -> Exit:
-        """Return the exit of a chain of layers, its times predicted for one device model for each tier.
+        """Return the exit of a network's chain of units, their times predicted by one device model for each tier.
 
         Parameters
         ----------
-        chain : LayerTable
-            One of ``LayerTable.exits()`` or ``LayerTable.units()``: names, ``frame()`` and ``output_bits``.
+        chain : Chain
+            One of ``LayerTable.exits()``, or ``LayerTable.chain()``.
         devices : sequence of DeviceModel
             One for each tier, the device first; each predicts seconds from the chain's frame.
         accuracy, **rest
             The other fields.
         """
-        times = [device.predict(chain.frame()).seconds for device in devices]
+        layers = chain.frame()
+        times = [chain.total(device.predict(layers).seconds) for device in devices]
         return cls(accuracy, np.stack(times, axis=1), chain.output_bits, tuple(chain.names), **rest)
 
     @property

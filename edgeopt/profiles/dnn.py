@@ -198,9 +198,7 @@ class LayerTable:
         kept = sorted(needed)
         place = {layer: i for i, layer in enumerate(kept)} | {-1: -1}
         edges = [(place[int(p)], place[int(c)]) for p, c in self.edges if int(c) in place]
-        return LayerTable(
-            tuple(self.layers[layer] for layer in kept), np.array(edges), (place[end],), self.input_bits
-        )
+        return LayerTable(tuple(self.layers[layer] for layer in kept), np.array(edges), (place[end],), self.input_bits)
 
     def __repr__(self) -> str:
         units = "a chain" if self.is_chain else f"{len(self.cut_points)} points to cut"
@@ -230,12 +228,14 @@ class Chain:
         """(units,) last layer of each unit."""
         cuts = self.table.cut_points
         reshapes = np.array([layer.kind == "reshape" for layer in self.table.layers] + [False])
-        return cuts[~reshapes[cuts + 1]]
+        ends: NDArray[np.int64] = cuts[~reshapes[cuts + 1]]
+        return ends
 
     @property
     def starts(self) -> NDArray[np.int64]:
         """(units,) first layer of each unit."""
-        return np.r_[0, self.ends[:-1] + 1]
+        starts: NDArray[np.int64] = np.r_[0, self.ends[:-1] + 1]
+        return starts
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -286,7 +286,7 @@ class Chain:
 
 
 def _joint_name(layers: Sequence[Layer]) -> str:
-    """The layer's name; of several, their common module path with the first and the last of them."""
+    """Return the layer's name; of several, their common module path with the first and the last of them."""
     names = [layer.name for layer in layers if layer.kind != "reshape"] or [layers[0].name]
     if len(names) == 1:
         return names[0]
@@ -328,9 +328,7 @@ def producers(traced: Trace, node: fx.Node) -> list[fx.Node]:
     return list(dict.fromkeys(found))
 
 
-def _layer(
-    traced: Trace, node: fx.Node, name: str, sources: list[fx.Node], counted: set[int], word_bits: int
-) -> Layer:
+def _layer(traced: Trace, node: fx.Node, name: str, sources: list[fx.Node], counted: set[int], word_bits: int) -> Layer:
     returned = traced.returns[node]
     entering = [traced.returns[source] for source in sources]
     flops = traced.flops[node]
@@ -385,7 +383,7 @@ def _name(node: fx.Node) -> str:
 
 
 def _unique(names: list[str]) -> list[str]:
-    """Number the names of modules that are called more than once."""
+    """Return the names, numbered where a module is called more than once."""
     total, seen = Counter(names), Counter[str]()
     result = []
     for name in names:

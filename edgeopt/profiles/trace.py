@@ -45,6 +45,11 @@ class Tensors:
             total += size
         return total
 
+    @property
+    def bits(self) -> int:
+        """Bits of all tensors in their own type."""
+        return 8 * self.dtype.itemsize * self.elements
+
 
 @dataclass
 class Trace:
@@ -133,7 +138,7 @@ def _graph(model: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> fx.Graph
         return fx.symbolic_trace(model)
     except Exception as first:  # whatever a model's own code raises when its tensors are symbols
         try:
-            return torch.export.export(model, inputs).module()  # type: ignore[return-value]
+            return torch.export.export(model, inputs).module()
         except Exception as second:
             raise InvalidProblemError(
                 f"{type(model).__name__} can be traced neither by torch.fx ({_line(first)}) nor by torch.export "

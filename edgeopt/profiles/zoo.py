@@ -17,7 +17,7 @@ from ..core.errors import InvalidOptionError
 
 
 def alexnet(classes: int = 1000) -> nn.Module:
-    """AlexNet in one tower (Krizhevsky 2014): 61.1 M parameters, 0.714 G MACs at 224 x 224 x 3.
+    """Return AlexNet in one tower (Krizhevsky 2014): 61.1 M parameters, 0.714 G MACs at 224 x 224.
 
     The original of 2012 ran on two GPUs with grouped convolutions and has 0.72 G.
     """
@@ -34,7 +34,7 @@ def alexnet(classes: int = 1000) -> nn.Module:
 
 
 def vgg16(classes: int = 1000) -> nn.Module:
-    """VGG-16 (Simonyan and Zisserman 2015, configuration D): 138.4 M parameters, 15.47 G MACs at 224 x 224 x 3."""
+    """Return VGG-16 (Simonyan and Zisserman 2015): 138.4 M parameters, 15.47 G MACs at 224 x 224."""
     layers: list[nn.Module] = []
     channels = 3
     for width, repeats in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
@@ -73,7 +73,7 @@ def _projection(channels: int, width: int, stride: int) -> nn.Module:
 
 
 def resnet18(classes: int = 1000) -> nn.Module:
-    """ResNet-18 (He et al. 2016): 11.69 M parameters, 1.81 G MACs at 224 x 224 x 3."""
+    """Return ResNet-18 (He et al. 2016): 11.69 M parameters, 1.81 G MACs at 224 x 224 x 3."""
     blocks = []
     channels = 64
     for width, stride in ((64, 1), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1)):
@@ -108,7 +108,7 @@ def _conv_bn_relu6(channels: int, width: int, kernel: int, stride: int = 1, grou
 
 
 def mobilenet_v2(classes: int = 1000) -> nn.Module:
-    """MobileNetV2 (Sandler et al. 2018): 3.50 M parameters, 300,774,272 MACs at 224 x 224 x 3; 17 bottlenecks."""
+    """Return MobileNetV2 (Sandler et al. 2018): 3.50 M parameters, 300,774,272 MACs at 224 x 224."""
     layers = _conv_bn_relu6(3, 32, 3, 2)
     channels = 32
     for expansion, width, repeats, first in (
@@ -122,7 +122,7 @@ def mobilenet_v2(classes: int = 1000) -> nn.Module:
 
 
 def transformer_encoder(layers: int = 6, width: int = 512, heads: int = 8, feedforward: int = 2048) -> nn.Module:
-    """Transformer encoder (Vaswani et al. 2017) on features (batch, sequence, width); the defaults are its base model."""
+    """Return the transformer encoder of Vaswani et al. (2017) for (batch, sequence, width)."""
     return nn.Sequential(
         *(nn.TransformerEncoderLayer(width, heads, feedforward, batch_first=True) for _ in range(layers))
     )
@@ -143,17 +143,29 @@ class LocallyConnected2d(nn.Module):
         """Return (batch, width, side, side)."""
         patches = nn.functional.unfold(x, self.kernel, stride=self.stride).permute(2, 0, 1)
         y = torch.bmm(patches, self.weight.transpose(1, 2)).permute(1, 2, 0) + self.bias
-        return y.unflatten(2, (self.side, self.side))
+        return torch.unflatten(y, 2, (self.side, self.side))
 
 
 def deepface(classes: int = 4030) -> nn.Module:
-    """DeepFace (Taigman et al. 2014): two convolutions, three locally connected layers, input 152 x 152 x 3."""
+    """Return DeepFace (Taigman et al. 2014): two convolutions, three locally connected layers, input 152 x 152 x 3."""
     return nn.Sequential(
         nn.Conv2d(3, 32, 11), nn.ReLU(), nn.MaxPool2d(3, 2, 1), nn.Conv2d(32, 16, 9), nn.ReLU(),
         LocallyConnected2d(16, 16, 9, 63), nn.ReLU(), LocallyConnected2d(16, 16, 7, 55, 2), nn.ReLU(),
         LocallyConnected2d(16, 16, 5, 25), nn.ReLU(), nn.Flatten(),
         nn.Linear(16 * 21 * 21, 4096), nn.ReLU(), nn.Dropout(), nn.Linear(4096, classes),
     )  # fmt: skip
+
+
+def _relu() -> nn.Module:
+    return nn.ReLU()
+
+
+def _pool() -> nn.Module:
+    return nn.MaxPool2d(3, 2, ceil_mode=True)  # BranchyNet's Chainer rounds up
+
+
+def _lrn() -> nn.Module:
+    return nn.LocalResponseNorm(3, alpha=5e-5, beta=0.75)
 
 
 class BranchyAlexNet(nn.Module):
@@ -166,27 +178,25 @@ class BranchyAlexNet(nn.Module):
 
     def __init__(self, classes: int = 10) -> None:
         super().__init__()
-        relu, lrn = nn.ReLU, lambda: nn.LocalResponseNorm(3, alpha=5e-5, beta=0.75)
-        pool = lambda: nn.MaxPool2d(3, 2, ceil_mode=True)  # noqa: E731 (as BranchyNet's Chainer pools)
         self.trunk = nn.ModuleList([
-            nn.Sequential(nn.Conv2d(3, 32, 5, padding=2), relu(), pool(), lrn(), nn.Conv2d(32, 64, 5, padding=2)),
-            nn.Sequential(relu(), pool(), lrn(), nn.Conv2d(64, 96, 3, padding=1)),
-            nn.Sequential(relu(), nn.Conv2d(96, 96, 3, padding=1)),
-            nn.Sequential(relu()),
+            nn.Sequential(nn.Conv2d(3, 32, 5, padding=2), _relu(), _pool(), _lrn(), nn.Conv2d(32, 64, 5, padding=2)),
+            nn.Sequential(_relu(), _pool(), _lrn(), nn.Conv2d(64, 96, 3, padding=1)),
+            nn.Sequential(_relu(), nn.Conv2d(96, 96, 3, padding=1)),
+            nn.Sequential(_relu()),
         ])  # fmt: skip
         self.branches = nn.ModuleList([
-            nn.Sequential(relu(), lrn(), pool(), nn.Conv2d(64, 32, 3, padding=1), relu(), pool(), nn.Flatten(),
+            nn.Sequential(_relu(), _lrn(), _pool(), nn.Conv2d(64, 32, 3, padding=1), _relu(), _pool(), nn.Flatten(),
                           nn.Linear(32 * 16, classes)),
-            nn.Sequential(relu(), nn.Conv2d(96, 32, 3, padding=1), relu(), pool(), nn.Flatten(),
-                          nn.Linear(32 * 16, 64), relu(), nn.Linear(64, classes)),
-            nn.Sequential(relu(), nn.Conv2d(96, 32, 3, padding=1), relu(), pool(), nn.Flatten(),
-                          nn.Linear(32 * 16, 64), relu(), nn.Dropout(), nn.Linear(64, classes)),
-            nn.Sequential(nn.Conv2d(96, 32, 3, padding=1), relu(), lrn(), pool(), nn.Flatten(),
-                          nn.Linear(32 * 16, 64), relu(), nn.Dropout(), nn.Linear(64, classes)),
+            nn.Sequential(_relu(), nn.Conv2d(96, 32, 3, padding=1), _relu(), _pool(), nn.Flatten(),
+                          nn.Linear(32 * 16, 64), _relu(), nn.Linear(64, classes)),
+            nn.Sequential(_relu(), nn.Conv2d(96, 32, 3, padding=1), _relu(), _pool(), nn.Flatten(),
+                          nn.Linear(32 * 16, 64), _relu(), nn.Dropout(), nn.Linear(64, classes)),
+            nn.Sequential(nn.Conv2d(96, 32, 3, padding=1), _relu(), _lrn(), _pool(), nn.Flatten(),
+                          nn.Linear(32 * 16, 64), _relu(), nn.Dropout(), nn.Linear(64, classes)),
         ])  # fmt: skip
         self.rest = nn.Sequential(
-            nn.Conv2d(96, 64, 3, padding=1), relu(), pool(), nn.Flatten(), nn.Linear(64 * 16, 256), relu(),
-            nn.Dropout(), nn.Linear(256, 128), relu(), nn.Dropout(), nn.Linear(128, classes),
+            nn.Conv2d(96, 64, 3, padding=1), _relu(), _pool(), nn.Flatten(), nn.Linear(64 * 16, 256), _relu(),
+            nn.Dropout(), nn.Linear(256, 128), _relu(), nn.Dropout(), nn.Linear(128, classes),
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -199,7 +209,7 @@ class BranchyAlexNet(nn.Module):
 
 
 def branchy_alexnet(classes: int = 10) -> nn.Module:
-    """AlexNet for CIFAR-10 with five exits of 12, 16, 19, 20 and 22 layers; returns their logits, earliest first."""
+    """Return AlexNet for CIFAR-10 with five exits of 12, 16, 19, 20 and 22 layers, the earliest first."""
     return BranchyAlexNet(classes)
 
 

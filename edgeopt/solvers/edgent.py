@@ -1,8 +1,8 @@
 """Edgent (Li, Zhou and Chen 2018): the known requirement decides the exit, one partition point splits it.
 
 As printed there (Algorithm 1), the edge runs the layers before the point and the device the rest:
-``sum_{j<p} ES_j + sum_{k>=p} ED_k + Input / B + D_{p-1} / B``; with the point before the first layer everything stays on
-the device and nothing is uploaded.
+``sum_{j<p} ES_j + sum_{k>=p} ED_k + Input / B + D_{p-1} / B``; with the point before the first layer everything stays
+on the device and nothing is uploaded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DIRECTIONS = {"edge-first": (1, 0), "device-first": (0, 1)}
 
 @solver("edgent", solves=StochasticSplit, exact=False, honours=("time_limit", "threads"), accepts=("direction",))
 def edgent(problem: StochasticSplit, options: Options) -> Outcome:
-    """Cut every exit at its own best partition point between device and edge (all exits at one depth in a shared trunk).
+    """Cut every exit at its own best partition point between device and edge; a shared trunk at one depth.
 
     Own option `direction`: ``"edge-first"`` as Li et al. print it, or ``"device-first"``.
     """

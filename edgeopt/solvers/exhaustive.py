@@ -49,7 +49,7 @@ def exhaustive(problem: OfflineOffloading | StochasticSplit, options: Options) -
 def _placements(problem: StochasticSplit) -> int:
     """How many placements there are to try: of the tree, or of each chain on its own."""
     if problem.shared_trunk:
-        return problem.tiers**problem.costs.tree.parent.size
+        return int(problem.tiers**problem.costs.tree.parent.size)
     return sum(problem.tiers**entry.layers for entry in problem.exits)
 
 
@@ -74,7 +74,7 @@ def _least(
         candidates = np.repeat(base[None], codes.size, axis=0)
         candidates[:, nodes] = codes[:, None] // problem.tiers ** np.arange(nodes.size) % problem.tiers
         latency = problem.node_latencies(candidates)[:, exits]
-        able = np.isfinite(latency).all(axis=1)
+        able = np.asarray(np.isfinite(latency).all(axis=1))
         expected = np.where(able, np.where(able[:, None], latency, 0.0) @ weights, np.inf)
         if expected.min() < least:
             best, least = candidates[int(expected.argmin())], float(expected.min())

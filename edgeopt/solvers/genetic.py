@@ -1,4 +1,4 @@
-"""The genetic algorithm of Zuo (2024, section 4.4): roulette wheel, linear scaling, one-point crossover, layer mutation.
+"""The genetic algorithm of Zuo (2024, section 4.4): roulette wheel, linear scaling, one-point crossover, mutation.
 
 A chromosome lists the tier of every layer of every exit; its smallest unit is a layer, whose group of binaries
 (Stype = 0, 1, 2) has one member set. Fitness is the expected latency, so small is good while a roulette wheel prefers
@@ -86,13 +86,16 @@ def scaled_fitness(latency: NDArray[np.float64], multiple: float) -> NDArray[np.
     if not best < mean < worst:
         return np.ones_like(latency)
     slope = min((multiple - 1.0) / (mean - best), 1.0 / (worst - mean))
-    return np.maximum(1.0 + slope * (mean - latency), 0.0)
+    fitness: NDArray[np.float64] = np.maximum(1.0 + slope * (mean - latency), 0.0)
+    return fitness
 
 
 def roulette(generator: np.random.Generator, latency: NDArray[np.float64], multiple: float) -> NDArray[np.intp]:
     """Draw as many parents as there are individuals, each with probability fitness / sum of fitness (eq. 4.10)."""
     wheel = np.cumsum(scaled_fitness(latency, multiple))
-    return np.searchsorted(wheel, generator.random(latency.size) * wheel[-1], side="right").clip(max=latency.size - 1)
+    spun = np.searchsorted(wheel, generator.random(latency.size) * wheel[-1], side="right")
+    chosen: NDArray[np.intp] = np.minimum(spun, latency.size - 1)
+    return chosen
 
 
 def crossover(generator: np.random.Generator, population: NDArray[Any], rate: float) -> None:
@@ -121,7 +124,8 @@ class _Genes:
         """Return (count, layers) random individuals."""
         layers = self.choices.size
         picked = (generator.random((count, layers)) * self.choices).astype(np.intp)
-        return self.allowed[np.arange(layers), picked]
+        drawn: NDArray[np.intp] = self.allowed[np.arange(layers), picked]
+        return drawn
 
     def latency(self, population: NDArray[np.intp]) -> NDArray[np.float64]:
         """(individuals,) expected latency."""
