@@ -21,15 +21,18 @@ def instance(seed: int = 0, exits: int = 5, layers: int = 16, tiers: int = 3, **
 
 
 @given(latency=hnp.arrays(float, st.integers(2, 30), elements=st.floats(0.01, 100)), multiple=st.floats(1.0, 5.0))
-def test_linear_scaling_turns_the_sign_and_keeps_the_mean(latency, multiple):
+def test_linear_scaling_turns_the_sign(latency, multiple):
     fitness = scaled_fitness(latency, multiple)
     assert (fitness >= 0).all()
-    assert fitness.mean() == pytest.approx(1.0)
-    assert fitness[latency.argmin()] == fitness.max() <= multiple * (1 + 1e-9)
+    assert fitness.sum() > 0
+    assert fitness[latency.argmin()] == fitness.max()
     assert (np.diff(fitness[np.argsort(latency)]) <= 1e-12).all()
-    mean, worst, best = latency.mean(), latency.max(), latency.min()
-    if mean - best > 1e-6 and worst - mean > 1e-6:  # one of the two ends is reached
-        assert fitness.max() == pytest.approx(multiple) or fitness.min() == pytest.approx(0.0, abs=1e-6)
+    if latency.mean() - latency.min() > 1e-6:
+        assert fitness.max() == pytest.approx(multiple, rel=1e-6)
+        unclipped = fitness > 0
+        line = np.polyfit(latency[unclipped], fitness[unclipped], 1) if np.ptp(latency[unclipped]) > 1e-6 else None
+        if line is not None:  # the mean latency would get 1
+            assert np.polyval(line, latency.mean()) == pytest.approx(1.0, abs=1e-4)
 
 
 def test_the_wheel_prefers_the_fast():
@@ -70,7 +73,7 @@ def test_history_and_first_hit_belong_to_the_answer():
     assert best[found.statistics["first_hit"]] == best[-1]
     assert found.statistics["first_hit"] == best.index(best[-1])
     assert mean[-1] < mean[0]
-    assert found.statistics["evaluations"] == 3100
+    assert found.statistics["evaluations"] == 31 * 200
 
 
 def test_small_instances_are_solved_to_the_optimum():
@@ -112,7 +115,7 @@ def test_a_time_limit_ends_the_evolution():
 @pytest.mark.parametrize(
     ("option", "value"),
     [("population", 1), ("population", 10.5), ("iterations", 0), ("crossover_rate", 1.5), ("mutation_rate", -0.1),
-     ("mutation_rate", np.nan), ("scaling", 0.5), ("population", True), ("iterations", "many")],
+     ("mutation_rate", np.nan), ("scaling", 0.5), ("population", True), ("iterations", "many"), ("elite", -1)],
 )  # fmt: skip
 def test_options_out_of_range_are_refused(option, value):
     with pytest.raises(eo.InvalidOptionError, match=f"{option} is .*expected"):
