@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from edgeopt.core.errors import InvalidOptionError, InvalidProblemError
+from edgeopt.profiles.device import DeviceModel
+from edgeopt.profiles.dnn import LayerTable
+from edgeopt.profiles.measure import measure
+
+QUICK = {"repeats": 3, "warmup": 1}
+
+
+class Residual(nn.Module):
+    """A block with a branch, an addition in place and a function beside modules."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.norm = nn.BatchNorm2d(8)
+        self.act = nn.ReLU(inplace=True)
+        self.second = nn.Conv2d(8, 8, 3, padding=1)
+        self.drop = nn.Dropout(0.5)
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.act(self.norm(self.first(x)))
+        z = self.second(y)
+        z += y
+        return self.head(self.drop(torch.flatten(nn.functional.adaptive_avg_pool2d(z, 1), 1)))
+
+
+def test_every_layer_is_timed_in_order():
+    model, image = Residual(), torch.zeros(1, 3, 16, 16)
+    frame = measure(model, image, **QUICK)
+    expected = LayerTable.from_module(model, image).frame()
+    assert frame[list(expected.columns)].equals(expected)
+    assert (frame.seconds > 0).all()
+    assert (frame.seconds_low <= frame.seconds).all()
+    assert (frame.seconds <= frame.seconds_high).all()
+    assert {"conv", "batchnorm", "relu", "add", "avgpool", "linear"} <= set(frame.kind)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_model_is_left_as_it_was(training):
+    torch.manual_seed(0)
+    model, image = Residual().train(training), torch.rand(2, 3, 16, 16)
+    model.norm.eval()
+    modes = [module.training for module in model.modules()]
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    given, threads, gradients = image.clone(), torch.get_num_threads(), torch.is_grad_enabled()
+    measure(model, image, **QUICK, threads=threads + 1)
+    assert [module.training for module in model.modules()] == modes
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert torch.equal(image, given)
+    assert torch.get_num_threads() == threads
+    assert torch.is_grad_enabled() == gradients
+
+
+def test_timing_does_not_change_what_later_layers_see(monkeypatch):
+    """Layers that work in place run many times; each must still start from the network's own tensors."""
+    seen = []
+    model = Residual().eval()
+    model.head.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].clone()))
+    image = torch.rand(1, 3, 16, 16)
+    with torch.no_grad():
+        model(image)
+    expected = seen[0]
+    measure(model, image, **QUICK)
+    real = [tensor for tensor in seen[1:] if type(tensor) is torch.Tensor]
+    assert len(real) > QUICK["repeats"]
+    assert all(torch.equal(tensor, expected) for tensor in real)
+
+
+def test_more_work_takes_longer():
+    model = nn.Sequential(nn.Linear(16, 2048), nn.Linear(2048, 2048), nn.Linear(2048, 16))
+    seconds = measure(model, torch.zeros(8, 16), **QUICK).seconds
+    assert seconds[1] > 3 * max(seconds[0], seconds[2])
+
+
+def test_a_device_model_fits_what_was_measured():
+    layers = [
+        layer for width in (8, 16, 32, 64) for layer in (nn.Conv2d(3, width, 3), nn.ReLU(), nn.Conv2d(width, 3, 1))
+    ]
+    frame = measure(nn.Sequential(*layers), torch.zeros(1, 3, 40, 40), **QUICK)
+    model = DeviceModel.fit(frame, name="here", nonnegative=True)
+    assert set(model.regressions) == {"conv", "relu"}
+    assert np.isfinite(model.predict(frame).seconds).all()
+    assert not model.predict(frame).extrapolated.any()
+    assert model.errors(frame)["rows"].tolist() == [8, 4]
+
+
+def test_several_inputs_and_integers():
+    class Sum(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words = nn.Embedding(10, 4)
+
+        def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return torch.relu(self.words(x) + y)
+
+    frame = measure(Sum(), (torch.zeros(1, 5, dtype=torch.long), torch.zeros(1, 5, 4)), **QUICK)
+    assert frame.kind.tolist() == ["embedding", "add", "relu"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"repeats": 0}, "repeats is 0"),
+        ({"warmup": -1}, "warmup is -1"),
+        ({"threads": 0}, "threads is 0"),
+        ({"repeats": 1.5}, "whole number"),
+        ({"word_bits": 0}, "word_bits is 0"),
+    ],
+)
+def test_options_are_validated(options, message):
+    with pytest.raises(InvalidProblemError, match=message):
+        measure(nn.ReLU(), torch.zeros(1, 2), **options)
+
+
+def test_impossible_models_and_inputs_are_refused():
+    with pytest.raises(InvalidProblemError, match="expected a torch.nn.Module"):
+        measure(torch.relu, torch.zeros(1))
+    with pytest.raises(InvalidProblemError, match=r"example_input\[0\] is a list"):
+        measure(nn.ReLU(), [1.0])
+    with pytest.raises(InvalidProblemError, match="does not take an input of shape"):
+        measure(nn.Linear(3, 2), torch.zeros(1, 4))
+
+
+@pytest.mark.parametrize("device", ["abacus", "cuda:99"])
+def test_an_absent_device_is_refused(device):
+    with pytest.raises(InvalidOptionError, match=f"device is '{device}'"):
+        measure(nn.ReLU(), torch.zeros(1, 2), device=device)
