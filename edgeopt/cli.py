@@ -1,4 +1,4 @@
-"""The command line: solve, compare, verify, list solvers, fetch data.
+"""The command line: solve, compare, verify, list solvers, reproduce papers, fetch data.
 
 Exit codes: 0 done; 1 the answer is no (not solved to a decision, or not verified); 2 wrong use or wrong input.
 """
@@ -149,6 +149,25 @@ def verify(
     )  # fmt: skip
     if not found.holds:
         raise typer.Exit(1)
+
+
+@app.command()
+def reproduce(
+    name: Annotated[str, typer.Argument(help="A study, e.g. zuo2024; `list` names them all.")],
+    quick: Annotated[bool, typer.Option("--quick", help="Smaller, in seconds.")] = False,
+    data: Annotated[Path | None, typer.Option(help="Folder of the data sets; EDGEOPT_DATA by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the report goes; report/NAME by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Reproduce a paper: claims.csv, a CSV and a PNG for each table and figure, and a README."""
+    from .studies import data_folder, find, studies
+
+    if name == "list":
+        _show([{"study": study, "title": find(study).TITLE} for study in studies()], as_json, "Studies")
+        return
+    folder = out or Path("report") / name
+    claims = find(name).reproduce(folder, quick=quick, data=data_folder(data))
+    _show([{str(k): v for k, v in row.items()} for row in claims.to_dict("records")], as_json, f"{name}: {folder}")
 
 
 @data_app.command("list")

@@ -165,3 +165,12 @@ def test_help_loads_no_heavy_package():
 def test_text_of_values():
     assert cli._text(np.nan) == ""
     assert cli._text(True) == "yes"
+
+
+def test_studies_are_listed_and_unknown_ones_refused(run):
+    code, out, _ = run("reproduce", "list", "--json")
+    assert code == 0
+    assert {"study": "zuo2024", "title": "Zuo (2024): Pre-DNNOff, on-demand DNN model offloading"} in json.loads(out)
+    code, _, err = run("reproduce", "nobody2020")
+    assert code == 2
+    assert "no study is called 'nobody2020'; there are: " in err

@@ -132,12 +132,13 @@ class StochasticSplit(Formulation):
     array([0.02 , 0.041])
     """
 
-    exits: tuple[Exit, ...]
-    demand: NDArray[np.float64]
-    uplink_rate: NDArray[np.float64]
-    backhaul_rate: NDArray[np.float64] | None = None
-    downlink_rate: NDArray[np.float64] | None = None
-    link_delay: NDArray[np.float64] = 0.0  # type: ignore[assignment]
+    # What may be given is wider than what is kept: numbers and sequences become read-only arrays.
+    exits: Sequence[Exit]
+    demand: Any
+    uplink_rate: Any
+    backhaul_rate: Any = None
+    downlink_rate: Any = None
+    link_delay: Any = 0.0
     shared_trunk: bool = False
     unmet_penalty: float | None = None
 
@@ -355,11 +356,12 @@ class StochasticSplit(Formulation):
         return flow_of_tiers(self, self.node_tiers(decision))
 
     def __repr__(self) -> str:
-        layers = ", ".join(str(entry.layers) for entry in self.exits)
-        parts = [f"{len(self.exits)} exits of {layers} layers", f"{self.tiers} tiers"]
+        lengths = [entry.layers for entry in self.exits]
+        layers = ", ".join(map(str, lengths)) if len(lengths) <= 6 else f"{min(lengths)} to {max(lengths)}"
+        parts = [f"{len(self.exits)} exit{'s' * (len(lengths) > 1)} of {layers} layers", f"{self.tiers} tiers"]
         parts += ["shared trunk"] if self.shared_trunk else []
         parts += [f"batch of {self.batch}"] if self.batch is not None else []
-        parts += [f"exits {self.dominated} dominated"] if self.dominated else []
+        parts += [f"dominated: {', '.join(map(str, self.dominated))}"] if self.dominated else []
         return f"StochasticSplit({', '.join(parts)})"
 
 

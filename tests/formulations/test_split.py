@@ -53,7 +53,7 @@ def test_who_serves_which_demand():
     cdf = stats.norm(0.6, 0.1).cdf
     np.testing.assert_allclose(normal.demand, [cdf(0.4), cdf(0.6) - cdf(0.4), 0.0, cdf(0.8) - cdf(0.6), 1 - cdf(0.8)])
     assert normal.dominated == (2,)
-    assert "(2,) dominated" in repr(normal)
+    assert "dominated: 2" in repr(normal)
     assert normal.weights[3] == pytest.approx(1 - cdf(0.6))
 
 

@@ -1,0 +1,40 @@
+"""Studies: one module for each paper, its tables and figures from the rooms below."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import InvalidOptionError
+
+
+def studies() -> list[str]:
+    """Return the names of all studies: the modules of this room that reproduce a paper."""
+    names = [module.name for module in pkgutil.iter_modules(__path__)]
+    return [name for name in names if hasattr(importlib.import_module(f"{__name__}.{name}"), "reproduce")]
+
+
+def find(name: str) -> Any:
+    """Return the study called `name`: a module with ``TITLE`` and ``reproduce(folder, quick, data)``.
+
+    Raises
+    ------
+    InvalidOptionError
+        Lists the studies there are.
+    """
+    known = studies()
+    if name not in known:
+        raise InvalidOptionError(f"no study is called {name!r}; there are: {', '.join(known)}")
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def data_folder(given: Path | None) -> Path | None:
+    """Return the folder of the data sets: `given`, else ``EDGEOPT_DATA``, else ``../shared/data``; None if absent."""
+    import os
+
+    folder = given or Path(os.environ.get("EDGEOPT_DATA", "../shared/data"))
+    if given is not None and not folder.is_dir():
+        raise InvalidOptionError(f"the data folder {folder} does not exist")
+    return folder if folder.is_dir() else None

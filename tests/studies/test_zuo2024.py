@@ -1,0 +1,85 @@
+"""The study of Zuo (2024): it runs, leaves what it promises, and its numbers are what its problem says."""
+
+from __future__ import annotations
+
+import logging
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+import edgeopt as eo
+from edgeopt.data import portend
+from edgeopt.studies import data_folder, find, studies
+from edgeopt.studies.zuo2024 import measured, paper, regimes
+
+mpl.use("Agg")
+logging.getLogger("edgeopt").setLevel(logging.ERROR)
+
+
+def test_the_whole_study_quickly(data_dir, tmp_path):
+    claims = find("zuo2024").reproduce(tmp_path / "report", quick=True, data=data_dir)
+    files = {path.name for path in (tmp_path / "report").iterdir()}
+    assert {"README.md", "claims.csv", "regimes.csv", "regimes.png", "split_map.csv", "split_map.png"} <= files
+    assert {"genetic_curve.png", "latency_against_rate.png", "measured_gaps.csv", "expected_latency.csv"} <= files
+    stored = pd.read_csv(tmp_path / "report" / "claims.csv")
+    assert list(stored.columns) == ["claim", "paper", "ours", "unit", "holds", "note"]
+    verdicts = dict(zip(claims.claim, claims.holds, strict=True))
+    assert verdicts["reduction against Edgent"] == "no"
+    assert verdicts["expected latency of the optimum"] == "not decidable"
+    gaps = pd.read_csv(tmp_path / "report" / "measured_gaps.csv").set_index(["networks", "solver"])
+    assert (gaps["mean gap [%]"] >= -1e-9).all()
+    assert gaps.xs("shortest-path", level="solver")["optimal in [%]"].tolist() == [100.0, 100.0]
+
+
+def test_without_data_the_measured_part_is_left_out_and_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(paper, "SETTINGS", ({},))
+    monkeypatch.setattr(regimes, "reproduce", lambda report, quick: None)
+    find("zuo2024").reproduce(tmp_path, quick=True, data=None)
+    assert "were left out" in (tmp_path / "README.md").read_text()
+
+
+def test_the_papers_problem():
+    problem = paper.problem(paper.chains())
+    assert [entry.layers for entry in problem.exits] == [12, 16, 19, 20, 22]
+    assert problem.demand.sum() == pytest.approx(1.0)
+    optimum = eo.solve(problem)
+    everything = eo.solve(problem, "remote-only")
+    assert optimum.objective == pytest.approx(everything.objective)  # the edge runs it all: no gap to find
+    # Worked by hand for the first layer: 5 x 5 filters, 3 feature maps, 32 filters.
+    mobile = 6.13e-3 * 3 + 2.67e-2 * 25 * 32 * 3 - 9.909
+    assert problem.exits[0].exec_time[0, 0] == pytest.approx(1e-3 * mobile)
+    loaded = paper.problem(paper.chains(), loading=True)
+    assert loaded.constant > 0.088
+    faster = paper.problem(paper.chains(), speed_up=10.0)
+    np.testing.assert_allclose(10 * faster.exits[2].exec_time[:, 0], problem.exits[2].exec_time[:, 0])
+
+
+def test_gaps_are_gaps():
+    frame = regimes.gap_frame({100.0: paper.problem(paper.chains(), speed_up=100.0)}, np.array([1e6, 3e8]))
+    assert (frame[["edgent gap", "genetic gap", "best single tier gap"]] >= -1e-12).all().all()
+    assert frame["edgent gap"].iloc[1] > 0.01  # a fast device on a fast link changes tiers more than once
+
+
+def test_portends_exits_have_its_measured_accuracies(data_dir):
+    data = portend.read_portend(data_dir / "dnn_profiles" / "portend")
+    for model in portend.NETWORKS:
+        exits, shares = measured.portend_exits(data, model)
+        assert len(exits) == len(measured.INPUTS[model][0]) == shares.size
+        assert [entry.layers for entry in exits] == list(range(1, len(exits) + 1))
+        assert shares.sum() == pytest.approx(1.0)
+        assert (shares >= -1e-12).all()
+    first = data.exits.query("model == 'ResNet20' and partition_start == 1 and partition_end == 1 and threshold == 1")
+    assert measured.portend_exits(data, "ResNet20")[0][0].accuracy == first["accuracy"].iloc[0]
+
+
+def test_studies_are_found_by_name(tmp_path, monkeypatch):
+    assert "zuo2024" in studies()
+    with pytest.raises(eo.InvalidOptionError, match="no study is called 'zuo'; there are: .*zuo2024"):
+        find("zuo")
+    with pytest.raises(eo.InvalidOptionError, match="does not exist"):
+        data_folder(tmp_path / "nowhere")
+    monkeypatch.setenv("EDGEOPT_DATA", str(tmp_path / "nowhere"))
+    assert data_folder(None) is None
+    assert data_folder(tmp_path) == tmp_path
