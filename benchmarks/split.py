@@ -67,7 +67,7 @@ def deap_ga(problem: eo.StochasticSplit, seed: int = 0) -> float:
 
 
 def pymoo_ga(problem: eo.StochasticSplit, seed: int = 0) -> float:
-    """pymoo's GA with one-point crossover on integers, the population evaluated in one call."""
+    """Pymoo's GA with one-point crossover on integers, the population evaluated in one call."""
     from pymoo.algorithms.soo.nonconvex.ga import GA
     from pymoo.core.problem import Problem
     from pymoo.operators.crossover.pntx import SinglePointCrossover
@@ -132,14 +132,9 @@ def batch(devices: int) -> pd.DataFrame:
     kernel = median(lambda: least_latency(many.costs, devices), 5)
     solution = eo.solve(many)
     nodes = problem.costs.tree.parent.size
-    return pd.DataFrame(
-        [
-            {"step": "array kernel", "time [s]": kernel, "ns per layer": 1e9 * kernel / devices / nodes},
-            {"step": "solve", "time [s]": solution.wall_time, "ns per layer": 1e9 * solution.wall_time / devices / nodes},
-            {"step": "verification", "time [s]": solution.verify_time,
-             "ns per layer": 1e9 * solution.verify_time / devices / nodes},
-        ]
-    )  # fmt: skip
+    steps = {"array kernel": kernel, "solve": solution.wall_time, "verification": solution.verify_time}
+    rows = [{"step": step, "time [s]": t, "ns per layer": 1e9 * t / devices / nodes} for step, t in steps.items()]
+    return pd.DataFrame(rows)
 
 
 def growth(sizes: list[int]) -> tuple[pd.DataFrame, float]:

@@ -39,9 +39,14 @@ if TYPE_CHECKING:
     from .formulations.exits import Exit
     from .formulations.offloading import OfflineOffloading, OffloadingDecision
     from .formulations.split import SplitDecision, StochasticSplit
+    from .solvers.edgent import EdgentPlan, edgent_plan
+    from .solvers.energy_front import EnergyFront, energy_front
     from .solvers.highs import HighsSession
+    from .solvers.random_rates import StaticSplit, split_under_uncertainty
+    from .solvers.robust_split import RobustSplit, robust_split
     from .solvers.selection import TradeOffCurve, trade_off_curve
     from .solvers.selection_stream import select_stream
+    from .solvers.split_map import SplitMap, split_map
 
 __version__ = "0.1.0"
 
@@ -70,9 +75,14 @@ _HOMES = {
     "formulations.exits": ("Exit",),
     "formulations.offloading": ("OffloadingDecision", "OfflineOffloading"),
     "formulations.split": ("SplitDecision", "StochasticSplit"),
+    "solvers.edgent": ("EdgentPlan", "edgent_plan"),
+    "solvers.energy_front": ("EnergyFront", "energy_front"),
     "solvers.highs": ("HighsSession",),
+    "solvers.random_rates": ("StaticSplit", "split_under_uncertainty"),
+    "solvers.robust_split": ("RobustSplit", "robust_split"),
     "solvers.selection": ("TradeOffCurve", "trade_off_curve"),
     "solvers.selection_stream": ("select_stream",),
+    "solvers.split_map": ("SplitMap", "split_map"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -80,6 +90,8 @@ __all__ = [
     "DataFormatError",
     "DemandSamples",
     "EdgeOptError",
+    "EdgentPlan",
+    "EnergyFront",
     "Exit",
     "Explanation",
     "ExtraNotInstalledError",
@@ -93,10 +105,13 @@ __all__ = [
     "Outcome",
     "Point",
     "Program",
+    "RobustSplit",
     "Solution",
     "Solver",
     "SolverNotInstalledError",
     "SplitDecision",
+    "SplitMap",
+    "StaticSplit",
     "Status",
     "StochasticSplit",
     "TradeOffCurve",
@@ -105,12 +120,17 @@ __all__ = [
     "Verification",
     "__version__",
     "compare",
+    "edgent_plan",
+    "energy_front",
     "load",
+    "robust_split",
     "save",
     "select_stream",
     "solve",
     "solver",
     "solvers_for",
+    "split_map",
+    "split_under_uncertainty",
     "trade_off_curve",
     "verify",
 ]

@@ -1,6 +1,6 @@
 """Where should each layer run? A teaching notebook on splitting a network with early exits (Zuo 2024).
 
-Open it with ``marimo edit examples/split.py`` and move the sliders, or run it as a script: ``python examples/split.py``.
+Open it with ``marimo edit examples/split.py`` and move the sliders, or run it as a script.
 """
 
 import marimo

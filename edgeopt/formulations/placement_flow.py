@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .split import StochasticSplit
 
 
-def _columns(tree: PlacementTree) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def flow_columns(tree: PlacementTree) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """(columns,) node, tier of the input and tier of the layer; a root's input lies on the device only."""
     nodes, tiers = tree.exec_time.shape
     node, before, here = (axis.ravel() for axis in np.indices((nodes, tiers, tiers)))
@@ -35,7 +35,7 @@ def split_program(problem: StochasticSplit) -> Program:
     if problem.batch is not None:
         raise InvalidProblemError("a batched problem is no single program; take problem.instance(i)")
     costs, tree = problem.costs, problem.costs.tree
-    node, before, here = _columns(tree)
+    node, before, here = flow_columns(tree)
     tiers = problem.tiers
     inward = costs.per_crossing[before, here] + tree.input_bits[node] * costs.per_bit[before, here]
     back = costs.per_crossing[here, 0] + tree.result_bits[node] * costs.per_bit[here, 0]
@@ -83,7 +83,7 @@ def _conservation(
 
 def tiers_of_flow(problem: StochasticSplit, point: NDArray[np.float64]) -> NDArray[np.int64]:
     """Tier of each node in a binary point."""
-    node, _, here = _columns(problem.costs.tree)
+    node, _, here = flow_columns(problem.costs.tree)
     used = point > 0.5
     tiers = np.zeros(problem.costs.tree.parent.size, np.int64)
     tiers[node[used]] = here[used]
@@ -92,7 +92,7 @@ def tiers_of_flow(problem: StochasticSplit, point: NDArray[np.float64]) -> NDArr
 
 def flow_of_tiers(problem: StochasticSplit, tiers: NDArray[Any]) -> NDArray[np.float64]:
     """Binary point of a placement."""
-    node, before, here = _columns(problem.costs.tree)
+    node, before, here = flow_columns(problem.costs.tree)
     parent = problem.costs.tree.parent
     source = np.where(parent >= 0, tiers[parent], 0)
     taken: NDArray[np.bool_] = (source[node] == before) & (tiers[node] == here)

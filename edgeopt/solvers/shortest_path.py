@@ -49,10 +49,10 @@ def least_latency(
         _stacked(costs.per_bit, 2), _stacked(costs.per_crossing, 2), potential, choice,
     )  # fmt: skip
     sweep = _compiled()
-    workers = min(threads or cpu_count() or 1, -(-potential.size // _WORTH_A_THREAD))
-    if workers == 1:
+    if several == 1 or potential.size < _WORTH_A_THREAD:
         sweep(0, several, *data)
     else:
+        workers = min(threads or cpu_count() or 1, several)
         bounds = np.linspace(0, several, workers + 1).astype(int)
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(lambda first, last: sweep(first, last, *data), bounds[:-1], bounds[1:]))

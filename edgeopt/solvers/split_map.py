@@ -1,7 +1,7 @@
 """The optimal split as a function of the link rate: which placement for which rate, with exact break-points.
 
-For a fixed placement the expected latency is a line in the inverse rate x = 1 / r: its intercept is what does not depend
-on the first link, its slope the expected bits that cross it. The optimum over placements is the lower envelope of these
+For a fixed placement the expected latency is a line in the inverse rate x = 1 / r: its intercept is what does not
+depend on the first link, its slope the expected bits that cross it. The optimum over placements is the lower envelope of these
 lines, concave and piecewise linear, found exactly by solving where two neighbouring lines meet (Eisner and Severance
 1976): either both are optimal there, which makes it a break-point, or a new line appears below them.
 """
@@ -136,19 +136,27 @@ class _Line:
         return (other.slope - self.slope) / (self.intercept - other.intercept)
 
 
+def by_first_link(problem: StochasticSplit) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what the uplink rate moves, (tiers, tiers) crossings of the first link, and what it does not.
+
+    Seconds per bit between two tiers are the first divided by the uplink rate plus the second, in seconds per bit.
+    """
+    follows = problem.downlink_rate is None
+    first = np.zeros(problem.tiers - 1)
+    first[0] = 1.0
+    rates = link_rates(np.ones(()), problem.backhaul_rate, problem.tiers)
+    others = np.where(first > 0, 0.0, 1.0 / rates)
+    back = others if follows else np.where(first > 0, 1.0 / np.asarray(problem.downlink_rate), others)
+    return between_tiers(first, first if follows else 0.0 * first), between_tiers(others, back)
+
+
 class _Lines:
     """The lines of a problem's placements; asks the exact solver for the lowest one at an inverse rate."""
 
     def __init__(self, problem: StochasticSplit) -> None:
-        costs, tiers = problem.costs, problem.tiers
-        follows = problem.downlink_rate is None
-        first = np.zeros(tiers - 1)
-        first[0] = 1.0
-        rates = link_rates(np.ones(()), problem.backhaul_rate, tiers)
-        others = np.where(first > 0, 0.0, 1.0 / rates)
-        back = others if follows else np.where(first > 0, 1.0 / np.asarray(problem.downlink_rate), others)
-        self.first_link = between_tiers(first, first if follows else 0.0 * first)
-        self.rest = replace(costs, per_bit=between_tiers(others, back))
+        costs = problem.costs
+        self.first_link, others = by_first_link(problem)
+        self.rest = replace(costs, per_bit=others)
         runs = np.where(np.isfinite(costs.tree.exec_time), 0.0, math.inf)
         tree = replace(costs.tree, exec_time=runs)
         self.crossing = PlacementCosts(tree, costs.weights, self.first_link, 0.0 * costs.per_crossing)

@@ -19,7 +19,9 @@ def instance(seed: int, lengths=(2, 4), tiers: int = 2, **rest) -> eo.Stochastic
     grid = rng.random() < 0.5  # ties
     draw = (lambda shape: rng.integers(0, 4, shape) / 2.0) if grid else (lambda shape: rng.gamma(1.0, 1.0, shape))
     times, bits = draw((max(lengths), tiers)), draw(max(lengths) + 1)
-    exits = [eo.Exit(k / 9, np.vstack([times[: n - 1], draw((1, tiers))]), bits[: n + 1]) for k, n in enumerate(lengths)]
+    exits = [
+        eo.Exit(k / 9, np.vstack([times[: n - 1], draw((1, tiers))]), bits[: n + 1]) for k, n in enumerate(lengths)
+    ]
     down = {} if rng.random() < 0.5 else {"downlink_rate": 2.0}
     backhaul = 3.0 if tiers == 3 else None
     return eo.StochasticSplit(
