@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .core.verify import Verification, verify
     from .formulations.demand import DemandSamples
     from .formulations.exits import Exit
+    from .formulations.graph_split import GraphSplit, GraphSplitDecision
     from .formulations.offloading import OfflineOffloading, OffloadingDecision
     from .formulations.split import SplitDecision, StochasticSplit
     from .solvers.edgent import EdgentPlan, edgent_plan
@@ -73,6 +74,7 @@ _HOMES = {
     "core.verify": ("Verification", "verify"),
     "formulations.demand": ("DemandSamples",),
     "formulations.exits": ("Exit",),
+    "formulations.graph_split": ("GraphSplit", "GraphSplitDecision"),
     "formulations.offloading": ("OffloadingDecision", "OfflineOffloading"),
     "formulations.split": ("SplitDecision", "StochasticSplit"),
     "solvers.edgent": ("EdgentPlan", "edgent_plan"),
@@ -95,6 +97,8 @@ __all__ = [
     "Exit",
     "Explanation",
     "ExtraNotInstalledError",
+    "GraphSplit",
+    "GraphSplitDecision",
     "HighsSession",
     "InvalidOptionError",
     "InvalidProblemError",

@@ -144,6 +144,8 @@ def main() -> None:
     for name, decision in everywhere.items():
         tiers = decision.tiers[0].tolist()
         latency, difference = deploy(tiers, arguments.slow, arguments.rate, 5 if arguments.quick else 20)
+        if difference > 1e-6:
+            raise SystemExit(f"{name}: the parts differ from the whole network by {difference:.1e}")
         parts = split_module(model, decision, value)
         cuts = ", ".join(f"{part.output_bits / 8e3:.1f} kB {part.output_shape}" for part in parts[:-1]) or "none"
         print(

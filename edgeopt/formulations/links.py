@@ -55,6 +55,23 @@ def link_rates(uplink: NDArray[np.float64], backhaul: NDArray[np.float64] | None
     return np.concatenate(parts, axis=-1)
 
 
+def link_delays(value: Any, links: int) -> NDArray[np.float64]:
+    """Return the (links,) seconds that each crossing takes besides; a number counts for every link.
+
+    Raises
+    ------
+    InvalidProblemError
+        If a delay is negative, or there is not one for each link.
+    """
+    array = float_array(value, "link_delay", ndim=(0, 1))
+    if array.ndim and array.shape != (links,):
+        raise InvalidProblemError(f"link_delay has shape {array.shape}; expected a number or ({links},), one a link")
+    require("link_delay", np.atleast_1d(array), np.atleast_1d(array) >= 0, "must be a time in seconds, >= 0")
+    delays = np.broadcast_to(array, (links,)).copy()
+    delays.flags.writeable = False
+    return delays
+
+
 def between_tiers(up: NDArray[np.float64], down: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (..., tiers, tiers): entry [a, b] sums `up` over the links from tier a to a higher b, else `down`.
 

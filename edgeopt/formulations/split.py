@@ -19,10 +19,10 @@ import numpy as np
 from ..core.certificate import OptimalityCertificate
 from ..core.errors import InvalidProblemError
 from ..core.problem import Decision, Formulation, Problem, Sense
-from ..core.records import assign, float_array, number, require
+from ..core.records import assign, number
 from .demand import exit_probabilities
 from .exits import Exit, checked_exits
-from .links import between_tiers, link_rates, rate_array
+from .links import between_tiers, link_delays, link_rates, rate_array
 from .placement_costs import PlacementCosts
 from .placement_flow import flow_of_tiers, split_program, tiers_of_flow
 from .placement_tree import PlacementTree
@@ -157,7 +157,7 @@ class StochasticSplit(Formulation):
             exits=exits,
             demand=_frozen(exit_probabilities(self.demand, np.array([entry.accuracy for entry in exits]))),
             uplink_rate=rate_array(self.uplink_rate, "uplink_rate"),
-            link_delay=_delays(self.link_delay, exits[0].tiers - 1),
+            link_delay=link_delays(self.link_delay, exits[0].tiers - 1),
             unmet_penalty=(
                 None if self.unmet_penalty is None else number(self.unmet_penalty, "unmet_penalty", at_least=0.0)
             ),
@@ -363,14 +363,6 @@ class StochasticSplit(Formulation):
         parts += [f"batch of {self.batch}"] if self.batch is not None else []
         parts += [f"dominated: {', '.join(map(str, self.dominated))}"] if self.dominated else []
         return f"StochasticSplit({', '.join(parts)})"
-
-
-def _delays(value: Any, links: int) -> NDArray[np.float64]:
-    array = float_array(value, "link_delay", ndim=(0, 1))
-    if array.ndim and array.shape != (links,):
-        raise InvalidProblemError(f"link_delay has shape {array.shape}; expected a number or ({links},), one a link")
-    require("link_delay", np.atleast_1d(array), np.atleast_1d(array) >= 0, "must be a time in seconds, >= 0")
-    return _frozen(np.broadcast_to(array, (links,)).copy())
 
 
 def _frozen(array: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -282,7 +282,11 @@ class Chain:
         return [slice(int(first), int(last) + 1) for first, last in zip(self.starts, self.ends, strict=True)]
 
     def __repr__(self) -> str:
-        return f"Chain({self.units} units of {len(self.table.layers)} layers, {self.macs / 1e6:.4g} M MACs)"
+        layers = len(self.table.layers)
+        whole = ", no point to cut inside: split its layers as a GraphSplit" if self.units == 1 < layers else ""
+        return (
+            f"Chain({self.units} unit{'s' * (self.units > 1)} of {layers} layers, {self.macs / 1e6:.4g} M MACs{whole})"
+        )
 
 
 def _joint_name(layers: Sequence[Layer]) -> str:

@@ -68,7 +68,7 @@ def _copy(value):
 
 def _array(decision):
     if hasattr(decision, "tiers"):
-        return np.concatenate(decision.tiers)
+        return np.hstack(decision.tiers)
     return decision.local if hasattr(decision, "local") else decision.values
 
 
@@ -78,6 +78,7 @@ def an_easy_problem(entry):
     candidates = [
         (eo.OfflineOffloading([1.0, 2.0], [2.0, 1.0], 0.5), eo.OffloadingDecision(np.array([True, False]))),
         (eo.StochasticSplit([chain], [1.0], 1.0), eo.SplitDecision(([0, 1],))),
+        (eo.GraphSplit([[1.0, 2.0]], [(-1, 0)], 1.0, [1.0], 1.0), eo.GraphSplitDecision([0])),
         (eo.Program([1.0, 2.0], [[1.0, 1.0]], [1.0]), eo.Point([1.0, 0.0])),
     ]
     return next((problem, decision) for problem, decision in candidates if not entry.refusal(problem))
@@ -90,7 +91,9 @@ def a_large_problem(entry):
     candidates = [
         eo.OfflineOffloading(rng.gamma(2.0, 1.0, 15_000), rng.gamma(2.0, 0.8, 15_000), 0.6),
         eo.StochasticSplit(chains, np.full(10, 0.1), 1.0, 2.0),
-    ]
+        eo.GraphSplit(rng.gamma(1.0, 1.0, (300, 3)), [(p, c) for c in range(300) for p in range(max(-1, c - 5), c)],
+                      1.0, rng.gamma(1.0, 1.0, 300), 1.0, 2.0),
+    ]  # fmt: skip
     return next((problem for problem in candidates if not entry.refusal(problem)), None)
 
 

@@ -30,6 +30,7 @@ from edgeopt.core.certificate import (
 )
 from edgeopt.core.program import IndexedNames
 from edgeopt.core.records import Record
+from edgeopt.formulations.graph_split import CutFlow
 from edgeopt.formulations.offloading import LocalFractionMultiplier, TooFewAvailable
 from edgeopt.formulations.split import NodePotentials
 
@@ -63,6 +64,9 @@ RECORDS = [
     eo.SplitDecision(([0, 1], np.array([1], np.int8))),
     NodePotentials(np.array([[1.0, np.inf]])),
     eo.DemandSamples([0.5, 0.75]),
+    eo.GraphSplit([[1.0, 2.0]], [(-1, 0)], 1.0, [0.5], 1e6, names=("fc",)),
+    eo.GraphSplitDecision([0, 1]),
+    CutFlow([1.0, 0.0]),
     eo.Solution(eo.Status.NO_SOLUTION, message="the time limit is 0", options={"time_limit": 0}),
     eo.Solution(eo.Status.OPTIMAL, 1.5, 1.0, np.float64(0.1), DUAL, 0.25, 0.5, "s", "1.0", {"x": [1, np.nan]},
                 np.int64(3), "m", {"nodes": np.int64(7)}, eo.Point([1.0])),

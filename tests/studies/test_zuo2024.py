@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -15,7 +13,6 @@ from edgeopt.studies import data_folder, find, studies
 from edgeopt.studies.zuo2024 import measured, paper, regimes
 
 mpl.use("Agg")
-logging.getLogger("edgeopt").setLevel(logging.ERROR)
 
 
 def test_the_whole_study_quickly(data_dir, tmp_path):

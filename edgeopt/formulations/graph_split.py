@@ -1,0 +1,396 @@
+"""Splitting a network of any data flow: where each layer of a general graph runs.
+
+Chains and trees of exits are :class:`~edgeopt.formulations.split.StochasticSplit`. Where paths part and meet again
+(Inception, DenseNet) no order of layers is a chain; then a minimum cut decides (DADS, Hu et al. 2019), for any number
+of tiers, as long as they stand in a line.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from scipy import sparse
+
+from ..core.certificate import OptimalityCertificate
+from ..core.errors import InvalidProblemError
+from ..core.problem import Decision, Formulation, Problem, Sense
+from ..core.program import Program
+from ..core.records import assign, float_array, number, require
+from .cut_network import SINK, SOURCE, CutNetwork
+from .links import between_tiers, link_delays, link_rates, rate_array
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class GraphSplitDecision(Decision):
+    """Where every layer runs.
+
+    Attributes
+    ----------
+    tiers : (layers,) int
+        Tier of each layer: 0 device, 1 edge, 2 cloud.
+    """
+
+    tiers: NDArray[np.integer[Any]]
+
+    def __post_init__(self) -> None:
+        tiers = np.array(self.tiers)
+        tiers.flags.writeable = False
+        assign(self, tiers=tiers)
+
+
+@dataclass(frozen=True, eq=False)
+class CutFlow(OptimalityCertificate):
+    """A flow through the cut network: no placement takes less time than flows from source to sink.
+
+    Attributes
+    ----------
+    flow : (arcs,) float
+        Seconds on each arc of ``problem.network``.
+    """
+
+    flow: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        flow = np.array(self.flow, np.float64)
+        flow.flags.writeable = False
+        assign(self, flow=flow)
+
+    def slack(self, problem: Problem, decision: Decision) -> float:
+        """Latency of the decision minus the value of the flow, of which whatever it violates is taken off."""
+        if not isinstance(problem, GraphSplit) or not isinstance(decision, GraphSplitDecision):
+            return math.inf
+        network = problem.network
+        if self.flow.shape != network.capacities.shape or not np.isfinite(self.flow).all():
+            return math.inf
+        flow = np.clip(self.flow, 0.0, network.capacities)
+        surplus = np.zeros(network.nodes)
+        np.add.at(surplus, network.starts, flow)
+        np.subtract.at(surplus, network.ends, flow)
+        lost = np.abs(surplus).sum() - abs(surplus[SOURCE]) - abs(surplus[SINK])
+        return float(problem.objective(decision) - (surplus[SOURCE] - lost))
+
+    def __str__(self) -> str:
+        return f"maximum flow over {self.flow.size} arcs: no cut is cheaper"
+
+
+@dataclass(frozen=True, eq=False)
+class GraphSplit(Formulation):
+    """Place the layers of a network with any data flow so that the latency is least (Hu et al. 2019).
+
+    The latency is the execution time of all layers plus the transfer of every tensor over each link that it has to
+    cross, once however many layers need it there. The raw input starts on the device, results return to it.
+
+    Attributes
+    ----------
+    exec_time : (layers, tiers) float
+        Execution time of each layer on each tier, seconds, >= 0; inf where a tier cannot run a layer.
+    edges : (edges, 2) int
+        Producer and consumer of each tensor; producer -1 is the raw input. Layers may come in any order.
+    input_bits : float
+        Bits of the raw input.
+    output_bits : (layers,) float
+        Bits of each layer's output.
+    uplink_rate, backhaul_rate, downlink_rate, link_delay
+        As in :class:`~edgeopt.formulations.split.StochasticSplit`; `link_delay` for each tensor and link.
+    outputs : sequence of int, optional
+        Layers whose results return to the device; those without consumers by default.
+    names : tuple of str, optional
+        Names of the layers.
+
+    Raises
+    ------
+    InvalidProblemError
+        If shapes disagree, a value is negative or nan, a layer can run nowhere or reads nothing, or the graph has a
+        cycle.
+
+    Examples
+    --------
+    >>> diamond = [(-1, 0), (0, 1), (0, 2), (1, 3), (2, 3)]
+    >>> problem = GraphSplit([[1, 9], [8, 1], [8, 1], [1, 9]], diamond, 9, [2, 1, 1, 0], 1)
+    >>> problem.objective(GraphSplitDecision([0, 1, 1, 0]))  # 1 + 1 + 1 + 1, tensor 0 sent once, tensors 1 and 2 back
+    8.0
+    """
+
+    exec_time: Any
+    edges: Any
+    input_bits: float
+    output_bits: Any
+    uplink_rate: Any
+    backhaul_rate: Any = None
+    downlink_rate: Any = None
+    link_delay: Any = 0.0
+    outputs: Any = None
+    names: tuple[str, ...] = ()
+
+    sense: ClassVar[Sense] = Sense.MINIMIZE  # type: ignore[misc]
+    integral: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        times = _times(self.exec_time)
+        layers, tiers = times.shape
+        bits = float_array(self.output_bits, "output_bits")
+        if bits.shape != (layers,):
+            raise InvalidProblemError(f"output_bits has shape {bits.shape}; expected ({layers},), one for each layer")
+        require("output_bits", bits, bits >= 0, "must be a number of bits, >= 0")
+        names = tuple(str(name) for name in self.names)
+        if names and len(names) != layers:
+            raise InvalidProblemError(f"names has {len(names)} entries; expected {layers}, one for each layer")
+        optional = {
+            name: None if (value := getattr(self, name)) is None else rate_array(value, name)
+            for name in ("backhaul_rate", "downlink_rate")
+        }
+        assign(
+            self, exec_time=times, edges=_edges(self.edges, layers), output_bits=bits, names=names,
+            input_bits=number(self.input_bits, "input_bits", at_least=0.0),
+            uplink_rate=rate_array(self.uplink_rate, "uplink_rate"),
+            link_delay=link_delays(self.link_delay, tiers - 1), **optional,
+        )  # fmt: skip
+        assign(self, outputs=_outputs(self.outputs, self.edges, layers))
+        if self.uplink_rate.ndim or (self.downlink_rate is not None and self.downlink_rate.ndim):
+            raise InvalidProblemError("uplink_rate and downlink_rate are numbers here; a graph has no batch axis")
+        _ = self._per_bit
+
+    @classmethod
+    def of(cls, table: Any, devices: Sequence[Any], uplink_rate: Any, **rest: Any) -> GraphSplit:
+        """Return the problem of a network's layer table, its times predicted by one device model for each tier.
+
+        Parameters
+        ----------
+        table : LayerTable
+            What ``LayerTable.from_module`` returns.
+        devices : sequence of DeviceModel
+            One for each tier, the device first.
+        uplink_rate, **rest
+            The other fields.
+        """
+        layers = table.frame()
+        times = np.stack([device.predict(layers).seconds for device in devices], axis=1)
+        bits = layers["output_bits"].to_numpy()
+        return cls(times, table.edges, table.input_bits, bits, uplink_rate, outputs=table.outputs, names=table.names,
+                   **rest)  # fmt: skip
+
+    @property
+    def layers(self) -> int:
+        """Number of layers."""
+        return int(self.exec_time.shape[0])
+
+    @property
+    def tiers(self) -> int:
+        """Number of tiers."""
+        return int(self.exec_time.shape[1])
+
+    @cached_property
+    def consumers(self) -> list[NDArray[np.int64]]:
+        """Layers that read each tensor: of the raw input first, then of each layer."""
+        order = np.argsort(self.edges[:, 0], kind="stable")
+        bounds = np.searchsorted(self.edges[order, 0], np.arange(-1, self.layers + 1))
+        return [self.edges[order[a:b], 1] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+
+    @cached_property
+    def _per_link(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(tiers - 1,) seconds per bit over each link, away from the device and towards it."""
+        downlink = self.uplink_rate if self.downlink_rate is None else self.downlink_rate
+        rates = (link_rates(rate, self.backhaul_rate, self.tiers) for rate in (self.uplink_rate, downlink))
+        with np.errstate(over="ignore"):
+            up, down = (1.0 / rate for rate in rates)
+        return up, down
+
+    @cached_property
+    def _per_bit(self) -> NDArray[np.float64]:
+        per_bit = between_tiers(*self._per_link)
+        bits = max(self.input_bits, float(self.output_bits.max()))
+        with np.errstate(over="ignore"):
+            largest = 2 * (self.layers + 1) * (bits * per_bit.max() + self._per_crossing.max())
+            largest += self.exec_time[np.isfinite(self.exec_time)].sum()
+        if not largest < 1e300:
+            raise InvalidProblemError("exec_time, output_bits and rates give latencies beyond float64; change the units")
+        return per_bit
+
+    @cached_property
+    def _per_crossing(self) -> NDArray[np.float64]:
+        return between_tiers(self.link_delay, self.link_delay)
+
+    def crossing(self, tensor: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Seconds of a tensor over each link, away from the device and towards it; -1 is the raw input."""
+        bits = self.input_bits if tensor < 0 else float(self.output_bits[tensor])
+        up, down = self._per_link
+        return bits * up + self.link_delay, bits * down + self.link_delay
+
+    @cached_property
+    def network(self) -> CutNetwork:
+        """Network whose minimum cut is the optimum."""
+        return CutNetwork.of(self)
+
+    def check(self, decision: GraphSplitDecision) -> None:
+        """Raise unless `decision` is a :class:`GraphSplitDecision` with one tier for each layer."""
+        if not isinstance(decision, GraphSplitDecision):
+            raise InvalidProblemError(f"decision is a {type(decision).__name__}; expected a GraphSplitDecision")
+        tiers = decision.tiers
+        if tiers.shape != (self.layers,) or tiers.dtype.kind not in "iu":
+            raise InvalidProblemError(
+                f"decision.tiers is {tiers.dtype} of shape {tiers.shape}; expected integers of shape ({self.layers},)"
+            )
+        if tiers.min() < 0 or tiers.max() >= self.tiers:
+            raise InvalidProblemError(
+                f"decision.tiers goes from {tiers.min()} to {tiers.max()}; there are tiers 0 to {self.tiers - 1}"
+            )
+
+    def objective(self, decision: GraphSplitDecision) -> float:
+        """Latency in seconds."""
+        tiers = decision.tiers.astype(np.intp)
+        at = np.r_[0, tiers]  # of each tensor: the raw input first
+        nearest, farthest = at.copy(), at.copy()
+        np.minimum.at(nearest, self.edges[:, 0] + 1, tiers[self.edges[:, 1]])
+        np.maximum.at(farthest, self.edges[:, 0] + 1, tiers[self.edges[:, 1]])
+        nearest[np.array(self.outputs, int) + 1] = 0
+        bits = np.r_[self.input_bits, self.output_bits]
+        sent = sum(bits * self._per_bit[at, to] + self._per_crossing[at, to] for to in (nearest, farthest))
+        return float(self.exec_time[np.arange(self.layers), tiers].sum() + np.sum(sent))
+
+    def magnitude(self, decision: Any) -> float:
+        """Return the objective itself: all its terms have one sign."""
+        return self.objective(decision)
+
+    def violations(self, decision: GraphSplitDecision) -> dict[str, float]:
+        """Layers that run where they cannot."""
+        able = np.isfinite(self.exec_time[np.arange(self.layers), decision.tiers])
+        return {} if able.all() else {"exec_time": math.inf}
+
+    @cached_property
+    def _program(self) -> Program:
+        return _cut_program(self)
+
+    def program(self) -> Program:
+        """Return the minimum cut as a program: which nodes lie on the source side, and which arcs are cut."""
+        return self._program
+
+    def decode(self, point: NDArray[np.float64]) -> GraphSplitDecision:
+        """Decision of a binary point (columns,)."""
+        links = self.tiers - 1
+        return GraphSplitDecision((point[: self.layers * links].reshape(-1, links) > 0.5).sum(axis=1))
+
+    def encode(self, decision: GraphSplitDecision) -> NDArray[np.float64]:
+        """Binary point (columns,) of a decision."""
+        network, links = self.network, self.tiers - 1
+        side = np.zeros(network.nodes)
+        side[SOURCE] = 1.0
+        beyond = (decision.tiers[:, None] > np.arange(links)).astype(float)
+        side[2 : 2 + beyond.size] = beyond.ravel()
+        _settle(network, side, 2 + beyond.size)
+        finite = np.isfinite(network.capacities)
+        cut = np.maximum(side[network.starts] - side[network.ends], 0.0)
+        point: NDArray[np.float64] = np.r_[side[2:], cut[finite]]
+        return point
+
+    def __repr__(self) -> str:
+        return f"GraphSplit({self.layers} layers, {len(self.edges)} edges, {self.tiers} tiers)"
+
+
+def _settle(network: CutNetwork, side: NDArray[np.float64], first: int) -> None:
+    """Put the auxiliary nodes on the side where their arcs cost least."""
+    endless = np.isinf(network.capacities)
+    starts, ends = network.starts[endless], network.ends[endless]
+    pulled = ends >= first  # c -> a: beyond as soon as one consumer is
+    np.maximum.at(side, ends[pulled], side[starts[pulled]])
+    back = starts >= first  # b -> c: beyond only where all consumers are
+    nodes = np.unique(starts[back])
+    side[nodes] = 1.0
+    np.minimum.at(side, starts[back], side[ends[back]])
+
+
+def _cut_program(problem: GraphSplit) -> Program:
+    """Return the dual of the maximum flow: one column for each node but source and sink, one for each arc that may be cut."""
+    network = problem.network
+    finite = np.isfinite(network.capacities)
+    inner, arcs = network.nodes - 2, network.starts.size
+    position = np.full(arcs, -1)
+    position[finite] = inner + np.arange(int(finite.sum()))
+    rows = np.arange(arcs)
+    # side[start] - side[end] - cut <= 0, where side is 1 for the source and 0 for the sink.
+    entries = [
+        (rows[keep], columns[keep], np.full(int(keep.sum()), value))
+        for columns, keep, value in (
+            (network.starts - 2, network.starts > SINK, 1.0),
+            (network.ends - 2, network.ends > SINK, -1.0),
+            (position, finite, -1.0),
+        )
+    ]
+    row, column, value = (np.concatenate(parts) for parts in zip(*entries, strict=True))
+    width = inner + int(finite.sum())
+    return Program(
+        cost=np.r_[np.zeros(inner), network.capacities[finite]],
+        matrix=sparse.csc_array(sparse.coo_array((value, (row, column)), shape=(arcs, width))),
+        row_upper=np.where(network.starts == SOURCE, -1.0, 0.0),
+        upper=np.ones(width),
+        integrality=np.ones(width, bool),
+        name="graph_split",
+    )
+
+
+def _times(value: Any) -> NDArray[np.float64]:
+    times = float_array(value, "exec_time", ndim=2, finite=False)
+    if times.shape[0] < 1 or times.shape[1] < 2:
+        raise InvalidProblemError(f"exec_time has shape {times.shape}; expected (layers >= 1, tiers >= 2)")
+    require("exec_time", times, times >= 0, "must be a time in seconds, >= 0")
+    nowhere = ~np.isfinite(times).any(axis=1)
+    if nowhere.any():
+        raise InvalidProblemError(f"exec_time[{int(nowhere.argmax())}] is inf on every tier; one has to run it")
+    return times
+
+
+def _edges(value: Any, layers: int) -> NDArray[np.int64]:
+    given = np.asarray(value)
+    if given.ndim != 2 or given.shape[1] != 2 or given.dtype.kind not in "iu":
+        raise InvalidProblemError(
+            f"edges is {given.dtype} of shape {given.shape}; expected (edges, 2) integers: producer, consumer"
+        )
+    edges = given.astype(np.int64)
+    for k, (producer, consumer) in enumerate(edges.tolist()):
+        if not (-1 <= producer < layers and 0 <= consumer < layers):
+            raise InvalidProblemError(
+                f"edges[{k}] is ({producer}, {consumer}); expected layers below {layers}, or -1 for the input"
+            )
+    if len(np.unique(edges, axis=0)) != len(edges):
+        raise InvalidProblemError("edges holds a pair twice; a tensor is read once by each layer")
+    silent = np.setdiff1d(np.arange(layers), edges[:, 1])
+    if silent.size:
+        raise InvalidProblemError(f"layer {int(silent[0])} reads nothing; it needs an edge from a layer, or from -1")
+    _refuse_cycles(edges, layers)
+    edges.flags.writeable = False
+    return edges
+
+
+def _refuse_cycles(edges: NDArray[np.int64], layers: int) -> None:
+    """Take away layers that only read what is known; what remains runs in circles."""
+    waiting = np.bincount(edges[edges[:, 0] >= 0, 1], minlength=layers)
+    following: list[list[int]] = [[] for _ in range(layers)]
+    for producer, consumer in edges.tolist():
+        if producer >= 0:
+            following[producer].append(consumer)
+    ready = np.flatnonzero(waiting == 0).tolist()
+    while ready:
+        for consumer in following[ready.pop()]:
+            waiting[consumer] -= 1
+            if waiting[consumer] == 0:
+                ready.append(consumer)
+    if (waiting > 0).any():
+        stuck = int((waiting > 0).argmax())
+        raise InvalidProblemError(f"edges has a cycle through or before layer {stuck}; data flow has none")
+
+
+def _outputs(value: Sequence[int] | None, edges: NDArray[np.int64], layers: int) -> tuple[int, ...]:
+    if value is None:
+        return tuple(int(layer) for layer in np.setdiff1d(np.arange(layers), edges[:, 0]))
+    outputs = tuple(int(layer) for layer in value)
+    for k, layer in enumerate(outputs):
+        if not 0 <= layer < layers:
+            raise InvalidProblemError(f"outputs[{k}] is {layer}; expected a layer from 0 to {layers - 1}")
+    return outputs
