@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from .core.solve import solve
     from .core.storage import load, save
     from .core.verify import Verification, verify
-    from .formulations.demand import DemandSamples
-    from .formulations.exits import Exit
     from .formulations.graph_split import GraphSplit, GraphSplitDecision
     from .formulations.offloading import OfflineOffloading, OffloadingDecision
+    from .formulations.placement.demand import DemandSamples
+    from .formulations.placement.exits import Exit
     from .formulations.split import SplitDecision, StochasticSplit
     from .solvers.edgent import EdgentPlan, edgent_plan
     from .solvers.energy_front import EnergyFront, energy_front
@@ -72,8 +72,8 @@ _HOMES = {
     "core.solve": ("solve",),
     "core.storage": ("load", "save"),
     "core.verify": ("Verification", "verify"),
-    "formulations.demand": ("DemandSamples",),
-    "formulations.exits": ("Exit",),
+    "formulations.placement.demand": ("DemandSamples",),
+    "formulations.placement.exits": ("Exit",),
     "formulations.graph_split": ("GraphSplit", "GraphSplitDecision"),
     "formulations.offloading": ("OffloadingDecision", "OfflineOffloading"),
     "formulations.split": ("SplitDecision", "StochasticSplit"),

@@ -101,7 +101,7 @@ def scission_network(path: str | Path) -> pd.DataFrame:
 def scission_tiers(
     frame: pd.DataFrame, model: str, machines: Sequence[str] = TIERS, *, input_bits: float | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return one network's times on a machine for each tier, ready for `edgeopt.formulations.exits.Exit`.
+    """Return one network's times on a machine for each tier, ready for `edgeopt.formulations.placement.exits.Exit`.
 
     Parameters
     ----------

@@ -21,8 +21,9 @@ from ..core.errors import InvalidProblemError
 from ..core.problem import Decision, Formulation, Problem, Sense
 from ..core.program import Program
 from ..core.records import assign, float_array, number, require
-from .cut_network import SINK, SOURCE, CutNetwork
-from .links import between_tiers, link_delays, link_rates, rate_array
+from .placement.cut_network import SINK, SOURCE, CutNetwork, cut_program, settle
+from .placement.data_flow import data_flow, exec_times, returned
+from .placement.links import between_tiers, link_delays, link_rates, rate_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -134,7 +135,7 @@ class GraphSplit(Formulation):
     integral: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        times = _times(self.exec_time)
+        times = exec_times(self.exec_time)
         layers, tiers = times.shape
         bits = float_array(self.output_bits, "output_bits")
         if bits.shape != (layers,):
@@ -148,12 +149,12 @@ class GraphSplit(Formulation):
             for name in ("backhaul_rate", "downlink_rate")
         }
         assign(
-            self, exec_time=times, edges=_edges(self.edges, layers), output_bits=bits, names=names,
+            self, exec_time=times, edges=data_flow(self.edges, layers), output_bits=bits, names=names,
             input_bits=number(self.input_bits, "input_bits", at_least=0.0),
             uplink_rate=rate_array(self.uplink_rate, "uplink_rate"),
             link_delay=link_delays(self.link_delay, tiers - 1), **optional,
         )  # fmt: skip
-        assign(self, outputs=_outputs(self.outputs, self.edges, layers))
+        assign(self, outputs=returned(self.outputs, self.edges, layers))
         if self.uplink_rate.ndim or (self.downlink_rate is not None and self.downlink_rate.ndim):
             raise InvalidProblemError("uplink_rate and downlink_rate are numbers here; a graph has no batch axis")
         _ = self._per_bit
@@ -266,7 +267,7 @@ class GraphSplit(Formulation):
 
     @cached_property
     def _program(self) -> Program:
-        return _cut_program(self)
+        return cut_program(self)
 
     def program(self) -> Program:
         """Return the minimum cut as a program: which nodes lie on the source side, and which arcs are cut."""
@@ -284,7 +285,7 @@ class GraphSplit(Formulation):
         side[SOURCE] = 1.0
         beyond = (decision.tiers[:, None] > np.arange(links)).astype(float)
         side[2 : 2 + beyond.size] = beyond.ravel()
-        _settle(network, side, 2 + beyond.size)
+        settle(network, side, 2 + beyond.size)
         finite = np.isfinite(network.capacities)
         cut = np.maximum(side[network.starts] - side[network.ends], 0.0)
         point: NDArray[np.float64] = np.r_[side[2:], cut[finite]]
@@ -292,105 +293,3 @@ class GraphSplit(Formulation):
 
     def __repr__(self) -> str:
         return f"GraphSplit({self.layers} layers, {len(self.edges)} edges, {self.tiers} tiers)"
-
-
-def _settle(network: CutNetwork, side: NDArray[np.float64], first: int) -> None:
-    """Put the auxiliary nodes on the side where their arcs cost least."""
-    endless = np.isinf(network.capacities)
-    starts, ends = network.starts[endless], network.ends[endless]
-    pulled = ends >= first  # c -> a: beyond as soon as one consumer is
-    np.maximum.at(side, ends[pulled], side[starts[pulled]])
-    back = starts >= first  # b -> c: beyond only where all consumers are
-    nodes = np.unique(starts[back])
-    side[nodes] = 1.0
-    np.minimum.at(side, starts[back], side[ends[back]])
-
-
-def _cut_program(problem: GraphSplit) -> Program:
-    """Return the dual of the maximum flow: one column for each node but source and sink, one for each arc that may be cut."""
-    network = problem.network
-    finite = np.isfinite(network.capacities)
-    inner, arcs = network.nodes - 2, network.starts.size
-    position = np.full(arcs, -1)
-    position[finite] = inner + np.arange(int(finite.sum()))
-    rows = np.arange(arcs)
-    # side[start] - side[end] - cut <= 0, where side is 1 for the source and 0 for the sink.
-    entries = [
-        (rows[keep], columns[keep], np.full(int(keep.sum()), value))
-        for columns, keep, value in (
-            (network.starts - 2, network.starts > SINK, 1.0),
-            (network.ends - 2, network.ends > SINK, -1.0),
-            (position, finite, -1.0),
-        )
-    ]
-    row, column, value = (np.concatenate(parts) for parts in zip(*entries, strict=True))
-    width = inner + int(finite.sum())
-    return Program(
-        cost=np.r_[np.zeros(inner), network.capacities[finite]],
-        matrix=sparse.csc_array(sparse.coo_array((value, (row, column)), shape=(arcs, width))),
-        row_upper=np.where(network.starts == SOURCE, -1.0, 0.0),
-        upper=np.ones(width),
-        integrality=np.ones(width, bool),
-        name="graph_split",
-    )
-
-
-def _times(value: Any) -> NDArray[np.float64]:
-    times = float_array(value, "exec_time", ndim=2, finite=False)
-    if times.shape[0] < 1 or times.shape[1] < 2:
-        raise InvalidProblemError(f"exec_time has shape {times.shape}; expected (layers >= 1, tiers >= 2)")
-    require("exec_time", times, times >= 0, "must be a time in seconds, >= 0")
-    nowhere = ~np.isfinite(times).any(axis=1)
-    if nowhere.any():
-        raise InvalidProblemError(f"exec_time[{int(nowhere.argmax())}] is inf on every tier; one has to run it")
-    return times
-
-
-def _edges(value: Any, layers: int) -> NDArray[np.int64]:
-    given = np.asarray(value)
-    if given.ndim != 2 or given.shape[1] != 2 or given.dtype.kind not in "iu":
-        raise InvalidProblemError(
-            f"edges is {given.dtype} of shape {given.shape}; expected (edges, 2) integers: producer, consumer"
-        )
-    edges = given.astype(np.int64)
-    for k, (producer, consumer) in enumerate(edges.tolist()):
-        if not (-1 <= producer < layers and 0 <= consumer < layers):
-            raise InvalidProblemError(
-                f"edges[{k}] is ({producer}, {consumer}); expected layers below {layers}, or -1 for the input"
-            )
-    if len(np.unique(edges, axis=0)) != len(edges):
-        raise InvalidProblemError("edges holds a pair twice; a tensor is read once by each layer")
-    silent = np.setdiff1d(np.arange(layers), edges[:, 1])
-    if silent.size:
-        raise InvalidProblemError(f"layer {int(silent[0])} reads nothing; it needs an edge from a layer, or from -1")
-    _refuse_cycles(edges, layers)
-    edges.flags.writeable = False
-    return edges
-
-
-def _refuse_cycles(edges: NDArray[np.int64], layers: int) -> None:
-    """Take away layers that only read what is known; what remains runs in circles."""
-    waiting = np.bincount(edges[edges[:, 0] >= 0, 1], minlength=layers)
-    following: list[list[int]] = [[] for _ in range(layers)]
-    for producer, consumer in edges.tolist():
-        if producer >= 0:
-            following[producer].append(consumer)
-    ready = np.flatnonzero(waiting == 0).tolist()
-    while ready:
-        for consumer in following[ready.pop()]:
-            waiting[consumer] -= 1
-            if waiting[consumer] == 0:
-                ready.append(consumer)
-    if (waiting > 0).any():
-        stuck = int((waiting > 0).argmax())
-        raise InvalidProblemError(f"edges has a cycle through or before layer {stuck}; data flow has none")
-
-
-def _outputs(value: Sequence[int] | None, edges: NDArray[np.int64], layers: int) -> tuple[int, ...]:
-    if value is None:
-        return tuple(int(layer) for layer in np.setdiff1d(np.arange(layers), edges[:, 0]))
-    outputs = tuple(int(layer) for layer in value)
-    for k, layer in enumerate(outputs):
-        if not 0 <= layer < layers:
-            raise InvalidProblemError(f"outputs[{k}] is {layer}; expected a layer from 0 to {layers - 1}")
-    return outputs

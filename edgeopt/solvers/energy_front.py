@@ -15,13 +15,13 @@ import numpy as np
 
 from ..core.errors import InvalidOptionError, InvalidProblemError
 from ..core.records import float_array, number, require
-from ..formulations.links import between_tiers
+from ..formulations.placement.links import between_tiers
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-    from ..formulations.placement_costs import PlacementCosts
+    from ..formulations.placement.costs import PlacementCosts
     from ..formulations.split import SplitDecision, StochasticSplit
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.outcome import Options, Outcome
 from ..core.registry import solver
-from ..formulations.cut_network import SINK, SOURCE
+from ..formulations.placement.cut_network import SINK, SOURCE
 from ..formulations.graph_split import CutFlow, GraphSplit, GraphSplitDecision
 
 _SCALE = 2.0**48

@@ -18,7 +18,7 @@ import numpy as np
 from ..core.errors import InvalidProblemError
 from ..core.records import float_array, require
 from ..core.solve import solve
-from ..formulations.links import rate_array
+from ..formulations.placement.links import rate_array
 from .split_map import by_first_link
 
 if TYPE_CHECKING:

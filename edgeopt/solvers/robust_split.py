@@ -20,8 +20,8 @@ from ..core.errors import InvalidOptionError, InvalidProblemError, NoSolutionErr
 from ..core.program import Program
 from ..core.records import float_array, require
 from ..core.solve import solve
-from ..formulations.exits import Exit
-from ..formulations.placement_flow import flow_columns
+from ..formulations.placement.exits import Exit
+from ..formulations.placement.flow import flow_columns
 from ..formulations.split import SplitDecision
 from .shortest_path import least_latency
 

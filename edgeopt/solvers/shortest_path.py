@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..formulations.placement_costs import PlacementCosts
+    from ..formulations.placement.costs import PlacementCosts
 
 
 @solver(

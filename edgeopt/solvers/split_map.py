@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.errors import InvalidProblemError
-from ..formulations.links import between_tiers, link_rates
-from ..formulations.placement_costs import PlacementCosts
+from ..formulations.placement.links import between_tiers, link_rates
+from ..formulations.placement.costs import PlacementCosts
 from .shortest_path import least_latency
 
 if TYPE_CHECKING:

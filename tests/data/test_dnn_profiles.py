@@ -14,7 +14,7 @@ from edgeopt.data.dnn_profiles import find, read_columns
 from edgeopt.data.layer_timings import COLUMNS, read_layer_timings
 from edgeopt.data.portend import NETWORKS, Portend, read_portend
 from edgeopt.data.scission import TIERS, read_scission, scission_network, scission_tiers
-from edgeopt.formulations.exits import Exit
+from edgeopt.formulations.placement.exits import Exit
 
 
 @pytest.fixture(scope="module")

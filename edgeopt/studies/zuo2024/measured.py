@@ -12,7 +12,7 @@ import pandas as pd
 
 from ...core.compare import compare
 from ...data import portend, scission
-from ...formulations.exits import Exit
+from ...formulations.placement.exits import Exit
 from ...formulations.split import StochasticSplit
 
 if TYPE_CHECKING:

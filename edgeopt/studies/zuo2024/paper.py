@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.solve import solve
-from ...formulations.exits import Exit
+from ...formulations.placement.exits import Exit
 from ...formulations.split import StochasticSplit
 from ...profiles.device import DeviceModel
 from ...profiles.dnn import Chain, LayerTable

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from ..core.errors import InvalidProblemError
-from ..core.program import Program
+from ...core.errors import InvalidProblemError
+from ...core.program import Program
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .placement_tree import PlacementTree
-    from .split import StochasticSplit
+    from .tree import PlacementTree
+    from ..split import StochasticSplit
 
 
 def flow_columns(tree: PlacementTree) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

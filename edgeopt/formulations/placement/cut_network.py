@@ -15,11 +15,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
+
+from ...core.program import Program
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .graph_split import GraphSplit
+    from ..graph_split import GraphSplit
 
 SOURCE, SINK = 0, 1
 
@@ -78,3 +81,44 @@ def _placements(problem: GraphSplit, beyond: NDArray[np.int64]) -> list[tuple[An
         (chain[:, :-1], chain[:, 1:], problem.exec_time),
         (beyond[:, 1:], beyond[:, :-1], np.inf),
     ]
+
+
+def settle(network: CutNetwork, side: NDArray[np.float64], first: int) -> None:
+    """Put the auxiliary nodes on the side where their arcs cost least."""
+    endless = np.isinf(network.capacities)
+    starts, ends = network.starts[endless], network.ends[endless]
+    pulled = ends >= first  # c -> a: beyond as soon as one consumer is
+    np.maximum.at(side, ends[pulled], side[starts[pulled]])
+    back = starts >= first  # b -> c: beyond only where all consumers are
+    nodes = np.unique(starts[back])
+    side[nodes] = 1.0
+    np.minimum.at(side, starts[back], side[ends[back]])
+
+
+def cut_program(problem: GraphSplit) -> Program:
+    """Return the dual of the maximum flow: one column for each node but source and sink, one for each arc that may be cut."""
+    network = problem.network
+    finite = np.isfinite(network.capacities)
+    inner, arcs = network.nodes - 2, network.starts.size
+    position = np.full(arcs, -1)
+    position[finite] = inner + np.arange(int(finite.sum()))
+    rows = np.arange(arcs)
+    # side[start] - side[end] - cut <= 0, where side is 1 for the source and 0 for the sink.
+    entries = [
+        (rows[keep], columns[keep], np.full(int(keep.sum()), value))
+        for columns, keep, value in (
+            (network.starts - 2, network.starts > SINK, 1.0),
+            (network.ends - 2, network.ends > SINK, -1.0),
+            (position, finite, -1.0),
+        )
+    ]
+    row, column, value = (np.concatenate(parts) for parts in zip(*entries, strict=True))
+    width = inner + int(finite.sum())
+    return Program(
+        cost=np.r_[np.zeros(inner), network.capacities[finite]],
+        matrix=sparse.csc_array(sparse.coo_array((value, (row, column)), shape=(arcs, width))),
+        row_upper=np.where(network.starts == SOURCE, -1.0, 0.0),
+        upper=np.ones(width),
+        integrality=np.ones(width, bool),
+        name="graph_split",
+    )

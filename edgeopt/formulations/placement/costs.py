@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .placement_tree import PlacementTree
+    from .tree import PlacementTree
 
 
 @dataclass(frozen=True, eq=False)

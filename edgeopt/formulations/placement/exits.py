@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import InvalidProblemError
-from ..core.records import Record, assign, float_array, number, require
+from ...core.errors import InvalidProblemError
+from ...core.records import Record, assign, float_array, number, require
+from .data_flow import exec_times
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,20 +50,14 @@ class Exit(Record):
     fixed_time: float = 0.0
 
     def __post_init__(self) -> None:
-        times = float_array(self.exec_time, "exec_time", ndim=2, finite=False)
+        times = exec_times(self.exec_time)
         bits = float_array(self.output_bits, "output_bits")
-        if times.shape[0] < 1 or times.shape[1] < 2:
-            raise InvalidProblemError(f"exec_time has shape {times.shape}; expected (layers >= 1, tiers >= 2)")
         if bits.shape != (times.shape[0] + 1,):
             raise InvalidProblemError(
                 f"output_bits has shape {bits.shape}; expected ({times.shape[0] + 1},): the raw input, then each "
                 "layer's output"
             )
-        require("exec_time", times, times >= 0, "must be a time in seconds, >= 0")
         require("output_bits", bits, bits >= 0, "must be a number of bits, >= 0")
-        nowhere = ~np.isfinite(times).any(axis=1)
-        if nowhere.any():
-            raise InvalidProblemError(f"exec_time[{int(nowhere.argmax())}] is inf on every tier; one has to run it")
         names = tuple(str(name) for name in self.names)
         if names and len(names) != times.shape[0]:
             raise InvalidProblemError(f"names has {len(names)} entries; expected {times.shape[0]}, one for each layer")
