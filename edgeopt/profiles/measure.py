@@ -73,7 +73,7 @@ def measure(
     InvalidProblemError
         If a count is out of its range, or the model cannot be traced on this input.
     """
-    from .dnn import read_table
+    from .table_reader import read_table
     from .trace import trace
 
     _check_counts(repeats=(repeats, 1), warmup=(warmup, 0), threads=(threads, 1), word_bits=(word_bits, 1))

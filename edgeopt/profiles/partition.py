@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.errors import InvalidProblemError
-from .dnn import Chain, read_table
+from .chain import Chain
+from .table_reader import read_table
 from .trace import trace
 
 if TYPE_CHECKING:

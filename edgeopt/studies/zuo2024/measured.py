@@ -12,8 +12,10 @@ import pandas as pd
 
 from ...core.compare import compare
 from ...data import portend, scission
+from ...data.layer_timings import read_layer_timings
 from ...formulations.placement.exits import Exit
 from ...formulations.split import StochasticSplit
+from ...profiles.layer_time_errors import layer_time_study
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +65,8 @@ def reproduce(report: Report, folder: Path, *, quick: bool) -> None:
         report.table(stem, table, f"{name}: every network, rate and solver", show=False)
     report.table("measured_gaps", summary(found), "Gap to the optimum on measured profiles")
     missed = {name: table[table.solver == "genetic"].excess.gt(1e-9).mean() for name, table in found.items()}
+    errors = layer_time_study(read_layer_timings(folder / "neurosurgeon_layers"))
+    report.table("layer_time_errors", errors, "Error of layer-time models on held-out rows of 49,816 timings")
     report.claim(
         "the GA finds the optimum on measured profiles", "assumed",
         "; ".join(f"{name}: misses it in {share:.0%}" for name, share in missed.items()), "of the instances",

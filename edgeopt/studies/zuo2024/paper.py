@@ -11,8 +11,9 @@ import pandas as pd
 from ...core.solve import solve
 from ...formulations.placement.exits import Exit
 from ...formulations.split import StochasticSplit
+from ...profiles.chain import Chain
 from ...profiles.device import DeviceModel
-from ...profiles.dnn import Chain, LayerTable
+from ...profiles.dnn import LayerTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
