@@ -65,7 +65,7 @@ def reproduce(report: Report, folder: Path, *, quick: bool) -> None:
         report.table(stem, table, f"{name}: every network, rate and solver", show=False)
     report.table("measured_gaps", summary(found), "Gap to the optimum on measured profiles")
     missed = {name: table[table.solver == "genetic"].excess.gt(1e-9).mean() for name, table in found.items()}
-    errors = layer_time_study(read_layer_timings(folder / "neurosurgeon_layers"))
+    errors = layer_time_study(read_layer_timings(folder / "neurosurgeon_layers")).reset_index()
     report.table("layer_time_errors", errors, "Error of layer-time models on held-out rows of 49,816 timings")
     report.claim(
         "the GA finds the optimum on measured profiles", "assumed",
