@@ -45,9 +45,9 @@ def _(mo):
 
 @app.cell
 def _(mo):
-    rate = mo.ui.slider(-1.0, 3.0, 0.1, value=0.5, label="link rate, 10^x Mbit/s", show_value=True)
+    rate = mo.ui.slider(-1.0, 3.0, 0.1, value=2.0, label="link rate, 10^x Mbit/s", show_value=True)
     needed = mo.ui.slider(0.5, 0.8, 0.01, value=0.625, label="mean required accuracy", show_value=True)
-    speed = mo.ui.slider(1, 60, 1, value=30, label="phone, times as fast as a Raspberry Pi 3B", show_value=True)
+    speed = mo.ui.slider(1, 60, 1, value=40, label="phone, times as fast as a Raspberry Pi 3B", show_value=True)
     mo.vstack([rate, needed, speed])
     return needed, rate, speed
 
@@ -110,6 +110,7 @@ def _(mo, np, plt, problem, solution):
     _, placed = plt.subplots(figsize=(8, 2.6), layout="constrained")
     placed.imshow(grid, cmap="coolwarm", vmin=0, vmax=1, aspect="auto")
     served = [f"exit {k + 1} ({p:.0%})" for k, p in enumerate(problem.weights)]
+    placed.xaxis.get_major_locator().set_params(integer=True)
     placed.set(xlabel="layer", yticks=range(len(served)), yticklabels=served, title="blue: phone, red: edge server")
     mo.vstack([mo.md("## Which layers go where"), placed.figure])
     return
@@ -131,8 +132,9 @@ def _(declared, eo, mo, np, plt, rate):
                 """
                 ## Latency against the link rate
 
-                With a slow link everything stays on the phone, with a fast one everything leaves. Splitting pays only
-                in between: look how narrow that range is, and how it moves with the phone's speed.
+                A slow link keeps everything on the phone; a faster one sends the whole task away. Where the optimum lies
+                below both lines, splitting pays: each layer then runs where it is cheap, and only small tensors travel.
+                Slow the phone down and see that range move to the right, and vanish.
                 """
             ),
             lines.figure,

@@ -172,7 +172,11 @@ def _contradicts(problem: Problem, outcome: Outcome, bound: Any, objective: floa
     """Whether `bound` says that an objective as good as this one is impossible."""
     if not isinstance(bound, Real) or math.isnan(bound):
         return True
-    return problem.sense.sign * (float(bound) - objective) > 0 and not _close(problem, outcome, bound, objective)
+    beyond = problem.sense.sign * (float(bound) - objective)
+    if beyond <= 0 or _close(problem, outcome, bound, objective):
+        return False
+    # A decision of no cost leaves no scale to measure rounding by; the bound was summed from the program's costs.
+    return bool(beyond > ROUNDOFF * np.abs(problem.program().cost).max(initial=0.0))
 
 
 def _close(problem: Problem, outcome: Outcome, reported: Any, objective: float) -> bool:
