@@ -132,9 +132,9 @@ def _(declared, eo, mo, np, plt, rate):
                 """
                 ## Latency against the link rate
 
-                A slow link keeps everything on the phone; a faster one sends the whole task away. Where the optimum lies
-                below both lines, splitting pays: each layer then runs where it is cheap, and only small tensors travel.
-                Slow the phone down and see that range move to the right, and vanish.
+                A slow link keeps everything on the phone; a faster one sends the whole task away. Where the optimum
+                lies below both lines, splitting pays: each layer then runs where it is cheap, and only small tensors
+                travel. Slow the phone down and see that range move to the right, and vanish.
                 """
             ),
             lines.figure,
