@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .formulations.offloading import OfflineOffloading, OffloadingDecision
     from .formulations.placement.demand import DemandSamples
     from .formulations.placement.exits import Exit
+    from .formulations.revenue import AdmissionDecision, ResourcePrices, RevenueMaximization
     from .formulations.split import SplitDecision, StochasticSplit
     from .solvers.edgent import EdgentPlan, edgent_plan
     from .solvers.energy_front import EnergyFront, energy_front
@@ -76,6 +77,7 @@ _HOMES = {
     "formulations.placement.exits": ("Exit",),
     "formulations.graph_split": ("GraphSplit", "GraphSplitDecision"),
     "formulations.offloading": ("OffloadingDecision", "OfflineOffloading"),
+    "formulations.revenue": ("AdmissionDecision", "ResourcePrices", "RevenueMaximization"),
     "formulations.split": ("SplitDecision", "StochasticSplit"),
     "solvers.edgent": ("EdgentPlan", "edgent_plan"),
     "solvers.energy_front": ("EnergyFront", "energy_front"),
@@ -89,6 +91,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AdmissionDecision",
     "DataFormatError",
     "DemandSamples",
     "EdgeOptError",
@@ -109,6 +112,8 @@ __all__ = [
     "Outcome",
     "Point",
     "Program",
+    "ResourcePrices",
+    "RevenueMaximization",
     "RobustSplit",
     "Solution",
     "Solver",

@@ -125,7 +125,7 @@ class Solver:
             return "reads linear programs only"
         if problem.integral and not self.integers:
             return "takes no integer columns"
-        if isinstance(problem, Program) and not self.continuous and not problem.integrality.all():
+        if not self.continuous and not _all_integer(problem):
             return "takes integer columns only"
         return None
 
@@ -155,6 +155,10 @@ class Solver:
             raise SolverNotInstalledError(
                 f"solver {self.name!r} needs {', '.join(missing)}; install with: pip install '{target}'"
             )
+
+
+def _all_integer(problem: Problem) -> bool:
+    return bool(problem.integrality.all()) if isinstance(problem, Program) else problem.integral
 
 
 @lru_cache

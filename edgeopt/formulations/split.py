@@ -9,13 +9,14 @@ paper searches it with a genetic algorithm.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ..core.batch_axis import BatchAxis
 from ..core.certificate import OptimalityCertificate
 from ..core.errors import InvalidProblemError
 from ..core.problem import Decision, Formulation, Problem, Sense
@@ -90,7 +91,7 @@ class NodePotentials(OptimalityCertificate):
 
 
 @dataclass(frozen=True, eq=False)
-class StochasticSplit(Formulation):
+class StochasticSplit(BatchAxis, Formulation):
     """Place the layers of a multi-exit DNN so that the expected latency is least (Zuo 2024, eq. 4.9).
 
     A task is served by the first exit that reaches the accuracy it requires. The latency of an exit is the execution
@@ -144,7 +145,9 @@ class StochasticSplit(Formulation):
 
     sense: ClassVar[Sense] = Sense.MINIMIZE  # type: ignore[misc]
     integral: ClassVar[bool] = True
-    batched_fields: ClassVar[tuple[str, ...]] = ("demand", "uplink_rate", "backhaul_rate", "downlink_rate")
+    batched_fields: ClassVar[Mapping[str, int]] = {
+        "demand": 1, "uplink_rate": 0, "backhaul_rate": 1, "downlink_rate": 0
+    }  # fmt: skip
 
     def __post_init__(self) -> None:
         exits = checked_exits(self.exits)
@@ -169,7 +172,7 @@ class StochasticSplit(Formulation):
     """What placements cost; built once, when the problem is."""
 
     def _costs(self) -> PlacementCosts:
-        self._check_batch()
+        self.check_batch()
         tiers = self.exits[0].tiers
         downlink = self.uplink_rate if self.downlink_rate is None else self.downlink_rate
         with np.errstate(over="ignore"):  # a rate too small to invert is refused below
@@ -182,29 +185,6 @@ class StochasticSplit(Formulation):
                 "exec_time, output_bits and rates give latencies beyond float64; change the units"
             )
         return costs
-
-    def _check_batch(self) -> None:
-        sizes = {name: value.shape[0] for name in self.batched_fields if (value := self._batched(name)) is not None}
-        if len(set(sizes.values())) > 1:
-            raise InvalidProblemError(f"the leading batch axes disagree: {sizes}; give each field the same, or none")
-        if 0 in sizes.values():
-            raise InvalidProblemError(f"the batch is empty: {sizes}; a batch needs at least one instance")
-
-    def _batched(self, name: str) -> NDArray[np.float64] | None:
-        """Return the field of that name if it carries a batch axis."""
-        value: NDArray[np.float64] | None = getattr(self, name)
-        single = 0 if name in ("uplink_rate", "downlink_rate") else 1
-        return value if value is not None and value.ndim > single else None
-
-    @cached_property
-    def batch(self) -> int | None:
-        """Number of instances, or None for a problem without a batch axis."""
-        return next((v.shape[0] for name in self.batched_fields if (v := self._batched(name)) is not None), None)
-
-    def instance(self, index: int) -> StochasticSplit:
-        """Return one problem of the batch."""
-        picked = {name: v[index] for name in self.batched_fields if (v := self._batched(name)) is not None}
-        return replace(self, **picked)
 
     def pick(self, decision: SplitDecision, index: int) -> SplitDecision:
         """Decision of one instance from that of the batch."""

@@ -69,7 +69,7 @@ def _copy(value):
 def _array(decision):
     if hasattr(decision, "tiers"):
         return np.hstack(decision.tiers)
-    return decision.local if hasattr(decision, "local") else decision.values
+    return next(getattr(decision, name) for name in ("local", "admitted", "values") if hasattr(decision, name))
 
 
 def an_easy_problem(entry):
@@ -79,6 +79,7 @@ def an_easy_problem(entry):
         (eo.OfflineOffloading([1.0, 2.0], [2.0, 1.0], 0.5), eo.OffloadingDecision(np.array([True, False]))),
         (eo.StochasticSplit([chain], [1.0], 1.0), eo.SplitDecision(([0, 1],))),
         (eo.GraphSplit([[1.0, 2.0]], [(-1, 0)], 1.0, [1.0], 1.0), eo.GraphSplitDecision([0])),
+        (eo.RevenueMaximization([1.0], [[1.0]], [[1.0]], [1.0], [1.0], [1.0]), eo.AdmissionDecision([1.0])),
         (eo.Program([1.0, 2.0], [[1.0, 1.0]], [1.0]), eo.Point([1.0, 0.0])),
     ]
     return next((problem, decision) for problem, decision in candidates if not entry.refusal(problem))
@@ -88,7 +89,10 @@ def a_large_problem(entry):
     """Return a problem that keeps most solvers of this kind busy for a while, or None where `entry` refuses it."""
     rng = np.random.default_rng(0)
     chains = [eo.Exit(k / 10, rng.gamma(1.0, 1.0, (60, 3)), rng.gamma(1.0, 1.0, 61)) for k in range(10)]
+    paths = rng.random((200, 2000)) < 0.05
     candidates = [
+        eo.RevenueMaximization(rng.gamma(2.0, 1.0, 2000), paths[:100], paths[100:], np.full(100, 40.0),
+                               np.full(100, 40.0), rng.gamma(2.0, 1.0, 2000)),
         eo.OfflineOffloading(rng.gamma(2.0, 1.0, 15_000), rng.gamma(2.0, 0.8, 15_000), 0.6),
         eo.StochasticSplit(chains, np.full(10, 0.1), 1.0, 2.0),
         eo.GraphSplit(rng.gamma(1.0, 1.0, (300, 3)), [(p, c) for c in range(300) for p in range(max(-1, c - 5), c)],

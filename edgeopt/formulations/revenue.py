@@ -1,0 +1,340 @@
+r"""Network revenue: how much traffic of each split AI service a network of servers and links admits.
+
+Lyu et al. (2024, eq. 3) reserve resources for the coming slot. Admitting one unit of service `k` pays :math:`r_k`, uses
+:math:`c_i^k` of every server and :math:`b_{ij}^k` of every link on its path, and costs what these resources cost. What
+is left is a linear program in standard form (eq. 5),
+
+.. math:: \max_d \; p^T d \quad \text{s.t.} \quad C d \le \bar C, \; B d \le \bar B, \; 0 \le d \le D,
+
+whose right-hand sides are what a predictor forecasts. The dual prices of servers and links prove its optimum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from scipy import sparse
+
+from ..core.batch_axis import BatchAxis
+from ..core.certificate import OptimalityCertificate
+from ..core.errors import InvalidProblemError
+from ..core.problem import Decision, Formulation, Problem, Sense
+from ..core.program import IndexedNames, Program
+from ..core.records import assign, float_array, require
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class AdmissionDecision(Decision):
+    """How much traffic of each service is admitted.
+
+    Attributes
+    ----------
+    admitted : (..., services) float
+        In the unit of the traffic, per slot; the batch axis first where the problem has one.
+    """
+
+    admitted: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        admitted = np.array(self.admitted, dtype=np.float64)
+        admitted.flags.writeable = False
+        object.__setattr__(self, "admitted", admitted)
+
+
+@dataclass(frozen=True, eq=False)
+class ResourcePrices(OptimalityCertificate):
+    """Dual prices of the resources (the multipliers of eq. 6): together they bound the revenue of every admission.
+
+    Attributes
+    ----------
+    resource_price : (..., servers + links) float
+        Revenue that one more unit of each server, then of each link, would bring; >= 0.
+    """
+
+    resource_price: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        price = np.array(self.resource_price, dtype=np.float64)
+        price.flags.writeable = False
+        object.__setattr__(self, "resource_price", price)
+
+    def slack(self, problem: Problem, decision: Decision) -> Any:
+        """Proven distance from the optimum: a sum of complementarity terms, none of which cancels another."""
+        if not isinstance(problem, RevenueMaximization) or not isinstance(decision, AdmissionDecision):
+            return np.inf
+        price = self.resource_price
+        lead = () if problem.batch is None else (problem.batch,)
+        if price.shape != (*lead, problem.resources) or not np.isfinite(price).all() or (price < 0).any():
+            return np.full(lead, np.inf) if lead else np.inf
+        d, reduced = decision.admitted, problem.unit_profit - price @ problem.density
+        spare = problem.capacity - problem.load(d)
+        with np.errstate(invalid="ignore"):  # an unlimited resource at no price adds nothing
+            priced = np.where(price > 0, price * spare, 0.0)
+        lost = np.where(reduced > 0, (problem.traffic - d) * reduced, -d * reduced)
+        total = priced.sum(axis=-1) + lost.sum(axis=-1)
+        return total if lead else float(total)
+
+    def __str__(self) -> str:
+        return f"prices of {self.resource_price.shape[-1]} resources, {np.count_nonzero(self.resource_price)} not zero"
+
+
+@dataclass(frozen=True, eq=False)
+class RevenueMaximization(BatchAxis, Formulation):
+    """Admit traffic so that the network's revenue is largest (Lyu et al. 2024, eq. 1 to 5).
+
+    Attributes
+    ----------
+    unit_revenue : (..., services) float
+        What admitting one unit of each service's traffic pays, ``r_k``.
+    compute_density : (servers, services) float, dense or sparse
+        Computing that one unit of a service's traffic takes on each server, ``c_i^k`` >= 0.
+    link_density : (links, services) float, dense or sparse
+        Bandwidth that it takes on each link, ``b_ij^k`` >= 0.
+    compute_capacity : (..., servers) float
+        Computing that each server has, ``C_i`` >= 0; inf where it is unlimited.
+    link_capacity : (..., links) float
+        Bandwidth that each link has, ``B_ij`` >= 0; inf where it is unlimited.
+    traffic : (..., services) float
+        Traffic that arrives, ``D_k`` >= 0, finite.
+    compute_price, link_price : float or (servers,), (links,) float
+        Cost of one unit of computing and of bandwidth, ``q_C`` and ``q_B``.
+    service_names, server_names, link_names : sequence of str, optional
+        Names for prices and reports; ``admitted[k]``, ``server[i]`` and ``link[j]`` by default.
+
+    `unit_revenue`, both capacities and `traffic` may carry one leading batch axis (slots, say), all of the same length.
+
+    Raises
+    ------
+    InvalidProblemError
+        If shapes disagree, or a density, capacity or traffic is negative or nan.
+
+    Examples
+    --------
+    >>> problem = RevenueMaximization([2.0, 1.0], [[1.0, 1.0]], [[0.0, 1.0]], [2.0], [1.5], traffic=[2.0, 1.0])
+    >>> problem.objective(AdmissionDecision([2.0, 0.0]))
+    4.0
+    """
+
+    # What may be given is wider than what is kept: numbers and sequences become read-only arrays.
+    unit_revenue: Any
+    compute_density: Any
+    link_density: Any
+    compute_capacity: Any
+    link_capacity: Any
+    traffic: Any
+    compute_price: Any = 0.0
+    link_price: Any = 0.0
+    service_names: Sequence[str] = None  # type: ignore[assignment]
+    server_names: Sequence[str] = None  # type: ignore[assignment]
+    link_names: Sequence[str] = None  # type: ignore[assignment]
+
+    sense: ClassVar[Sense] = Sense.MAXIMIZE  # type: ignore[misc]
+    integral: ClassVar[bool] = False
+    batched_fields: ClassVar[Mapping[str, int]] = {
+        "unit_revenue": 1, "compute_capacity": 1, "link_capacity": 1, "traffic": 1
+    }  # fmt: skip
+
+    def __post_init__(self) -> None:
+        assign(self, unit_revenue=float_array(self.unit_revenue, "unit_revenue", ndim=(1, 2)))
+        services = self.unit_revenue.shape[-1]
+        if services == 0:
+            raise InvalidProblemError("unit_revenue is empty; there must be at least one service")
+        assign(
+            self,
+            compute_density=_density(self.compute_density, "compute_density", services),
+            link_density=_density(self.link_density, "link_density", services),
+            compute_capacity=_amount(self.compute_capacity, "compute_capacity", finite=False),
+            link_capacity=_amount(self.link_capacity, "link_capacity", finite=False),
+            traffic=_amount(self.traffic, "traffic"),
+        )
+        servers, links = self.compute_density.shape[0], self.link_density.shape[0]
+        _check_last(self.compute_capacity, "compute_capacity", servers, "row of compute_density")
+        _check_last(self.link_capacity, "link_capacity", links, "row of link_density")
+        _check_last(self.traffic, "traffic", services, "entry of unit_revenue")
+        assign(
+            self,
+            compute_price=_price(self.compute_price, "compute_price", servers),
+            link_price=_price(self.link_price, "link_price", links),
+            service_names=_names(self.service_names, "service_names", "admitted", services),
+            server_names=_names(self.server_names, "server_names", "server", servers),
+            link_names=_names(self.link_names, "link_names", "link", links),
+        )
+        self.check_batch()
+
+    def pick(self, decision: AdmissionDecision, index: int) -> AdmissionDecision:
+        """Decision of one instance from that of the batch."""
+        return AdmissionDecision(decision.admitted[index])
+
+    def stack(self, decisions: Sequence[AdmissionDecision]) -> AdmissionDecision:
+        """Decision of the batch from those of its instances."""
+        return AdmissionDecision(np.stack([decision.admitted for decision in decisions]))
+
+    @property
+    def services(self) -> int:
+        """Number of services."""
+        return int(self.unit_revenue.shape[-1])
+
+    @property
+    def resources(self) -> int:
+        """Number of servers and links together."""
+        return int(self.density.shape[0])
+
+    @cached_property
+    def density(self) -> sparse.csc_array:
+        """(servers + links, services) densities of all resources: the first two blocks of ``G`` (eq. 4a)."""
+        return sparse.csc_array(sparse.vstack([self.compute_density, self.link_density], format="csc"))
+
+    @cached_property
+    def capacity(self) -> NDArray[np.float64]:
+        """(..., servers + links) capacities of all resources."""
+        lead = np.broadcast_shapes(self.compute_capacity.shape[:-1], self.link_capacity.shape[:-1])
+        parts = (self.compute_capacity, self.link_capacity)
+        return np.concatenate([np.broadcast_to(part, (*lead, part.shape[-1])) for part in parts], axis=-1)
+
+    @cached_property
+    def resource_names(self) -> Sequence[str]:
+        """Names of the servers, then of the links."""
+        return (*self.server_names, *self.link_names)
+
+    @cached_property
+    def unit_profit(self) -> NDArray[np.float64]:
+        """(..., services) revenue of one unit less what its resources cost, ``p_k`` (eq. 4c)."""
+        cost = self.compute_price @ self.compute_density + self.link_price @ self.link_density
+        profit: NDArray[np.float64] = self.unit_revenue - cost
+        profit.flags.writeable = False
+        return profit
+
+    def load(self, admitted: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(..., servers + links) what `admitted` (..., services) takes of each resource."""
+        load: NDArray[np.float64] = (self.density @ admitted.T).T
+        return load
+
+    def check(self, decision: AdmissionDecision) -> None:
+        """Raise unless `decision` is an :class:`AdmissionDecision` with one finite amount for each service."""
+        if not isinstance(decision, AdmissionDecision):
+            raise InvalidProblemError(f"decision is a {type(decision).__name__}; expected an AdmissionDecision")
+        shape = (self.services,) if self.batch is None else (self.batch, self.services)
+        if decision.admitted.shape != shape:
+            raise InvalidProblemError(f"decision.admitted has shape {decision.admitted.shape}; expected {shape}")
+        require("decision.admitted", decision.admitted, np.isfinite(decision.admitted), "must be finite")
+
+    def objective(self, decision: AdmissionDecision) -> Any:
+        """Return the revenue (eq. 3); (batch,) for a batched problem."""
+        revenue = (self.unit_profit * decision.admitted).sum(axis=-1)
+        return float(revenue) if self.batch is None else revenue
+
+    def magnitude(self, decision: AdmissionDecision) -> Any:
+        """``|p| @ d``."""
+        size = np.abs(self.unit_profit * decision.admitted).sum(axis=-1)
+        return float(size) if self.batch is None else size
+
+    def violations(self, decision: AdmissionDecision) -> dict[str, float]:
+        """Overloaded resources and traffic that is not there, relative to ``max(1, |bound|)``."""
+        d, names = decision.admitted, self.resource_names
+        found = {}
+        for excess, bound, label in (
+            (self.load(d) - self.capacity, self.capacity, lambda r: f"capacity of {names[r]}"),
+            (d - self.traffic, self.traffic, lambda k: f"traffic of {self.service_names[k]}"),
+            (-d, np.zeros_like(d), lambda k: f"sign of {self.service_names[k]}"),
+        ):
+            relative = excess / np.maximum(1.0, np.where(np.isfinite(bound), bound, 1.0))
+            worst = relative.max(axis=0) if relative.ndim == 2 else relative
+            if worst.size and worst.max() > 0:
+                found[label(int(worst.argmax()))] = float(worst.max())
+        return found
+
+    def program(self) -> Program:
+        """Return the linear program (eq. 5): a row for each resource, a column for each service.
+
+        Raises
+        ------
+        InvalidProblemError
+            If the problem has a batch axis: a program is one instance.
+        """
+        if self.batch is not None:
+            raise InvalidProblemError(f"the problem is a batch of {self.batch}; ask one instance(i) for its program")
+        return self._program
+
+    @cached_property
+    def _program(self) -> Program:
+        names = self.resource_names
+        both_default = isinstance(self.server_names, IndexedNames) and isinstance(self.link_names, IndexedNames)
+        return Program(
+            self.unit_profit,
+            self.density,
+            row_upper=self.capacity,
+            upper=self.traffic,
+            sense=Sense.MAXIMIZE,
+            column_names=self.service_names,
+            row_names=names if both_default or len(set(names)) == len(names) else None,  # type: ignore[arg-type]
+            name="revenue",
+        )
+
+    def decode(self, point: NDArray[np.float64]) -> AdmissionDecision:
+        """Admission that a `point` of the program stands for."""
+        return AdmissionDecision(point)
+
+    def encode(self, decision: AdmissionDecision) -> NDArray[np.float64]:
+        """Point of the program that stands for `decision`."""
+        return decision.admitted
+
+    def __repr__(self) -> str:
+        several = "" if self.batch is None else f"batch of {self.batch}, "
+        return (
+            f"RevenueMaximization({several}{self.services} services, {self.compute_density.shape[0]} servers, "
+            f"{self.link_density.shape[0]} links)"
+        )
+
+
+def _density(value: Any, field: str, services: int) -> sparse.csc_array:
+    try:
+        matrix = sparse.csc_array(value, dtype=np.float64, copy=True)
+    except (TypeError, ValueError) as error:
+        raise InvalidProblemError(f"{field} is no matrix of numbers: {error}") from error
+    if matrix.ndim != 2 or matrix.shape[1] != services:
+        raise InvalidProblemError(f"{field} has shape {matrix.shape}; expected (rows, {services}), a column per service")
+    matrix.sum_duplicates()
+    bad = np.flatnonzero(~(np.isfinite(matrix.data) & (matrix.data >= 0)))
+    if bad.size:
+        row, column = int(matrix.indices[bad[0]]), int(np.searchsorted(matrix.indptr, bad[0], side="right")) - 1
+        raise InvalidProblemError(
+            f"{field}[{row}, {column}] is {matrix.data[bad[0]]}; densities must be finite and not negative"
+        )
+    for part in (matrix.data, matrix.indices, matrix.indptr):
+        part.flags.writeable = False
+    return matrix
+
+
+def _amount(value: Any, field: str, *, finite: bool = True) -> NDArray[np.float64]:
+    array = float_array(value, field, ndim=(1, 2), finite=finite)
+    require(field, array, array >= 0, "must not be negative (drop the resource, or resample it beforehand)")
+    return array
+
+
+def _check_last(array: NDArray[np.float64], field: str, size: int, what: str) -> None:
+    if array.shape[-1] != size:
+        raise InvalidProblemError(f"{field} has shape {array.shape}; expected {size} entries, one per {what}")
+
+
+def _price(value: Any, field: str, size: int) -> NDArray[np.float64]:
+    array = float_array(value, field, ndim=(0, 1))
+    if array.ndim == 1 and array.shape != (size,):
+        raise InvalidProblemError(f"{field} has shape {array.shape}; expected one number or ({size},)")
+    return float_array(np.broadcast_to(array, (size,)), field)
+
+
+def _names(value: Any, field: str, stem: str, size: int) -> Sequence[str]:
+    if value is None:
+        return IndexedNames(stem, size)
+    names = value if isinstance(value, IndexedNames) else tuple(str(name) for name in value)
+    if len(names) != size:
+        raise InvalidProblemError(f"{field} has {len(names)} names; expected {size}")
+    return names
+

@@ -1,0 +1,1 @@
+"""Loops compiled by numba; imported when a solver first needs one, never before."""
