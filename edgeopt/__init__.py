@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .formulations.placement.exits import Exit
     from .formulations.revenue import AdmissionDecision, ResourcePrices, RevenueMaximization
     from .formulations.split import SplitDecision, StochasticSplit
+    from .solvers.admission import admit
     from .solvers.edgent import EdgentPlan, edgent_plan
     from .solvers.energy_front import EnergyFront, energy_front
     from .solvers.highs import HighsSession
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from .solvers.robust_split import RobustSplit, robust_split
     from .solvers.selection import TradeOffCurve, trade_off_curve
     from .solvers.selection_stream import select_stream
+    from .solvers.sensitivity import Sensitivity, sensitivity
     from .solvers.split_map import SplitMap, split_map
 
 __version__ = "0.1.0"
@@ -79,6 +81,7 @@ _HOMES = {
     "formulations.offloading": ("OffloadingDecision", "OfflineOffloading"),
     "formulations.revenue": ("AdmissionDecision", "ResourcePrices", "RevenueMaximization"),
     "formulations.split": ("SplitDecision", "StochasticSplit"),
+    "solvers.admission": ("admit",),
     "solvers.edgent": ("EdgentPlan", "edgent_plan"),
     "solvers.energy_front": ("EnergyFront", "energy_front"),
     "solvers.highs": ("HighsSession",),
@@ -86,6 +89,7 @@ _HOMES = {
     "solvers.robust_split": ("RobustSplit", "robust_split"),
     "solvers.selection": ("TradeOffCurve", "trade_off_curve"),
     "solvers.selection_stream": ("select_stream",),
+    "solvers.sensitivity": ("Sensitivity", "sensitivity"),
     "solvers.split_map": ("SplitMap", "split_map"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -115,6 +119,7 @@ __all__ = [
     "ResourcePrices",
     "RevenueMaximization",
     "RobustSplit",
+    "Sensitivity",
     "Solution",
     "Solver",
     "SolverNotInstalledError",
@@ -128,6 +133,7 @@ __all__ = [
     "UnsupportedPairError",
     "Verification",
     "__version__",
+    "admit",
     "compare",
     "edgent_plan",
     "energy_front",
@@ -135,6 +141,7 @@ __all__ = [
     "robust_split",
     "save",
     "select_stream",
+    "sensitivity",
     "solve",
     "solver",
     "solvers_for",

@@ -11,10 +11,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from scipy import sparse
 
 from ..core.certificate import OptimalityCertificate
 from ..core.errors import InvalidProblemError
@@ -193,7 +193,7 @@ class GraphSplit(Formulation):
         """Layers that read each tensor: of the raw input first, then of each layer."""
         order = np.argsort(self.edges[:, 0], kind="stable")
         bounds = np.searchsorted(self.edges[order, 0], np.arange(-1, self.layers + 1))
-        return [self.edges[order[a:b], 1] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        return [self.edges[order[a:b], 1] for a, b in pairwise(bounds)]
 
     @cached_property
     def _per_link(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -212,7 +212,7 @@ class GraphSplit(Formulation):
             largest = 2 * (self.layers + 1) * (bits * per_bit.max() + self._per_crossing.max())
             largest += self.exec_time[np.isfinite(self.exec_time)].sum()
         if not largest < 1e300:
-            raise InvalidProblemError("exec_time, output_bits and rates give latencies beyond float64; change the units")
+            raise InvalidProblemError("exec_time, output_bits and rates give latencies beyond float64; change units")
         return per_bit
 
     @cached_property

@@ -237,17 +237,17 @@ class RevenueMaximization(BatchAxis, Formulation):
 
     def violations(self, decision: AdmissionDecision) -> dict[str, float]:
         """Overloaded resources and traffic that is not there, relative to ``max(1, |bound|)``."""
-        d, names = decision.admitted, self.resource_names
+        d = decision.admitted
         found = {}
-        for excess, bound, label in (
-            (self.load(d) - self.capacity, self.capacity, lambda r: f"capacity of {names[r]}"),
-            (d - self.traffic, self.traffic, lambda k: f"traffic of {self.service_names[k]}"),
-            (-d, np.zeros_like(d), lambda k: f"sign of {self.service_names[k]}"),
+        for excess, bound, what, names in (
+            (self.load(d) - self.capacity, self.capacity, "capacity", self.resource_names),
+            (d - self.traffic, self.traffic, "traffic", self.service_names),
+            (-d, np.zeros_like(d), "sign", self.service_names),
         ):
             relative = excess / np.maximum(1.0, np.where(np.isfinite(bound), bound, 1.0))
             worst = relative.max(axis=0) if relative.ndim == 2 else relative
             if worst.size and worst.max() > 0:
-                found[label(int(worst.argmax()))] = float(worst.max())
+                found[f"{what} of {names[int(worst.argmax())]}"] = float(worst.max())
         return found
 
     def program(self) -> Program:
@@ -299,7 +299,9 @@ def _density(value: Any, field: str, services: int) -> sparse.csc_array:
     except (TypeError, ValueError) as error:
         raise InvalidProblemError(f"{field} is no matrix of numbers: {error}") from error
     if matrix.ndim != 2 or matrix.shape[1] != services:
-        raise InvalidProblemError(f"{field} has shape {matrix.shape}; expected (rows, {services}), a column per service")
+        raise InvalidProblemError(
+            f"{field} has shape {matrix.shape}; expected (rows, {services}), one column a service"
+        )
     matrix.sum_duplicates()
     bad = np.flatnonzero(~(np.isfinite(matrix.data) & (matrix.data >= 0)))
     if bad.size:
@@ -337,4 +339,3 @@ def _names(value: Any, field: str, stem: str, size: int) -> Sequence[str]:
     if len(names) != size:
         raise InvalidProblemError(f"{field} has {len(names)} names; expected {size}")
     return names
-

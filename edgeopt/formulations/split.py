@@ -21,11 +21,11 @@ from ..core.certificate import OptimalityCertificate
 from ..core.errors import InvalidProblemError
 from ..core.problem import Decision, Formulation, Problem, Sense
 from ..core.records import assign, number
+from .placement.costs import PlacementCosts
 from .placement.demand import exit_probabilities
 from .placement.exits import Exit, checked_exits
-from .placement.links import between_tiers, link_delays, link_rates, rate_array
-from .placement.costs import PlacementCosts
 from .placement.flow import flow_of_tiers, split_program, tiers_of_flow
+from .placement.links import between_tiers, link_delays, link_rates, rate_array
 from .placement.tree import PlacementTree
 
 if TYPE_CHECKING:

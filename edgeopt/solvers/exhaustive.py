@@ -67,7 +67,7 @@ def _least(
 ) -> NDArray[np.intp]:
     """Return `base` with the tiers of `nodes` for which the expected latency of `exits` is least."""
     weights = problem.weights[exits]
-    weights = weights if weights.any() else np.ones(weights.size)  # exits that nobody needs are placed well all the same
+    weights = weights if weights.any() else np.ones(weights.size)  # exits nobody needs are placed well all the same
     best, least = base, np.inf
     block = max(1, 2**18 // base.size)
     for start in range(0, problem.tiers**nodes.size, block):

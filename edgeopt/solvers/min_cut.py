@@ -1,7 +1,7 @@
 """The exact split of a general graph: one minimum cut, whatever the number of tiers.
 
-OR-Tools' maximum flow works on integers, so capacities are scaled to some 2^48 and rounded down: the flow stays feasible
-for the true capacities, and what it misses of the cut is a rounding error. The flow is the certificate.
+OR-Tools' maximum flow works on integers, so capacities are scaled to some 2^48 and rounded down: the flow stays
+feasible for the true capacities, and what it misses of the cut is a rounding error. The flow is the certificate.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import numpy as np
 
 from ..core.outcome import Options, Outcome
 from ..core.registry import solver
-from ..formulations.placement.cut_network import SINK, SOURCE
 from ..formulations.graph_split import CutFlow, GraphSplit, GraphSplitDecision
+from ..formulations.placement.cut_network import SINK, SOURCE
 
 _SCALE = 2.0**48
 """Sum of the scaled finite capacities; an endless arc gets a little more."""
@@ -31,7 +31,7 @@ def min_cut(problem: GraphSplit, options: Options) -> Outcome:
     if least == 0.0:  # nothing can take less than no time
         return Outcome.optimal(known, CutFlow(np.zeros(network.capacities.size)))
     finite = np.isfinite(network.capacities)
-    # No cheapest cut holds an arc dearer than a cut that is known; without this, huge arcs would cost small ones digits.
+    # No cheapest cut holds an arc dearer than a known cut; without this, huge arcs would cost small ones digits.
     limited = np.minimum(network.capacities[finite], 2.0 * least)
     scale = _SCALE / float(limited.sum())
     capacities = np.full(network.capacities.size, int(_SCALE) + 1, np.int64)

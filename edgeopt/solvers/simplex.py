@@ -181,7 +181,7 @@ def _run(constraints: Constraints, given: _Given, start: Bases, batch: int, thre
 
 
 def in_chunks(work: Any, batch: int, size: int, threads: int | None) -> None:
-    """Call ``work(first, last)`` for slices of the batch, on several threads where `size` numbers make them worth it."""
+    """Call ``work(first, last)`` for slices of the batch, on several threads where `size` numbers make it worth it."""
     workers = min(threads or cpu_count() or 1, batch, max(1, size // _WORTH_A_THREAD))
     if workers == 1:
         work(0, batch)

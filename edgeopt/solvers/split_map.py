@@ -1,9 +1,9 @@
 """The optimal split as a function of the link rate: which placement for which rate, with exact break-points.
 
 For a fixed placement the expected latency is a line in the inverse rate x = 1 / r: its intercept is what does not
-depend on the first link, its slope the expected bits that cross it. The optimum over placements is the lower envelope of these
-lines, concave and piecewise linear, found exactly by solving where two neighbouring lines meet (Eisner and Severance
-1976): either both are optimal there, which makes it a break-point, or a new line appears below them.
+depend on the first link, its slope the expected bits that cross it. The optimum over placements is the lower envelope
+of these lines, concave and piecewise linear, found exactly by solving where two neighbouring lines meet (Eisner and
+Severance 1976): either both are optimal there, which makes it a break-point, or a new line appears below them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.errors import InvalidProblemError
-from ..formulations.placement.links import between_tiers, link_rates
 from ..formulations.placement.costs import PlacementCosts
+from ..formulations.placement.links import between_tiers, link_rates
 from .shortest_path import least_latency
 
 if TYPE_CHECKING:

@@ -155,7 +155,11 @@ class Inception(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem, self.wide, self.deep = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 5, padding=2), nn.Conv2d(8, 8, 3, padding=1)
+        self.stem, self.wide, self.deep = (
+            nn.Conv2d(3, 8, 3),
+            nn.Conv2d(8, 8, 5, padding=2),
+            nn.Conv2d(8, 8, 3, padding=1),
+        )
         self.relu, self.head = nn.ReLU(), nn.Conv2d(16, 4, 1)
 
     def forward(self, x):

@@ -62,7 +62,9 @@ def test_what_an_admission_breaks_is_named(admitted, broken):
 
 def test_a_batch_is_its_instances():
     rng = np.random.default_rng(0)
-    batch = eo.RevenueMaximization(**GOOD | {"traffic": rng.gamma(2.0, 1.0, (40, 2)), "link_capacity": rng.gamma(2.0, 1.0, (40, 2))})
+    batch = eo.RevenueMaximization(
+        **GOOD | {"traffic": rng.gamma(2.0, 1.0, (40, 2)), "link_capacity": rng.gamma(2.0, 1.0, (40, 2))}
+    )
     together = eo.solve(batch)
     assert together.status == "optimal"
     assert (together.solver, batch.batch) == ("simplex", 40)
@@ -91,7 +93,9 @@ def test_sparse_and_dense_densities_are_one_problem(tmp_path):
 
 
 def test_the_program_says_who_is_who():
-    problem = eo.RevenueMaximization(**GOOD, service_names=["vgg", "face"], server_names=["rome"], link_names=["a", "b"])
+    problem = eo.RevenueMaximization(
+        **GOOD, service_names=["vgg", "face"], server_names=["rome"], link_names=["a", "b"]
+    )
     program = problem.program()
     assert list(program.column_names) == ["vgg", "face"]
     assert list(program.row_names) == ["rome", "a", "b"]

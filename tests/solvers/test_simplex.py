@@ -16,7 +16,8 @@ inf = np.inf
 
 def parts(program: eo.Program):
     return tuple(
-        np.array(part)[None] for part in (program.cost, program.lower, program.upper, program.row_lower, program.row_upper)
+        np.array(part)[None]
+        for part in (program.cost, program.lower, program.upper, program.row_lower, program.row_upper)
     )
 
 
@@ -41,7 +42,10 @@ def test_it_agrees_with_highs_or_says_that_it_cannot_start(program):
     if ended == OPTIMAL:
         assert truth.status == "optimal"
         assert program.cost @ found.point[0] == pytest.approx(truth.objective, rel=1e-9, abs=1e-9)
-        assert not program.violations(eo.Point(found.point[0])) or max(program.violations(eo.Point(found.point[0])).values()) < 1e-8
+        assert (
+            not program.violations(eo.Point(found.point[0]))
+            or max(program.violations(eo.Point(found.point[0])).values()) < 1e-8
+        )
         dual = eo.core.certificate.LinearDual(found.dual[0])
         assert dual.slack(program, eo.Point(found.point[0])) == pytest.approx(0.0, abs=1e-8)
     elif ended == INFEASIBLE:

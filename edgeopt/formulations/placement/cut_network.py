@@ -5,7 +5,7 @@ is DADS, Hu et al. 2019). Node v[n, l] lies on the source side where layer n run
 
     source -> v[n, 0] -> v[n, 1] -> … -> sink      the arc that is cut says where n runs: its capacity is the time there
     v[n, l] -> v[n, l-1]                           endless: who is beyond link l is beyond link l - 1
-    v[c, l] -> a -> v[p, l]                        a tensor of p crosses link l once, for however many consumers c beyond
+    v[c, l] -> a -> v[p, l]                        a tensor of p crosses link l once, for all its consumers c beyond
     v[p, l] -> b -> v[c, l]                        and once on its way back
 """
 
@@ -96,7 +96,7 @@ def settle(network: CutNetwork, side: NDArray[np.float64], first: int) -> None:
 
 
 def cut_program(problem: GraphSplit) -> Program:
-    """Return the dual of the maximum flow: one column for each node but source and sink, one for each arc that may be cut."""
+    """Return the dual of the maximum flow: a column for each node but source and sink, and for each arc to cut."""
     network = problem.network
     finite = np.isfinite(network.capacities)
     inner, arcs = network.nodes - 2, network.starts.size

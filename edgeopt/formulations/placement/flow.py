@@ -18,8 +18,8 @@ from ...core.program import Program
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .tree import PlacementTree
     from ..split import StochasticSplit
+    from .tree import PlacementTree
 
 
 def flow_columns(tree: PlacementTree) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

@@ -3,7 +3,7 @@
 The basis is kept in its compact form. Of ``rows + columns`` variables (columns, and the activity of each row) those at
 a bound are nonbasic. With `k` basic columns there are `k` binding rows, and all linear algebra happens in the `k` by
 `k` matrix ``W`` where they meet, whose inverse is updated by one rank-one term in each iteration. A step passes every
-column whose range is too short to stop it (the long-step rule), so one iteration moves many columns from bound to bound.
+column whose range is too short to stop it (the long-step rule): one iteration moves many columns from bound to bound.
 
 Codes of a status are those of HiGHS: 0 at the lower bound, 1 basic, 2 at the upper bound, 3 free at zero.
 
@@ -28,7 +28,7 @@ _REFACTOR = 60
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _invert(w, inverse, k):  # noqa: ANN001, ANN202
+def _invert(w, inverse, k):  # noqa: C901
     """Gauss-Jordan elimination with row pivoting; False where `w` is singular. Destroys `w`."""
     for i in range(k):
         for j in range(k):
@@ -59,7 +59,7 @@ def _invert(w, inverse, k):  # noqa: ANN001, ANN202
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _gather(indptr, indices, data, basic, row_place, w, k):  # noqa: ANN001, ANN202
+def _gather(indptr, indices, data, basic, row_place, w, k):
     """Fill ``w`` with the entries where the `k` binding rows meet the `k` basic columns."""
     for i in range(k):
         for j in range(k):
@@ -71,7 +71,7 @@ def _gather(indptr, indices, data, basic, row_place, w, k):  # noqa: ANN001, ANN
                 w[r, s] = data[e]
 
 
-def _array(kind, dimensions, readonly=True):  # noqa: ANN001, ANN202
+def _array(kind, dimensions, readonly=True):
     return types.Array(kind, dimensions, "C", readonly=readonly)
 
 
@@ -84,11 +84,16 @@ _FOUND = (
 
 
 # One signature, compiled once and kept on disk, whatever is batched.
-@numba.njit(types.void(types.intp, types.intp, *_SPARSE, *_SPARSE, *_GIVEN, *_FOUND), cache=True, nogil=True, error_model="numpy")
-def solve_range(  # noqa: ANN201, C901
-    first, last, indptr, indices, data, row_ptr, row_cols, row_data,  # noqa: ANN001
-    cost, lower, upper, row_lower, row_upper, start_columns, start_rows,  # noqa: ANN001
-    x_out, dual_out, column_status, row_status, ended, iterations, most,  # noqa: ANN001
+@numba.njit(
+    types.void(types.intp, types.intp, *_SPARSE, *_SPARSE, *_GIVEN, *_FOUND),
+    cache=True,
+    nogil=True,
+    error_model="numpy",
+)
+def solve_range(  # noqa: C901
+    first, last, indptr, indices, data, row_ptr, row_cols, row_data,
+    cost, lower, upper, row_lower, row_upper, start_columns, start_rows,
+    x_out, dual_out, column_status, row_status, ended, iterations, most,
 ):  # fmt: skip
     """Solve the instances from `first` to `last`; an axis of length 1 in place of the batch is shared by all.
 
@@ -102,7 +107,7 @@ def solve_range(  # noqa: ANN201, C901
     place, row_place = np.empty(n, np.int64), np.empty(m, np.int64)
     reduced, alpha, price = np.empty(n), np.empty(n), np.empty(m)
     fixed_part, activity = np.empty(m), np.empty(m)
-    row_of_inverse, z, solved, target = np.empty(size + 1), np.empty(size + 1), np.empty(size + 1), np.empty(size + 1)
+    row_of_inverse, z, target = np.empty(size + 1), np.empty(size + 1), np.empty(size + 1)
     candidate, ratio = np.empty(n + m, np.int64), np.empty(n + m)
     for b in range(first, last):
         c = cost[b % cost.shape[0]]
