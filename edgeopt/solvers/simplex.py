@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from os import cpu_count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 
 from ..core.outcome import Options, Outcome, Status
 from ..core.registry import solver
 from ..formulations.revenue import AdmissionDecision, ResourcePrices, RevenueMaximization
+from .lp_batch import OPTIMAL, UNFINISHED, Bases, Constraints, Instances, Vertices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,95 +28,19 @@ MOST_ROWS = 2000
 """Rows beyond which the dense inverse of the compact basis no longer pays; HiGHS keeps a sparse one."""
 
 
-@dataclass(frozen=True, eq=False)
-class Constraints:
-    """The matrix of a program by columns and by rows, as the compiled loops read it.
-
-    Attributes
-    ----------
-    columnwise, rowwise : tuple of (ptr, indices, data)
-        CSC and CSR arrays, int32 and float64.
-    shape : (rows, columns)
-        Its shape.
-    """
-
-    columnwise: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
-    rowwise: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
-    shape: tuple[int, int]
-
-    @classmethod
-    def of(cls, matrix: Any) -> Constraints:
-        """Return the constraints of a sparse or dense (rows, columns) `matrix`."""
-        by_column, by_row = sparse.csc_array(matrix), sparse.csr_array(matrix)
-        return cls(_parts(by_column), _parts(by_row), (int(by_column.shape[0]), int(by_column.shape[1])))
-
-
-def _parts(matrix: Any) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
-    return matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data.astype(np.float64)
-
-
-@dataclass(frozen=True, eq=False)
-class Bases:
-    """Where every column and row of each instance stands: 0 at its lower bound, 1 basic, 2 at its upper, 3 free at 0.
-
-    Attributes
-    ----------
-    columns : (batch, columns) int8
-    rows : (batch, rows) int8
-    """
-
-    columns: NDArray[np.int8]
-    rows: NDArray[np.int8]
-
-
-@dataclass(frozen=True, eq=False)
-class Vertices:
-    """What the dual simplex found.
-
-    Attributes
-    ----------
-    point : (batch, columns) float
-        Primal solutions.
-    dual : (batch, rows) float
-        Row duals, of the sign of ``cost - matrix.T @ dual >= 0`` at a lower bound; a Farkas ray where infeasible.
-    bases : Bases
-        Optimal bases.
-    ended : (batch,) int8
-        0 optimal, 1 infeasible, 2 no dual feasible start, 3 unfinished.
-    iterations : (batch,) int
-        Simplex iterations.
-    """
-
-    point: NDArray[np.float64]
-    dual: NDArray[np.float64]
-    bases: Bases
-    ended: NDArray[np.int8]
-    iterations: NDArray[np.int64]
-
-
-OPTIMAL, INFEASIBLE, NO_START, UNFINISHED = 0, 1, 2, 3
-
 _AT_A_TIME = 500
 """Iterations between two looks at the clock."""
 
 
 def dual_simplex(
-    constraints: Constraints,
-    cost: NDArray[np.float64],
-    lower: NDArray[np.float64],
-    upper: NDArray[np.float64],
-    row_lower: NDArray[np.float64],
-    row_upper: NDArray[np.float64],
-    start: Bases | None = None,
-    threads: int | None = None,
-    seconds: float = np.inf,
+    instances: Instances, start: Bases | None = None, threads: int | None = None, seconds: float = np.inf
 ) -> Vertices:
-    """Minimise ``cost @ x`` in each instance.
+    """Solve every instance.
 
     Parameters
     ----------
-    cost, lower, upper, row_lower, row_upper : (batch, size) float
-        One row for each instance, or a single row that all share.
+    instances : Instances
+        What to minimise.
     start : Bases, optional
         Where to start, one for each instance or one for all; by default from the optimum of the mean instance.
     threads : int, optional
@@ -125,8 +48,8 @@ def dual_simplex(
     seconds : float
         Time limit; instances that it cuts short are unfinished.
     """
-    given = tuple(np.ascontiguousarray(part, np.float64) for part in (cost, lower, upper, row_lower, row_upper))
-    batch = max(part.shape[0] for part in given)
+    constraints, batch = instances.constraints, instances.batch
+    given = tuple(np.ascontiguousarray(part, np.float64) for part in instances.parts)
     deadline = time.monotonic() + seconds
     if start is None:
         start = _slack_basis(constraints)
@@ -205,16 +128,15 @@ def simplex(problem: RevenueMaximization, options: Options) -> Outcome:
     """Solve by the bounded dual simplex, all instances of a batch as one array operation."""
     profit = np.atleast_2d(problem.unit_profit)
     exponent = int(np.frexp(np.abs(profit).max())[1])  # costs near 1, without rounding
-    found = dual_simplex(
+    instances = Instances(
         Constraints.of(problem.density),
-        -np.ldexp(profit, -exponent),
-        np.zeros((1, problem.services)),
-        np.atleast_2d(problem.traffic),
-        np.full((1, problem.resources), -np.inf),
-        np.atleast_2d(problem.capacity),
-        threads=options.threads,
-        seconds=options.remaining(),
+        cost=-np.ldexp(profit, -exponent),
+        lower=np.zeros((1, problem.services)),
+        upper=np.atleast_2d(problem.traffic),
+        row_lower=np.full((1, problem.resources), -np.inf),
+        row_upper=np.atleast_2d(problem.capacity),
     )
+    found = dual_simplex(instances, threads=options.threads, seconds=options.remaining())
     if (found.ended != OPTIMAL).any():
         return _unfinished(found, options)
     one = problem.batch is None

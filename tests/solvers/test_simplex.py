@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 
 import edgeopt as eo
 from edgeopt.solvers import simplex
-from edgeopt.solvers.simplex import INFEASIBLE, NO_START, OPTIMAL, Bases, Constraints, dual_simplex
+from edgeopt.solvers.lp_batch import INFEASIBLE, NO_START, OPTIMAL, Bases, Constraints, Instances
+from edgeopt.solvers.simplex import dual_simplex
 
 inf = np.inf
 
@@ -36,7 +39,7 @@ def programs(draw, largest: int = 6) -> eo.Program:
 @settings(max_examples=300, deadline=None)
 @given(programs())
 def test_it_agrees_with_highs_or_says_that_it_cannot_start(program):
-    found = dual_simplex(Constraints.of(program.matrix), *parts(program))
+    found = dual_simplex(Instances(Constraints.of(program.matrix), *parts(program)))
     truth = eo.solve(program, "highs")
     ended = found.ended[0]
     if ended == OPTIMAL:
@@ -60,37 +63,38 @@ def network(rng, services=30, resources=40, batch=50, tied=False):
     cost = -np.ones((1, services)) if tied else -rng.uniform(1.0, 3.0, (1, services))
     upper = rng.uniform(0.0, 10.0, (batch, services))
     capacity = rng.uniform(0.3, 1.0, (1, resources)) * (matrix @ upper.mean(axis=0))
-    return Constraints.of(matrix), cost, np.zeros((1, services)), upper, np.full((1, resources), -inf), capacity
+    return Instances(
+        Constraints.of(matrix), cost, np.zeros((1, services)), upper, np.full((1, resources), -inf), capacity
+    )
 
 
 @pytest.mark.parametrize("tied", [False, True])
 def test_the_answer_does_not_depend_on_the_start_or_the_company(tied):
     data = network(np.random.default_rng(1), tied=tied)
-    together = dual_simplex(*data)
-    cold = dual_simplex(*data, start=Bases(np.zeros((1, 30), np.int8), np.ones((1, 40), np.int8)))
-    again = dual_simplex(*data, start=together.bases)
-    constraints, cost, lower, upper, low, capacity = data
-    alone = [dual_simplex(constraints, cost, lower, row[None], low, capacity).point[0] for row in upper]
+    together = dual_simplex(data)
+    cold = dual_simplex(data, start=Bases(np.zeros((1, 30), np.int8), np.ones((1, 40), np.int8)))
+    again = dual_simplex(data, start=together.bases)
+    alone = [dual_simplex(replace(data, upper=row[None])).point[0] for row in data.upper]
     assert (again.iterations == 0).all()
     assert together.iterations.sum() < cold.iterations.sum()
     for other in (cold.point, again.point, np.array(alone)):
-        np.testing.assert_allclose(together.point @ cost[0], other @ cost[0], rtol=1e-12)
+        np.testing.assert_allclose(together.point @ data.cost[0], other @ data.cost[0], rtol=1e-12)
 
 
 def test_a_nonsensical_start_does_no_harm():
     data = network(np.random.default_rng(2), batch=1)
-    right = dual_simplex(*data)
+    right = dual_simplex(data)
     for columns, rows in ((1, 1), (1, 0), (2, 2), (3, 1)):
         start = Bases(np.full((1, 30), columns, np.int8), np.full((1, 40), rows, np.int8))
-        np.testing.assert_allclose(dual_simplex(*data, start=start).point, right.point, atol=1e-9)
+        np.testing.assert_allclose(dual_simplex(data, start=start).point, right.point, atol=1e-9)
 
 
 def test_one_bad_instance_leaves_the_others_alone():
-    constraints, cost, lower, upper, low, capacity = network(np.random.default_rng(3))
-    clean = dual_simplex(constraints, cost, lower, upper, low, capacity)
-    bad = np.broadcast_to(lower, upper.shape).copy()
-    bad[7] = upper[7] + 1.0
-    found = dual_simplex(constraints, cost, bad, upper, low, capacity)
+    data = network(np.random.default_rng(3))
+    clean, cost = dual_simplex(data), data.cost
+    bad = np.broadcast_to(data.lower, data.upper.shape).copy()
+    bad[7] = data.upper[7] + 1.0
+    found = dual_simplex(replace(data, lower=bad))
     assert found.ended[7] == INFEASIBLE
     keep = np.arange(50) != 7
     np.testing.assert_allclose(found.point[keep] @ cost[0], clean.point[keep] @ cost[0], rtol=1e-12)
@@ -99,9 +103,9 @@ def test_one_bad_instance_leaves_the_others_alone():
 def test_many_steps_pass_through_the_clock(monkeypatch):
     monkeypatch.setattr(simplex, "_AT_A_TIME", 3)
     data = network(np.random.default_rng(4))
-    in_pieces = dual_simplex(*data)
+    in_pieces = dual_simplex(data)
     monkeypatch.undo()
-    np.testing.assert_allclose(in_pieces.point @ data[1][0], dual_simplex(*data).point @ data[1][0], rtol=1e-12)
+    np.testing.assert_allclose(in_pieces.point @ data.cost[0], dual_simplex(data).point @ data.cost[0], rtol=1e-12)
 
 
 def test_prices_are_what_another_unit_brings():

@@ -21,7 +21,7 @@ from numba import types
 OPTIMAL, INFEASIBLE, NO_START, UNFINISHED = 0, 1, 2, 3
 """How an instance ended; `NO_START`: the cost asks for a bound that a column does not have."""
 
-_LOWER, _BASIC, _UPPER, _FREE = 0, 1, 2, 3
+LOWER, BASIC, UPPER, FREE = 0, 1, 2, 3
 _FEASIBLE = 1e-9
 _PIVOT = 1e-9
 _REFACTOR = 60
@@ -59,7 +59,7 @@ def _invert(w, inverse, k):  # noqa: C901
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _gather(indptr, indices, data, basic, row_place, w, k):
+def gather(indptr, indices, data, basic, row_place, w, k):
     """Fill ``w`` with the entries where the `k` binding rows meet the `k` basic columns."""
     for i in range(k):
         for j in range(k):
@@ -128,21 +128,21 @@ def solve_range(  # noqa: C901
                 k, nb = 0, 0
                 for j in range(n):
                     place[j] = -1
-                    if status[j] == _BASIC:
+                    if status[j] == BASIC:
                         if k < size:
                             basic[k] = j
                             place[j] = k
                         k += 1
                 for i in range(m):
                     row_place[i] = -1
-                    if rstatus[i] != _BASIC:
+                    if rstatus[i] != BASIC:
                         if nb < size:
                             binding[nb] = i
                             row_place[i] = nb
                         nb += 1
                 sound = k == nb and k <= size
                 if sound:
-                    _gather(indptr, indices, data, basic, row_place, w, k)
+                    gather(indptr, indices, data, basic, row_place, w, k)
                     sound = _invert(w, inverse, k)
                 if sound:
                     price[:] = 0.0
@@ -155,17 +155,17 @@ def solve_range(  # noqa: C901
                     for r in range(k):
                         i = binding[r]
                         # What is left of an equation's price may have either sign.
-                        if price[i] > 0.0 or (price[i] == 0.0 and rstatus[i] == _LOWER and rlo[i] > -np.inf):
-                            rstatus[i] = _LOWER
+                        if price[i] > 0.0 or (price[i] == 0.0 and rstatus[i] == LOWER and rlo[i] > -np.inf):
+                            rstatus[i] = LOWER
                         elif price[i] < 0.0 or rup[i] < np.inf:
-                            rstatus[i] = _UPPER
+                            rstatus[i] = UPPER
                         else:
-                            rstatus[i] = _LOWER
-                        bound = rlo[i] if rstatus[i] == _LOWER else rup[i]
+                            rstatus[i] = LOWER
+                        bound = rlo[i] if rstatus[i] == LOWER else rup[i]
                         if not np.isfinite(bound):
-                            other = rup[i] if rstatus[i] == _LOWER else rlo[i]
+                            other = rup[i] if rstatus[i] == LOWER else rlo[i]
                             if abs(price[i]) <= noise and np.isfinite(other):
-                                rstatus[i] = _UPPER if rstatus[i] == _LOWER else _LOWER
+                                rstatus[i] = UPPER if rstatus[i] == LOWER else LOWER
                                 price[i] = 0.0
                             else:
                                 sound = False
@@ -175,9 +175,9 @@ def solve_range(  # noqa: C901
                         break
                     # The slack basis is nonsingular, whatever the start was.
                     for j in range(n):
-                        status[j] = _LOWER
+                        status[j] = LOWER
                     for i in range(m):
-                        rstatus[i] = _BASIC
+                        rstatus[i] = BASIC
                     continue
                 possible = True
                 fixed_part[:] = 0.0
@@ -193,21 +193,19 @@ def solve_range(  # noqa: C901
                     if abs(total) <= 1e-14 * terms:
                         total = 0.0
                     reduced[j] = total
-                    if total > 0.0 or (total == 0.0 and (status[j] != _UPPER or up[j] == np.inf)):
-                        side = _LOWER
-                    else:
-                        side = _UPPER
-                    value = lo[j] if side == _LOWER else up[j]
+                    stays = total == 0.0 and (status[j] != UPPER or up[j] == np.inf)
+                    side = LOWER if total > 0.0 or stays else UPPER
+                    value = lo[j] if side == LOWER else up[j]
                     if not np.isfinite(value):
                         if abs(total) > 1e-9 * terms:
                             possible = False
                             break
                         if np.isfinite(up[j]):
-                            side, value = _UPPER, up[j]
+                            side, value = UPPER, up[j]
                         elif np.isfinite(lo[j]):
-                            side, value = _LOWER, lo[j]
+                            side, value = LOWER, lo[j]
                         else:
-                            side, value = _FREE, 0.0
+                            side, value = FREE, 0.0
                     status[j] = side
                     x[j] = value
                     if value != 0.0:
@@ -218,16 +216,16 @@ def solve_range(  # noqa: C901
                         ended[b] = NO_START
                         break
                     for j in range(n):
-                        status[j] = _LOWER
+                        status[j] = LOWER
                     for i in range(m):
-                        rstatus[i] = _BASIC
+                        rstatus[i] = BASIC
                     continue
                 ready, fresh, updates = True, True, 0
 
             # Values of the basic columns, and of the activity of every row.
             for r in range(k):
                 i = binding[r]
-                bound = rlo[i] if rstatus[i] == _LOWER else rup[i]
+                bound = rlo[i] if rstatus[i] == LOWER else rup[i]
                 target[r] = bound - fixed_part[i]
             activity[:] = fixed_part
             for s in range(k):
@@ -298,7 +296,7 @@ def solve_range(  # noqa: C901
                 a = sign * alpha[j]
                 if place[j] >= 0 or abs(a) <= _PIVOT or lo[j] == up[j]:
                     continue
-                if status[j] == _FREE or (a > 0.0) == (status[j] == _LOWER):
+                if status[j] == FREE or (a > 0.0) == (status[j] == LOWER):
                     candidate[found] = j
                     ratio[found] = abs(reduced[j]) / abs(a)
                     found += 1
@@ -306,7 +304,7 @@ def solve_range(  # noqa: C901
                 a, i = sign * row_of_inverse[r], binding[r]
                 if abs(a) <= _PIVOT or rlo[i] == rup[i]:
                     continue
-                if (a > 0.0) == (rstatus[i] == _LOWER):
+                if (a > 0.0) == (rstatus[i] == LOWER):
                     candidate[found] = n + i
                     ratio[found] = abs(price[i]) / abs(a)
                     found += 1
@@ -359,13 +357,13 @@ def solve_range(  # noqa: C901
             for q in range(passed):
                 v = candidate[q]
                 if v < n:
-                    shift = up[v] - lo[v] if status[v] == _LOWER else lo[v] - up[v]
-                    status[v] = _UPPER if status[v] == _LOWER else _LOWER
-                    x[v] = up[v] if status[v] == _UPPER else lo[v]
+                    shift = up[v] - lo[v] if status[v] == LOWER else lo[v] - up[v]
+                    status[v] = UPPER if status[v] == LOWER else LOWER
+                    x[v] = up[v] if status[v] == UPPER else lo[v]
                     for e in range(indptr[v], indptr[v + 1]):
                         fixed_part[indices[e]] += data[e] * shift
                 else:
-                    rstatus[v - n] = _UPPER if rstatus[v - n] == _LOWER else _LOWER
+                    rstatus[v - n] = UPPER if rstatus[v - n] == LOWER else LOWER
             move = sign * step
             for j in range(n):
                 if place[j] < 0:
@@ -387,7 +385,7 @@ def solve_range(  # noqa: C901
                 for e in range(indptr[leaving], indptr[leaving + 1]):
                     fixed_part[indices[e]] += data[e] * bound
                 x[leaving] = bound
-                status[leaving] = _LOWER if sign > 0.0 else _UPPER
+                status[leaving] = LOWER if sign > 0.0 else UPPER
                 reduced[leaving] = move
                 p = place[leaving]
                 place[leaving] = -1
@@ -423,11 +421,11 @@ def solve_range(  # noqa: C901
                             inverse[s, q] = inverse[s, k]
                         binding[q] = binding[k]
                         row_place[binding[q]] = q
-                    rstatus[entering - n] = _BASIC
+                    rstatus[entering - n] = BASIC
                     price[entering - n] = 0.0
             else:
                 i = leaving - n
-                rstatus[i] = _LOWER if sign > 0.0 else _UPPER
+                rstatus[i] = LOWER if sign > 0.0 else UPPER
                 price[i] = move
                 if entering < n:
                     pivot = 1.0 / alpha[entering]
@@ -456,10 +454,10 @@ def solve_range(  # noqa: C901
                                     inverse[s, r] -= row_of_inverse[r] * factor
                     binding[q] = i
                     row_place[i] = q
-                    rstatus[entering - n] = _BASIC
+                    rstatus[entering - n] = BASIC
                     price[entering - n] = 0.0
             if entering < n:
-                status[entering] = _BASIC
+                status[entering] = BASIC
                 reduced[entering] = 0.0
             iterations[b] += 1
             updates += 1

@@ -1,0 +1,1 @@
+"""Differentiable solves: torch modules whose output is an optimum, with exact gradients."""

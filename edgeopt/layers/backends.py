@@ -1,0 +1,117 @@
+"""Three ways to the same vertices: compiled dual simplex, warm-started HiGHS, interior point on the whole batch.
+
+Each returns vertices with their bases; an instance that it cannot finish is left open for `settle`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..solvers.lp_batch import BASIC, LOWER, OPTIMAL, UNFINISHED, UPPER, Bases, Instances, Vertices
+from ..solvers.simplex import dual_simplex, in_chunks
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def by_simplex(instances: Instances, start: Bases | None, threads: int | None) -> Vertices:
+    """Use the compiled bounded dual simplex: best for few rows and many bounded columns."""
+    return dual_simplex(instances, start, threads)
+
+
+def by_highs(instances: Instances, start: Bases | None, threads: int | None) -> Vertices:
+    """Use HiGHS's dual simplex, each instance from the basis of the one before; for large sparse programs."""
+    rows, columns = instances.constraints.shape
+    batch = instances.batch
+    found = Vertices(
+        np.full((batch, columns), np.nan), np.full((batch, rows), np.nan),
+        Bases(np.zeros((batch, columns), np.int8), np.ones((batch, rows), np.int8)),
+        np.full(batch, UNFINISHED, np.int8), np.zeros(batch, np.int64),
+    )  # fmt: skip
+    in_chunks(
+        lambda first, last: _with_one_model(instances, found, start, first, last), batch, found.point.size, threads
+    )
+    return found
+
+
+def _with_one_model(instances: Instances, found: Vertices, start: Bases | None, first: int, last: int) -> None:
+    from ..solvers.highs_model import load, set_option
+
+    rows, columns = instances.constraints.shape
+    model = load(instances.program(int(first)))
+    for name, value in (("presolve", "off"), ("threads", 1), ("solver", "simplex")):
+        set_option(model, name, value)
+    all_columns, all_rows = np.arange(columns, dtype=np.int32), np.arange(rows, dtype=np.int32)
+    for b in range(first, last):
+        cost, lower, upper, row_lower, row_upper = (part[b % part.shape[0]] for part in instances.parts)
+        if b > first:
+            if instances.cost.shape[0] > 1:
+                model.changeColsCost(columns, all_columns, cost)
+            if instances.lower.shape[0] > 1 or instances.upper.shape[0] > 1:
+                model.changeColsBounds(columns, all_columns, lower, upper)
+            if instances.row_lower.shape[0] > 1 or instances.row_upper.shape[0] > 1:
+                model.changeRowsBounds(rows, all_rows, row_lower, row_upper)
+        if start is not None:
+            _set_basis(model, start.columns[b % start.columns.shape[0]], start.rows[b % start.rows.shape[0]])
+        model.run()
+        _read(model, found, b, (lower, upper, row_lower, row_upper))
+
+
+def _set_basis(model: Any, columns: NDArray[np.int8], rows: NDArray[np.int8]) -> None:
+    import highspy
+
+    basis = highspy.HighsBasis()
+    basis.col_status = [highspy.HighsBasisStatus(int(code)) for code in columns]
+    basis.row_status = [highspy.HighsBasisStatus(int(code)) for code in rows]
+    basis.valid = True
+    model.setBasis(basis)
+
+
+def _read(model: Any, found: Vertices, b: int, bounds: tuple[NDArray[np.float64], ...]) -> None:
+    import highspy
+
+    if model.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        return
+    solution = model.getSolution()
+    status, basic = model.getBasicVariables()
+    if status == highspy.HighsStatus.kError:
+        return
+    lower, upper, row_lower, row_upper = bounds
+    point, activity = np.array(solution.col_value), np.array(solution.row_value)
+    price, reduced = np.array(solution.row_dual), np.array(solution.col_dual)
+    found.point[b], found.dual[b] = point, price
+    found.bases.columns[b] = _side(point, lower, upper, reduced)
+    found.bases.rows[b] = _side(activity, row_lower, row_upper, price)
+    found.bases.columns[b][basic[basic >= 0]] = BASIC
+    found.bases.rows[b][-1 - basic[basic < 0]] = BASIC
+    found.ended[b] = OPTIMAL
+
+
+def _side(
+    value: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64], dual: NDArray[np.float64]
+) -> NDArray[np.int8]:
+    """Say at which bound a nonbasic variable stands; where both are one, its dual says it."""
+    at_lower = np.abs(value - lower) < np.abs(value - upper)
+    at_lower |= (lower == upper) & (dual >= 0)
+    return np.where(at_lower, LOWER, UPPER).astype(np.int8)
+
+
+def by_interior_point(instances: Instances, start: Bases | None, threads: int | None) -> Vertices:
+    """Use a primal-dual interior point method on all instances at once, then the vertex that it points to."""
+    from .interior_point import bases_near_optimum
+
+    guess = bases_near_optimum(instances)
+    # The simplex method takes the guess for a start: no iteration where it was right, few where it was not.
+    return dual_simplex(instances, guess, threads)
+
+
+Backend = Callable[[Instances, "Bases | None", "int | None"], Vertices]
+
+BACKENDS: Mapping[str, Backend] = MappingProxyType(
+    {"simplex": by_simplex, "highs": by_highs, "batched": by_interior_point}
+)
+"""The back ends by name."""

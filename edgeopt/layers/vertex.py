@@ -1,0 +1,96 @@
+"""Vertices of linear programs, batched: found by any back end, kept as bases, differentiated through them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+from ..solvers.lp_batch import BASIC, Bases, Constraints
+from ..solvers.simplex import in_chunks
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DENSE_ROWS = 500
+"""Binding rows up to which a dense factorisation is used; beyond, a sparse one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pullback:
+    """Gradients of a loss with respect to what a batch of vertices depends on.
+
+    Attributes
+    ----------
+    bound : (batch, columns) float
+        With respect to the bound at which each column stands; 0 for basic columns.
+    row : (batch, rows) float
+        With respect to the bound that each binding row meets; 0 for the others.
+    cost : (batch, columns) float or None
+        With respect to the costs, through the row duals.
+    """
+
+    bound: NDArray[np.float64]
+    row: NDArray[np.float64]
+    cost: NDArray[np.float64] | None
+
+
+def pull_back(
+    constraints: Constraints,
+    bases: Bases,
+    of_point: NDArray[np.float64],
+    of_dual: NDArray[np.float64] | None = None,
+    threads: int | None = None,
+) -> Pullback:
+    """Return the gradients that those of points (batch, columns) and row duals (batch, rows) imply."""
+    if min(constraints.shape) > DENSE_ROWS:
+        return _sparse(constraints, bases, of_point, of_dual)
+    from ..solvers.compiled.vertex import gradient_range
+
+    batch, columns = of_point.shape
+    rows = constraints.shape[0]
+    bound, row = np.empty((batch, columns)), np.empty((batch, rows))
+    cost = np.empty((0 if of_dual is None else batch, columns))
+    dual = np.empty((0, rows)) if of_dual is None else np.ascontiguousarray(of_dual)
+    data = (
+        *constraints.columnwise, bases.columns, bases.rows, np.ascontiguousarray(of_point), dual,
+        bound, row, cost, np.empty(batch, bool),
+    )  # fmt: skip
+    in_chunks(lambda first, last: gradient_range(first, last, *data), batch, of_point.size, threads)
+    return Pullback(bound, row, None if of_dual is None else cost)
+
+
+def _sparse(
+    constraints: Constraints, bases: Bases, of_point: NDArray[np.float64], of_dual: NDArray[np.float64] | None
+) -> Pullback:
+    """Do the same by one sparse LU factorisation for each instance."""
+    pointers, indices, data = constraints.columnwise
+    matrix = sparse.csc_array((data, indices, pointers), shape=constraints.shape)
+    bound, row = np.zeros_like(of_point), np.zeros((of_point.shape[0], constraints.shape[0]))
+    cost = None if of_dual is None else np.zeros_like(of_point)
+    for b in range(of_point.shape[0]):
+        basic, binding = np.flatnonzero(bases.columns[b] == BASIC), np.flatnonzero(bases.rows[b] != BASIC)
+        solve = _solver_of(matrix, basic, binding)
+        if solve is None:
+            bound[b], row[b] = np.nan, np.nan
+            continue
+        row[b, binding] = solve(of_point[b, basic], "T")
+        bound[b] = np.where(bases.columns[b] == BASIC, 0.0, of_point[b] - row[b] @ matrix)
+        if cost is not None and of_dual is not None:
+            cost[b, basic] = solve(of_dual[b, binding], "N")
+    return Pullback(bound, row, cost)
+
+
+def _solver_of(matrix: sparse.csc_array, basic: NDArray[np.intp], binding: NDArray[np.intp]):  # type: ignore[no-untyped-def]
+    from scipy.sparse.linalg import splu
+
+    if basic.size != binding.size:
+        return None
+    if basic.size == 0:
+        return lambda given, _: given
+    try:
+        return splu(sparse.csc_matrix(matrix[:, basic][binding])).solve
+    except RuntimeError:  # exactly singular
+        return None
