@@ -8,7 +8,9 @@ basis is dual feasible whatever the right-hand sides, and few iterations are lef
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from os import cpu_count
 from typing import TYPE_CHECKING, Any
 
@@ -103,16 +105,22 @@ def _run(constraints: Constraints, given: _Given, start: Bases, batch: int, thre
     return Vertices(point, dual, bases, ended, iterations)
 
 
-def in_chunks(work: Any, batch: int, size: int, threads: int | None) -> None:
+def in_chunks(work: Callable[[int, int], None], batch: int, size: int, threads: int | None) -> None:
     """Call ``work(first, last)`` for slices of the batch, on several threads where `size` numbers make it worth it."""
-    workers = min(threads or cpu_count() or 1, batch, max(1, size // _WORTH_A_THREAD))
+    slices = max(1, min(batch, size // _WORTH_A_THREAD))
+    workers = min(threads or cpu_count() or 1, slices)
     if workers == 1:
         work(0, batch)
         return
-    # Small slices: instances differ in their iterations, and a thread that is early takes the next.
-    bounds = np.linspace(0, batch, min(batch, 8 * workers) + 1).astype(int)
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(work, bounds[:-1], bounds[1:]))
+    # Small slices, but not too small: instances differ in their work, and a thread that is early takes the next.
+    bounds = np.linspace(0, batch, min(slices, 8 * workers) + 1).astype(int)
+    list(_pool(workers).map(work, bounds[:-1], bounds[1:]))
+
+
+@lru_cache(maxsize=4)
+def _pool(workers: int) -> ThreadPoolExecutor:
+    """Return threads that wait for the next batch: starting them takes longer than many a batch."""
+    return ThreadPoolExecutor(workers)
 
 
 def _declines(problem: RevenueMaximization) -> str | None:

@@ -356,6 +356,7 @@ def test_admission_is_the_one_of_numpy_and_has_its_gradient(recourse):
     assert torch.autograd.gradcheck(module, (reserved, traffic, capacity), eps=1e-7, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of cvxpylayers itself
 def test_cvxpylayers_takes_the_exported_problem_and_agrees():
     cvxpylayers = pytest.importorskip("cvxpylayers.torch", reason="cvxpylayers is not installed")
     rng = np.random.default_rng(17)

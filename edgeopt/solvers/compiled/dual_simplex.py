@@ -71,6 +71,61 @@ def gather(indptr, indices, data, basic, row_place, w, k):
                 w[r, s] = data[e]
 
 
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _refine(  # noqa: C901
+    indptr, indices, data, c, lo, up, rlo, rup, basic, binding, row_place, inverse, k,
+    x, price, activity, target, z,
+):  # fmt: skip
+    """Remove what updates of the inverse left as error in points and prices; False where they need a new inverse.
+
+    One step of iterative refinement squares the error. `target` is overwritten.
+    """
+    largest, size = 0.0, 0.0
+    for s in range(k):
+        j = basic[s]
+        for e in range(indptr[j], indptr[j + 1]):
+            r = row_place[indices[e]]
+            if r >= 0:
+                target[r] -= data[e] * x[j]
+    for r in range(k):
+        largest = max(largest, abs(target[r]))
+    for s in range(k):
+        total = 0.0
+        for r in range(k):
+            total += inverse[s, r] * target[r]
+        j = basic[s]
+        x[j] += total
+        size = max(size, abs(x[j]))
+        if total != 0.0:
+            for e in range(indptr[j], indptr[j + 1]):
+                activity[indices[e]] += data[e] * total
+    sound = largest <= 1e-6 * (1.0 + size)
+    for s in range(k):
+        j = basic[s]
+        total = c[j]
+        for e in range(indptr[j], indptr[j + 1]):
+            if row_place[indices[e]] >= 0:
+                total -= price[indices[e]] * data[e]
+        z[s] = total
+        sound = sound and abs(total) <= 1e-6 * (1.0 + abs(c[j]))
+    for r in range(k):
+        total = 0.0
+        for s in range(k):
+            total += z[s] * inverse[s, r]
+        price[binding[r]] += total
+    for s in range(k):
+        j = basic[s]
+        allowed = 10.0 * _FEASIBLE
+        sound = sound and x[j] >= lo[j] - allowed * (1.0 + abs(lo[j])) and x[j] <= up[j] + allowed * (1.0 + abs(up[j]))
+    for i in range(activity.size):
+        if row_place[i] < 0:
+            low, high = rlo[i], rup[i]
+            allowed = 10.0 * _FEASIBLE
+            sound = sound and activity[i] >= low - allowed * (1.0 + abs(low))
+            sound = sound and activity[i] <= high + allowed * (1.0 + abs(high))
+    return sound
+
+
 def _array(kind, dimensions, readonly=True):
     return types.Array(kind, dimensions, "C", readonly=readonly)
 
@@ -109,6 +164,12 @@ def solve_range(  # noqa: C901
     fixed_part, activity = np.empty(m), np.empty(m)
     row_of_inverse, z, target = np.empty(size + 1), np.empty(size + 1), np.empty(size + 1)
     candidate, ratio = np.empty(n + m, np.int64), np.empty(n + m)
+    # Where all start from one basis at one cost, its factors and duals are computed once and copied.
+    shared = start_columns.shape[0] == 1 and start_rows.shape[0] == 1 and cost.shape[0] == 1
+    kept, kept_k = False, 0
+    kept_inverse, kept_basic, kept_binding = np.empty_like(inverse), np.empty_like(basic), np.empty_like(binding)
+    kept_reduced, kept_price = np.empty(n), np.empty(m)
+    kept_status, kept_rstatus = np.empty(n, np.int8), np.empty(m, np.int8)
     for b in range(first, last):
         c = cost[b % cost.shape[0]]
         lo, up = lower[b % lower.shape[0]], upper[b % upper.shape[0]]
@@ -122,6 +183,32 @@ def solve_range(  # noqa: C901
             y[:] = 0.0
             continue
         k, ready, fresh, updates = 0, False, False, 0
+        if kept:
+            k = kept_k
+            status[:] = kept_status
+            rstatus[:] = kept_rstatus
+            reduced[:] = kept_reduced
+            price[:] = kept_price
+            inverse[:k, :k] = kept_inverse[:k, :k]
+            place[:] = -1
+            row_place[:] = -1
+            for s in range(k):
+                basic[s], binding[s] = kept_basic[s], kept_binding[s]
+                place[basic[s]], row_place[binding[s]] = s, s
+            ready = True
+            fixed_part[:] = 0.0
+            for j in range(n):
+                if place[j] < 0:
+                    value = lo[j] if status[j] == LOWER else (up[j] if status[j] == UPPER else 0.0)
+                    x[j] = value
+                    ready = ready and np.isfinite(value)
+                    if value != 0.0:
+                        for e in range(indptr[j], indptr[j + 1]):
+                            fixed_part[indices[e]] += data[e] * value
+            for r in range(k):
+                i = binding[r]
+                ready = ready and np.isfinite(rlo[i] if rstatus[i] == LOWER else rup[i])
+            fresh = ready
         for _ in range(2 * most):
             if not ready:
                 # Start, or start over: take up the statuses, factorise, and put every nonbasic on its dual side.
@@ -221,6 +308,12 @@ def solve_range(  # noqa: C901
                         rstatus[i] = BASIC
                     continue
                 ready, fresh, updates = True, True, 0
+                if shared and not kept and iterations[b] == 0:
+                    kept, kept_k = True, k
+                    kept_inverse[:k, :k] = inverse[:k, :k]
+                    kept_basic[:k], kept_binding[:k] = basic[:k], binding[:k]
+                    kept_reduced[:], kept_price[:] = reduced, price
+                    kept_status[:], kept_rstatus[:] = status, rstatus
 
             # Values of the basic columns, and of the activity of every row.
             for r in range(k):
@@ -254,7 +347,10 @@ def solve_range(  # noqa: C901
                     if over > _FEASIBLE * (1.0 + abs(rup[i])) and over > worst:
                         worst, leaving, sign = over, n + i, -1.0
             if leaving < 0:
-                if not fresh:  # the answer comes from a fresh factorisation, not from what updates left of one
+                if not fresh and not _refine(
+                    indptr, indices, data, c, lo, up, rlo, rup, basic, binding, row_place, inverse, k,
+                    x, price, activity, target, z,
+                ):  # fmt: skip
                     ready = False
                     continue
                 ended[b] = OPTIMAL
