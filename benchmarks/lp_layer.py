@@ -64,7 +64,11 @@ def cvxpylayers(problem: eo.RevenueMaximization, solver: str | None) -> Route:
     import cvxpy as cp
     from cvxpylayers.torch import CvxpyLayer
 
-    d, traffic, capacity = cp.Variable(problem.services), cp.Parameter(problem.services), cp.Parameter(problem.resources)
+    d, traffic, capacity = (
+        cp.Variable(problem.services),
+        cp.Parameter(problem.services),
+        cp.Parameter(problem.resources),
+    )
     low = cp.Parameter(problem.services)  # a constant bound is ignored by one of the back ends
     model = cp.Problem(
         cp.Maximize(problem.unit_profit @ d), [problem.density.toarray() @ d <= capacity, d <= traffic, d >= low]
@@ -107,7 +111,9 @@ def routes(problem: eo.RevenueMaximization) -> Iterator[tuple[str, Callable[[], 
         yield "qpth", lambda: qpth(problem)
 
 
-def pull(route: Route, traffic: torch.Tensor, capacity: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, ...]:
+def pull(
+    route: Route, traffic: torch.Tensor, capacity: torch.Tensor, weights: torch.Tensor
+) -> tuple[torch.Tensor, ...]:
     """One forward and backward pass: points, and the gradients of traffic and capacities."""
     given = traffic.clone().requires_grad_(), capacity.clone().requires_grad_()
     point = route(*given)
@@ -126,7 +132,9 @@ def timed(call: Callable[[], object], repeats: int) -> float:
     return float(np.median(times))
 
 
-def errors(found: tuple[torch.Tensor, ...], exact: tuple[torch.Tensor, ...], keep: torch.Tensor, profit: torch.Tensor) -> tuple[float, float]:
+def errors(
+    found: tuple[torch.Tensor, ...], exact: tuple[torch.Tensor, ...], keep: torch.Tensor, profit: torch.Tensor
+) -> tuple[float, float]:
     size = min(len(found[0]), len(exact[0]))
     keep = keep[:size]
     best = exact[0][:size] @ profit

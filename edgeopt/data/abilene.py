@@ -1,0 +1,86 @@
+"""Abilene's five-minute traffic matrices (Y. Zhang) in the text form of CFR-RL: one matrix a line, 100 bytes a unit."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.errors import DataFormatError, InvalidProblemError
+from .topology import Topology
+from .totem import _lines, _rates
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_UNIT = 100 * 8 / 300.0
+"""Bit/s of 100 bytes in five minutes."""
+
+
+def read_topology(path: str | Path) -> Topology:
+    """Read a topology table: a line of counts, a header, then index, tail, head, OSPF weight and capacity in kbit/s.
+
+    Raises
+    ------
+    DataFormatError
+        If a line is malformed, or the counts are not those of the table.
+    """
+    path = Path(path)
+    lines = _lines(path)
+    counts = re.findall(r"\d+", lines[0]) if lines else []
+    if len(counts) != 2:
+        raise DataFormatError(f"{path}, line 1: expected 'Node_num: N Edge_num: E'")
+    nodes, edges = (int(count) for count in counts)
+    links = []
+    for number, line in enumerate(lines[2:], 3):
+        fields = line.split()
+        if len(fields) != 5 or not all(field.isdigit() for field in fields):
+            raise DataFormatError(
+                f"{path}, line {number}: {line.strip()!r}; expected index, tail, head, OSPF, capacity"
+            )
+        links.append((fields[1], fields[2], float(fields[4]) * 1e3))
+    if len(links) != edges:
+        raise DataFormatError(f"{path}: {len(links)} links; line 1 announces {edges}")
+    try:
+        return Topology.of([str(i) for i in range(nodes)], links, "abilene")
+    except InvalidProblemError as error:
+        raise DataFormatError(f"{path}: {error}") from error
+
+
+def read_matrices(path: str | Path, start: str = "2004-03-01", nodes: int = 12) -> pd.DataFrame:
+    """Read the matrices of one file.
+
+    Parameters
+    ----------
+    path : path
+        Text, plain or gzipped: ``nodes * nodes`` numbers in each line, row by row.
+    start : str
+        Time of the first line; the files do not say it.
+
+    Returns
+    -------
+    DataFrame
+        bit/s by time and (source, target), the diagonal included.
+
+    Raises
+    ------
+    DataFormatError
+        If a line has another number of fields, or a field is no number >= 0.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    rows = []
+    for number, line in enumerate(_lines(path), 1):
+        fields = line.split()
+        if len(fields) != nodes * nodes:
+            raise DataFormatError(f"{path}, line {number}: {len(fields)} rates; expected {nodes} x {nodes}")
+        rows.append(_rates(path, number, fields))
+    if not rows:
+        raise DataFormatError(f"{path}: empty; expected {nodes * nodes} rates in each line")
+    names = [str(i) for i in range(nodes)]
+    columns = pd.MultiIndex.from_product([names, names], names=["source", "target"])
+    index = pd.date_range(start, periods=len(rows), freq="5min")
+    return pd.DataFrame(np.array(rows) * _UNIT, index=index, columns=columns)

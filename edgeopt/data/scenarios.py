@@ -1,0 +1,268 @@
+"""From a network, its traffic and a few neural networks to revenue programs: who runs what where (Lyu et al. 2024, V-A).
+
+A service is a demand of the traffic matrix that asks for inference by one network. The network is split into parts, the
+parts are put on servers along the shortest route from source to target, and the densities follow: each server takes the
+part's share of the computing, each link what crosses it there, both per unit of input traffic.
+
+The paper leaves open how many services there are, their densities, prices and the mean capacities behind its tables.
+What is chosen here is an argument with a default, and `Scenario.tightness` says how scarce the result is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, pairwise
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from scipy import sparse
+
+from ..core.errors import InvalidOptionError, InvalidProblemError
+from ..formulations.revenue import RevenueMaximization
+from .topology import Topology
+from .traffic_frames import largest
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from ..profiles.chain import Chain
+
+Deployment = Literal["gus", "single"]
+
+
+@dataclass(frozen=True, eq=False)
+class SplitModel:
+    """A network in parts.
+
+    Attributes
+    ----------
+    name : str
+        Name of the network.
+    compute : (parts,) float
+        Share of the computing that each part takes; they add up to 1.
+    crossing : (parts + 1,) float
+        Bits that enter each part, then those of the result, per bit of input; the first is 1.
+    """
+
+    name: str
+    compute: NDArray[np.float64]
+    crossing: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, name: str, chain: Chain, cuts: Sequence[int]) -> SplitModel:
+        """Return the network cut behind the units `cuts` of its chain.
+
+        Raises
+        ------
+        InvalidOptionError
+            If a cut is no unit before the last.
+        """
+        units = len(chain.names)
+        if list(cuts) != sorted(set(cuts)) or not all(0 <= cut < units - 1 for cut in cuts):
+            raise InvalidOptionError(f"cuts are {list(cuts)}; expected rising units between 0 and {units - 2}")
+        macs = np.array([sum(layer.macs for layer in chain.table.layers[part]) for part in chain.parts()], float)
+        ends = [-1, *cuts, units - 1]
+        compute = np.array([macs[a + 1 : b + 1].sum() for a, b in pairwise(ends)]) / macs.sum()
+        return cls(name, compute, chain.output_bits[np.array(ends) + 1] / chain.output_bits[0])
+
+    @classmethod
+    def balanced(cls, name: str, chain: Chain, parts: int) -> SplitModel:
+        """Return the cuts for which the largest share of computing plus all that crosses links is least.
+
+        Raises
+        ------
+        InvalidOptionError
+            If the chain has fewer units than parts.
+        """
+        units = len(chain.names)
+        if not 1 <= parts <= units:
+            raise InvalidOptionError(f"parts is {parts}; the chain of {name!r} has {units} units")
+        every = (cls.of(name, chain, cuts) for cuts in combinations(range(units - 1), parts - 1))
+        return min(every, key=lambda model: model.compute.max() + model.crossing[1:-1].sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Scenario:
+    """Services on a network, and the traffic that asks for them.
+
+    Attributes
+    ----------
+    problem : RevenueMaximization
+        The revenue program of one slot with mean traffic.
+    traffic : DataFrame, time x service
+        Arrivals in Mb a slot.
+    services : DataFrame
+        By service: source, target, network, servers of its parts, links of its route.
+    """
+
+    problem: RevenueMaximization
+    traffic: pd.DataFrame
+    services: pd.DataFrame
+
+    def over(self, traffic: Any) -> RevenueMaximization:
+        """Return the program with other traffic (slots, services): one instance for each slot."""
+        return replace(self.problem, traffic=np.asarray(traffic, float))
+
+    def with_capacity(self, capacity: NDArray[np.float64]) -> Scenario:
+        """Return the scenario with other capacities (servers + links,)."""
+        servers = self.problem.compute_density.shape[0]
+        changed = replace(self.problem, compute_capacity=capacity[:servers], link_capacity=capacity[servers:])
+        return replace(self, problem=changed)
+
+    @property
+    def tightness(self) -> float:
+        """Fraction of slots in which some resource cannot carry all that arrives."""
+        arrivals = self.traffic.dropna().to_numpy()
+        short = self.problem.load(arrivals) > self.problem.capacity * (1 + 1e-12)
+        return float(short.any(axis=1).mean())
+
+
+def normal_capacities(
+    size: int, mean: float, deviation: float, rng: np.random.Generator, smallest: float = 0.0
+) -> NDArray[np.float64]:
+    """Draw capacities from a normal distribution (eq. 13); what falls to `smallest` or below is drawn again.
+
+    The paper discards negative ones; drawing again keeps the network whole.
+    """
+    drawn = rng.normal(mean, deviation, size)
+    while (low := drawn <= smallest).any():
+        drawn[low] = rng.normal(mean, deviation, int(low.sum()))
+    return drawn
+
+
+def split_services(
+    topology: Topology,
+    services: Sequence[SplitModel | str],
+    deployment: Deployment,
+    traffic: pd.DataFrame,
+    *,
+    count: int = 30,
+    parts: int = 3,
+    mean_total: float = 300.0,
+    mean_capacity: float = 80.0,
+    deviation: float = 30.0,
+    unit_revenue: float | NDArray[np.float64] = 1.0,
+    compute_price: float = 0.0,
+    link_price: float = 0.0,
+    seed: int = 0,
+) -> Scenario:
+    """Deploy split networks on a topology and write down the revenue program.
+
+    Parameters
+    ----------
+    topology : Topology
+        Every node is a server.
+    services : sequence of SplitModel or str
+        Networks, in turn for the demands; a name of :mod:`edgeopt.profiles.zoo` is split into `parts` balanced parts.
+    deployment : {"gus", "single"}
+        ``"gus"``: greedy on used servers (Zhang et al. 2021): each part goes to a server of the route that is in use
+        already, the least loaded of them, and to a new one only where there is none left. ``"single"``: the whole
+        network on one server of the route, chosen in the same way.
+    traffic : DataFrame, time x (source, target)
+        Traffic matrices; the `count` largest demands between different nodes become services.
+    mean_total : float
+        Mean total arrivals, Mb a slot, that the traffic is scaled to.
+    mean_capacity, deviation : float
+        Of the normal distribution of all capacities, Mb a slot.
+    unit_revenue : float or (count,)
+        Revenue of one Mb.
+    compute_price, link_price : float
+        Cost of one unit of computing and bandwidth.
+    seed : int
+        Fixes the capacities.
+
+    Raises
+    ------
+    InvalidProblemError
+        If a demand names a node that the topology lacks, or there is no route, or fewer demands than `count`.
+    InvalidOptionError
+        If the deployment is unknown.
+    """
+    if deployment not in ("gus", "single"):
+        raise InvalidOptionError(f"deployment is {deployment!r}; expected 'gus' or 'single'")
+    models = [_model(entry, parts) for entry in services]
+    chosen = _demands(topology, traffic, count)
+    used = models if deployment == "gus" else [_whole(model) for model in models]
+    density, table = _deploy(topology, used, chosen, deployment)
+    scaled = chosen * (mean_total / float(chosen.sum(axis=1).mean()))
+    nodes = len(topology.nodes)
+    rng = np.random.default_rng(seed)
+    capacity = normal_capacities(density.shape[0], mean_capacity, deviation, rng)
+    scaled.columns = table.index
+    problem = RevenueMaximization(
+        np.broadcast_to(np.asarray(unit_revenue, float), (count,)), density[:nodes], density[nodes:], capacity[:nodes],
+        capacity[nodes:], scaled.mean().to_numpy(), compute_price, link_price,
+        service_names=tuple(table.index), server_names=topology.nodes, link_names=topology.link_names,
+    )  # fmt: skip
+    return Scenario(problem, scaled, table)
+
+
+def _model(entry: SplitModel | str, parts: int) -> SplitModel:
+    if isinstance(entry, SplitModel):
+        return entry
+    from ..profiles import zoo
+    from ..profiles.dnn import LayerTable
+
+    chain = LayerTable.from_module(zoo.build(entry), zoo.example_input(entry)).chain()
+    return SplitModel.balanced(entry, chain, parts)
+
+
+def _whole(model: SplitModel) -> SplitModel:
+    return SplitModel(model.name, np.ones(1), model.crossing[[0, -1]])
+
+
+def _demands(topology: Topology, traffic: pd.DataFrame, count: int) -> pd.DataFrame:
+    between = [pair for pair in traffic.columns if pair[0] != pair[1]]
+    for source, target in between:
+        for node in (source, target):
+            if str(node) not in topology.nodes:
+                raise InvalidProblemError(f"traffic names the node {node!r}, which the topology {topology.name!r} lacks")
+    busy = traffic[between].loc[:, traffic[between].sum() > 0]
+    if busy.shape[1] < count:
+        raise InvalidProblemError(f"traffic has {busy.shape[1]} demands between nodes; {count} services were asked for")
+    return largest(busy, count)
+
+
+def _deploy(
+    topology: Topology, models: list[SplitModel], demands: pd.DataFrame, deployment: Deployment
+) -> tuple[sparse.csr_array, pd.DataFrame]:
+    """Return densities (servers + links, services) and the table of what runs where."""
+    import networkx as nx
+    import pandas as pd
+
+    graph, nodes = topology.graph(), len(topology.nodes)
+    volume = demands.mean().to_numpy()
+    density, load = np.zeros((nodes + len(topology.links), len(volume))), np.zeros(nodes)
+    rows = []
+    for k, (source, target) in enumerate(demands.columns):
+        model = models[k % len(models)]
+        try:
+            route = nx.shortest_path(graph, str(source), str(target))
+        except nx.NetworkXNoPath as error:
+            raise InvalidProblemError(f"there is no route from {source} to {target} in {topology.name!r}") from error
+        places = [topology.nodes.index(node) for node in route]
+        hosts = _greedy_on_used(places, len(model.compute), load)
+        for part, host in enumerate(hosts):
+            density[places[host], k] += model.compute[part]
+            load[places[host]] += volume[k] * model.compute[part]
+        for hop, (tail, head) in enumerate(pairwise(route)):
+            done = sum(host <= hop for host in hosts)  # parts that ran before this hop
+            density[nodes + graph.edges[tail, head]["index"], k] = model.crossing[done]
+        rows.append({
+            "source": source, "target": target, "network": model.name,
+            "servers": tuple(route[host] for host in hosts), "route": tuple(route),
+        })  # fmt: skip
+    names = [f"{row['network']}:{row['source']}->{row['target']}" for row in rows]
+    return sparse.csr_array(density), pd.DataFrame(rows, index=pd.Index(names, name="service"))
+
+
+def _greedy_on_used(places: list[int], parts: int, load: NDArray[np.float64]) -> list[int]:
+    """Return the position on the route of each part, in order: on servers in use where possible, the idlest first."""
+    positions = list(range(len(places)))
+    used = sorted((p for p in positions if load[places[p]] > 0), key=lambda p: load[places[p]])
+    fresh = [p for p in positions if load[places[p]] == 0]
+    chosen = sorted((used + fresh)[:parts])
+    # A route shorter than the parts runs several of them on its last server.
+    return chosen + [chosen[-1]] * (parts - len(chosen))
