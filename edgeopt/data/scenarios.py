@@ -1,4 +1,4 @@
-"""From a network, its traffic and a few neural networks to revenue programs: who runs what where (Lyu et al. 2024, V-A).
+"""From a network, its traffic and a few neural networks to revenue programs: who runs what where (Lyu et al. 2024).
 
 A service is a demand of the traffic matrix that asks for inference by one network. The network is split into parts, the
 parts are put on servers along the shortest route from source to target, and the densities follow: each server takes the
@@ -214,11 +214,13 @@ def _whole(model: SplitModel) -> SplitModel:
 
 
 def _demands(topology: Topology, traffic: pd.DataFrame, count: int) -> pd.DataFrame:
-    between = [pair for pair in traffic.columns if pair[0] != pair[1]]
+    between: list[Any] = [pair for pair in traffic.columns if pair[0] != pair[1]]
     for source, target in between:
         for node in (source, target):
             if str(node) not in topology.nodes:
-                raise InvalidProblemError(f"traffic names the node {node!r}, which the topology {topology.name!r} lacks")
+                raise InvalidProblemError(
+                    f"traffic names the node {node!r}, which the topology {topology.name!r} lacks"
+                )
     busy = traffic[between].loc[:, traffic[between].sum() > 0]
     if busy.shape[1] < count:
         raise InvalidProblemError(f"traffic has {busy.shape[1]} demands between nodes; {count} services were asked for")
@@ -236,7 +238,8 @@ def _deploy(
     volume = demands.mean().to_numpy()
     density, load = np.zeros((nodes + len(topology.links), len(volume))), np.zeros(nodes)
     rows = []
-    for k, (source, target) in enumerate(demands.columns):
+    pairs: list[Any] = list(demands.columns)
+    for k, (source, target) in enumerate(pairs):
         model = models[k % len(models)]
         try:
             route = nx.shortest_path(graph, str(source), str(target))

@@ -12,7 +12,7 @@ import re
 import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -102,7 +102,8 @@ def read_matrices(source: str | Path | Iterable[str | Path]) -> pd.DataFrame:
         raise DataFormatError(f"{source}: no XML file; expected demandMatrix-….xml")
     frame = pd.DataFrame.from_dict({time: row for time, row in rows.items() if len(row)}, orient="index").fillna(0.0)
     frame = frame.reindex(sorted(rows)).sort_index(axis=1)
-    frame.columns = pd.MultiIndex.from_tuples(frame.columns.to_list(), names=["source", "target"])
+    pairs: Any = frame.columns.to_list()
+    frame.columns = pd.MultiIndex.from_tuples(pairs, names=["source", "target"])
     return regular(frame)
 
 

@@ -98,3 +98,40 @@ class MinMax:
     def normalise(self, demand: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the demand on the fitted scale."""
         return (demand - self.lowest) / self.span
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of a chronological split: training first, then validation, then test."""
+
+    train: slice
+    validation: slice
+    test: slice
+
+
+def chronological(samples: int, train: float = 0.6, validation: float = 0.2) -> Split:
+    """Cut `samples` in time order.
+
+    Parameters
+    ----------
+    samples : int
+        Number of samples in time order.
+    train, validation : float
+        Shares of the first two parts; the rest is the test.
+
+    Raises
+    ------
+    InvalidOptionError
+        If a part would be empty.
+
+    Examples
+    --------
+    >>> chronological(10)
+    Split(train=slice(0, 6, None), validation=slice(6, 8, None), test=slice(8, 10, None))
+    """
+    first, second = round(samples * train), round(samples * (train + validation))
+    if not 0 < first < second < samples:
+        raise InvalidOptionError(
+            f"shares {train} and {validation} of {samples} samples leave a part of the split empty"
+        )
+    return Split(slice(0, first), slice(first, second), slice(second, samples))

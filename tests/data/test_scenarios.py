@@ -1,0 +1,93 @@
+"""Split services on real and small networks: densities add up, routes are followed, capacities are never negative."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import edgeopt as eo
+from edgeopt.data import totem
+from edgeopt.data.scenarios import SplitModel, normal_capacities, split_services
+from edgeopt.data.topology import Topology
+
+LINE = Topology.of(["a", "b", "c"], [("a", "b", 1.0), ("b", "c", 1.0), ("b", "a", 1.0), ("c", "b", 1.0)], "line")
+MODEL = SplitModel("net", np.array([0.6, 0.3, 0.1]), np.array([1.0, 0.5, 0.2, 0.05]))
+
+
+def demands(pairs, steps: int = 4) -> pd.DataFrame:
+    columns = pd.MultiIndex.from_tuples(pairs, names=["source", "target"])
+    values = np.arange(1.0, len(pairs) + 1)[::-1] * np.ones((steps, 1))
+    return pd.DataFrame(values, index=pd.date_range("2005-01-01", periods=steps, freq="15min"), columns=columns)
+
+
+def test_densities_by_hand():
+    scenario = split_services(LINE, [MODEL], "gus", demands([("a", "c")]), count=1)
+    problem = scenario.problem
+    np.testing.assert_allclose(problem.compute_density.toarray()[:, 0], [0.6, 0.3, 0.1])
+    forward = [problem.link_names.index("a->b"), problem.link_names.index("b->c")]
+    np.testing.assert_allclose(problem.link_density.toarray()[forward, 0], [0.5, 0.2])
+    assert problem.link_density.nnz == 2
+    single = split_services(LINE, [MODEL], "single", demands([("a", "c")]), count=1)
+    assert single.services["servers"].iloc[0] == ("a",)
+    np.testing.assert_allclose(single.problem.link_density.toarray()[forward, 0], [0.05, 0.05])
+
+
+def test_a_short_route_runs_several_parts_on_one_server_and_used_servers_come_first():
+    scenario = split_services(LINE, [MODEL], "gus", demands([("a", "b"), ("b", "c")]), count=2)
+    assert scenario.services["servers"].tolist() == [("a", "b", "b"), ("b", "c", "c")]
+    single = split_services(LINE, [MODEL], "single", demands([("b", "c"), ("a", "b")]), count=2)
+    assert single.services["servers"].tolist() == [("b",), ("b",)]  # b is in use already
+
+
+def test_geant_with_networks_of_the_zoo(data_dir):
+    topology = totem.read_topology(data_dir / "geant/original_format/Geant-topology-anonymised.xml")
+    traffic = totem.read_archive(data_dir / "geant/geant_totem_tm_15min.npz").iloc[:96]
+    networks = ["alexnet", "vgg16", "deepface"]
+    scenario = split_services(topology, networks, "gus", traffic, count=30, mean_capacity=80.0, deviation=30.0)
+    problem = scenario.problem
+    assert (problem.compute_density.shape, problem.link_density.shape) == ((23, 30), (74, 30))
+    np.testing.assert_allclose(problem.compute_density.sum(axis=0), 1.0)
+    assert scenario.traffic.sum(axis=1).mean() == pytest.approx(300.0)
+    assert set(scenario.services.network) == set(networks)
+    for service, row in scenario.services.iterrows():
+        used = problem.link_density[:, [problem.service_names.index(service)]].nonzero()[0]
+        assert len(used) == len(row.route) - 1
+    split = eo.solve(scenario.over(scenario.traffic))
+    whole = split_services(topology, networks, "single", traffic, count=30, mean_capacity=80.0, deviation=30.0)
+    assert split.objective.mean() > eo.solve(whole.over(whole.traffic)).objective.mean()
+    assert 0.0 < scenario.tightness <= 1.0
+    assert scenario.with_capacity(np.full(97, 1e9)).tightness == 0.0
+
+
+def test_capacities_are_drawn_again_until_positive():
+    drawn = normal_capacities(2000, 20.0, 60.0, np.random.default_rng(0))
+    assert drawn.min() > 0
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: split_services(LINE, [MODEL], "best", demands([("a", "c")]), count=1),
+            eo.InvalidOptionError,
+            "'best'",
+        ),
+        (lambda: split_services(LINE, [MODEL], "gus", demands([("a", "z")]), count=1), eo.InvalidProblemError, "'z'"),
+        (
+            lambda: split_services(LINE, [MODEL], "gus", demands([("a", "c")]), count=2),
+            eo.InvalidProblemError,
+            "1 demands",
+        ),
+        (
+            lambda: split_services(
+                Topology.of(["a", "c"], [("c", "a", 1.0)]), [MODEL], "gus", demands([("a", "c")]), count=1
+            ),
+            eo.InvalidProblemError,
+            "no route from a to c",
+        ),
+    ],
+)
+def test_what_cannot_be_deployed_is_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
