@@ -144,8 +144,13 @@ def solve_interior(batch: Batch, barrier: float = 0.0, tolerance: float = 1e-9, 
             / products
         )
         centre = torch.clamp((after / mean.clamp(min=1e-300)) ** 3 * mean, min=barrier)[:, None]
+        # Mehrotra's second-order term aims at the boundary: where the affine step was cut short, and on the way to a
+        # point inside, it would throw single duals away. There centring alone leads on.
+        trusted = (torch.minimum(primal, dual) >= 0.1).to(centre)[:, None]
+        if barrier:
+            trusted, centre = torch.zeros_like(trusted), torch.clamp(0.3 * mean, min=barrier)[:, None]
         corrected = [
-            torch.where(m, p + centre - dd * dg, torch.zeros_like(p))
+            torch.where(m, p + centre - trusted * dd * dg, torch.zeros_like(p))
             for p, dd, dg, m in zip(plain, affine[3:], _gap_steps(affine), has, strict=True)
         ]
         step = system.step(*residuals, *corrected)

@@ -46,7 +46,9 @@ class _Smoothed(torch.autograd.Function):
         else:
             barrier = layer.strength
         layer.check_memory("batched", instances)
-        found = solve_interior(batch, barrier, tolerance=1e-9 if barrier else 1e-13)
+        # The gap to a bound is a difference: the weaker the barrier, the fewer of its digits are left.
+        tolerance = max(1e-9, 1e-12 / barrier) if barrier else 1e-13
+        found = solve_interior(batch, barrier, tolerance)
         good = found.converged
         layer.keep_status(_statuses(instances, good.cpu().numpy()))
         ctx.layer, ctx.batch, ctx.found = layer, batch, found

@@ -40,6 +40,7 @@ class CapacityBounds:
     noise: float = 0.0
     lower: NDArray[np.float64] = field(init=False)
     _seen: list[list[float]] = field(init=False, repr=False)
+    _ambiguous: list[tuple[NDArray[np.intp], NDArray[np.float64]]] = field(init=False, repr=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.lower = np.zeros(self.problem.resources)
@@ -63,21 +64,24 @@ class CapacityBounds:
             )
         loads = self.problem.load(wanted)
         share = np.divide(accommodated, wanted, out=np.ones_like(wanted), where=wanted > 0)
-        for load, through, amount in zip(
-            np.atleast_2d(loads), np.atleast_2d(share), np.atleast_2d(wanted), strict=True
-        ):
-            self._learn(load, through, amount > 0)
+        slots = [np.atleast_2d(array) for array in (loads, share, wanted > 0)]
+        for load, through, active in zip(*slots, strict=True):
+            # A resource lets through at least what the luckiest service on it got.
+            at_least = np.where(self._path & active, through, 0.0).max(axis=1, initial=0.0)
+            np.maximum(self.lower, at_least * load * (1.0 - 5 * self.noise), out=self.lower)
+        for load, through, active in zip(*slots, strict=True):
+            self._accuse(load, through, active)
 
-    def _learn(self, load: NDArray[np.float64], through: NDArray[np.float64], active: NDArray[np.bool_]) -> None:
-        path = self._path & active
-        # A resource lets through at least what the luckiest service on it got.
-        at_least = np.where(path, through, 0.0).max(axis=1, initial=0.0)
+    def _accuse(self, load: NDArray[np.float64], through: NDArray[np.float64], active: NDArray[np.bool_]) -> None:
+        """Find which resource throttled each service: not one that is known to have more than it would take."""
         slack = 5 * self.noise + 1e-9  # among thousands of observations some err by four deviations
-        np.maximum(self.lower, at_least * load * (1.0 - 5 * self.noise), out=self.lower)
         for k in np.flatnonzero(active & (through < 1 - slack)):
-            suspects = np.flatnonzero(path[:, k] & (at_least <= through[k] * (1 + slack) + slack))
+            implied = through[k] * load
+            suspects = np.flatnonzero(self._path[:, k] & (self.lower <= implied * (1 + 2 * slack)))
             if suspects.size == 1:
-                self._seen[suspects[0]].append(float(through[k] * load[suspects[0]]))
+                self._seen[suspects[0]].append(float(implied[suspects[0]]))
+            elif suspects.size:
+                self._ambiguous.append((suspects, implied[suspects]))
 
     def report(self) -> pd.DataFrame:
         """Return what is known of each resource.
@@ -107,10 +111,24 @@ class CapacityBounds:
         return pd.DataFrame(rows, columns=columns, index=pd.Index(self.problem.resource_names, name="resource"))
 
     def belief(self, prior: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return capacities to plan with: the estimate where there is one, else the prior, at least what was seen."""
+        """Return capacities (servers + links,) to plan with.
+
+        The estimate where there is one. Elsewhere the prior, at least what was seen; but where a service was throttled
+        and several resources may have done it, the one whose implied capacity is nearest to its prior is blamed.
+        """
         report = self.report()
-        estimate = report.estimate.to_numpy()
-        believed: NDArray[np.float64] = np.where(report.identified.to_numpy(), estimate, np.maximum(prior, self.lower))
+        known = report.identified.to_numpy()
+        believed: NDArray[np.float64] = np.where(known, report.estimate.to_numpy(), np.maximum(prior, self.lower))
+        blamed: dict[int, list[float]] = {}
+        for suspects, implied in self._ambiguous:
+            explained = known[suspects] & (np.abs(believed[suspects] / implied - 1) <= 5 * self.noise + 1e-6)
+            left = ~known[suspects]
+            if explained.any() or not left.any():
+                continue
+            nearest = int(np.abs(np.log(implied[left] / prior[suspects][left])).argmin())
+            blamed.setdefault(int(suspects[left][nearest]), []).append(float(implied[left][nearest]))
+        for resource, values in blamed.items():
+            believed[resource] = max(self.lower[resource], float(np.median(values)))
         return believed
 
 

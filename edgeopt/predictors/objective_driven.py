@@ -68,6 +68,11 @@ class ObjectiveDriven(nn.Module):
         """(servers + links,) capacities that the controller believes in."""
         return self.belief * torch.exp(self.growth)
 
+    def parameter_groups(self, rate: float) -> list[dict[str, Any]]:
+        """Return the parameters for the optimiser: capacities move faster than weights, and decay towards nothing."""
+        weights = [p for p in self.parameters() if p is not self.growth]
+        return [{"params": weights}, {"params": [self.growth], "lr": 10.0 * rate, "weight_decay": 0.0}]
+
     def believe(self, capacity: Tensor) -> None:
         """Replace what the controller believes."""
         self.belief = torch.as_tensor(capacity).to(self.belief)

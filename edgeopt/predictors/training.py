@@ -115,7 +115,9 @@ def _loop(lightning: Any, module: nn.Module, loss: Loss, score: Loss, rate: floa
             self.log("score", score(*batch), batch_size=len(batch[0]))
 
         def configure_optimizers(self) -> Any:
-            return torch.optim.AdamW(self.parameters(), lr=rate, weight_decay=weight_decay)
+            # A module may ask for rates of its own for some of its parameters.
+            groups = getattr(module, "parameter_groups", lambda _: module.parameters())(rate)
+            return torch.optim.AdamW(groups, lr=rate, weight_decay=weight_decay)
 
     return Loop()
 

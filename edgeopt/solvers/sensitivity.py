@@ -96,4 +96,4 @@ def _ranged(program: Program, admitted: NDArray[np.float64]) -> tuple[Any, Any]:
 
 
 def _values(record: Any, size: int) -> NDArray[np.float64]:
-    return np.array(record.value_[:size], float) if size else np.empty(0)
+    return np.array(record.value_[:size], float) + 0.0 if size else np.empty(0)  # never -0.0

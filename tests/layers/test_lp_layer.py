@@ -257,6 +257,26 @@ def test_smoothing_tends_to_the_program_and_moves_with_costs(smoothing):
     assert gradient.abs().max() > 0
 
 
+@pytest.mark.parametrize("smoothing", ["quadratic", "barrier"])
+def test_smoothed_programs_are_solved_whatever_their_scale(smoothing):
+    rng = np.random.default_rng(0)
+    for _ in range(25):
+        columns, rows = int(rng.integers(1, 12)), int(rng.integers(0, 8))
+        matrix = rng.normal(size=(rows, columns)) * (rng.random((rows, columns)) < 0.6)
+        inside = rng.uniform(-1, 1, columns)
+        low, high = matrix @ inside - rng.uniform(0.01, 1, rows), matrix @ inside + rng.uniform(0.01, 1, rows)
+        low[rng.random(rows) < 0.4] = -np.inf
+        cost = rng.normal(size=columns) * 10 ** rng.uniform(-1, 2)
+        one = eo.Program(
+            cost, matrix, low, high, inside - rng.uniform(0.01, 2, columns), inside + rng.uniform(0.01, 2, columns)
+        )
+        for strength in (1.0, 1e-2, 1e-6):
+            layer = LinearProgramLayer(one, ("cost",), smoothing=smoothing, strength=strength)
+            point = layer(torch.tensor(cost))
+            assert max(one.violations(eo.Point(point.numpy())).values(), default=0.0) < 1e-8
+        assert float(point @ torch.tensor(cost)) == pytest.approx(eo.solve(one).objective, rel=1e-3, abs=1e-3)
+
+
 def test_the_quadratic_optimum_is_the_one_of_another_solver():
     import cvxpy as cp
 
