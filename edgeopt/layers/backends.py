@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def by_simplex(instances: Instances, start: Bases | None, threads: int | None) -> Vertices:
+def by_simplex(instances: Instances, start: Bases | None, threads: int | None, device: str) -> Vertices:
     """Use the compiled bounded dual simplex: best for few rows and many bounded columns."""
     return dual_simplex(instances, start, threads)
 
 
-def by_highs(instances: Instances, start: Bases | None, threads: int | None) -> Vertices:
+def by_highs(instances: Instances, start: Bases | None, threads: int | None, device: str) -> Vertices:
     """Use HiGHS's dual simplex, each instance from the basis of the one before; for large sparse programs."""
     rows, columns = instances.constraints.shape
     batch = instances.batch
@@ -100,16 +100,16 @@ def _side(
     return np.where(at_lower, LOWER, UPPER).astype(np.int8)
 
 
-def by_interior_point(instances: Instances, start: Bases | None, threads: int | None) -> Vertices:
-    """Use a primal-dual interior point method on all instances at once, then the vertex that it points to."""
+def by_interior_point(instances: Instances, start: Bases | None, threads: int | None, device: str) -> Vertices:
+    """Use an interior point method on all instances at once, on `device`, then the vertex that it points to."""
     from .interior_point import bases_near_optimum
 
-    guess = bases_near_optimum(instances)
+    guess = bases_near_optimum(instances, device)
     # The simplex method takes the guess for a start: no iteration where it was right, few where it was not.
     return dual_simplex(instances, guess, threads)
 
 
-Backend = Callable[[Instances, "Bases | None", "int | None"], Vertices]
+Backend = Callable[[Instances, "Bases | None", "int | None", str], Vertices]
 
 BACKENDS: Mapping[str, Backend] = MappingProxyType(
     {"simplex": by_simplex, "highs": by_highs, "batched": by_interior_point}

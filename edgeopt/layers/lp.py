@@ -220,7 +220,8 @@ class LinearProgramLayer(torch.nn.Module):
         instances = self.instances(values)
         backend = self._chosen(instances, values)
         self.check_memory(backend, instances)
-        found = BACKENDS[backend](instances, start, self.threads)
+        device = str(values[0].device) if values else "cpu"
+        found = BACKENDS[backend](instances, start, self.threads, device)
         settle(instances, found)
         self._last = instances, found
         self._refuse(statuses(found))

@@ -149,9 +149,9 @@ def simplex(problem: RevenueMaximization, options: Options) -> Outcome:
         return _unfinished(found, options)
     one = problem.batch is None
     point, price = (part[0] if one else part for part in (found.point, np.ldexp(-found.dual, exponent)))
-    return Outcome.optimal(
-        AdmissionDecision(point), ResourcePrices(price), statistics={"iterations": int(found.iterations.sum())}
-    )
+    # Rounding may leave a price just below zero; any prices that are not negative prove a bound.
+    prices = ResourcePrices(np.maximum(price, 0.0))
+    return Outcome.optimal(AdmissionDecision(point), prices, statistics={"iterations": int(found.iterations.sum())})
 
 
 def _unfinished(found: Vertices, options: Options) -> Outcome:

@@ -118,3 +118,20 @@ def test_prices_are_what_another_unit_brings():
         changed = eo.RevenueMaximization(problem.unit_revenue, problem.compute_density, problem.link_density, more,
                                          problem.link_capacity, problem.traffic)  # fmt: skip
         assert (eo.solve(changed, "highs").objective - best.objective) / 1e-6 == pytest.approx(price, abs=1e-5)
+
+
+def test_random_batches_of_every_scale_are_proved_optimal():
+    rng = np.random.default_rng(5)
+    for _ in range(300):
+        services, resources, batch = (int(rng.integers(low, 25)) for low in (1, 0, 1))
+        paths = rng.random((resources, services)) < rng.uniform(0.05, 0.6)
+        density = paths * (rng.uniform(0.5, 2, paths.shape) if rng.random() < 0.5 else 1.0)
+        traffic = rng.gamma(2, 1, (batch, services)) if rng.random() < 0.5 else rng.integers(0, 3, (batch, services))
+        traffic = traffic * 10 ** rng.uniform(-4, 6)
+        capacity = rng.uniform(0, 1.2, resources) * (density @ traffic.mean(axis=0))
+        cut = int(rng.integers(0, resources + 1))
+        revenue = (np.ones(services) if rng.random() < 0.3 else rng.normal(size=services)) * 10 ** rng.uniform(-6, 6)
+        problem = eo.RevenueMaximization(revenue, density[:cut], density[cut:], capacity[:cut], capacity[cut:], traffic)
+        found = eo.solve(problem, "simplex")
+        assert found.status == "optimal", found
+        assert np.max(found.gap) <= 1e-9
