@@ -15,9 +15,12 @@ import torch
 from torch import nn
 
 from ..core.errors import InvalidOptionError
+from .capacities import CapacityBounds
 from .training import train
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from .traffic import TrafficPredictor
@@ -39,8 +42,8 @@ class ObjectiveDriven(nn.Module):
         What gets through under the truth, for ``loss="regret"`` and ``"realised"``.
     capacities : {"known", "mean", "learned", "observed"}
         ``"known"``: those handed to `fit`; ``"mean"``: the layer's own, fixed; ``"learned"``: the layer's own to start
-        with, improved by gradient and kept positive; ``"observed"``: the layer's own, improved by
-        :class:`~edgeopt.predictors.capacities.CapacityBounds` from what was accommodated, never from the truth.
+        with, improved by gradient and kept positive; ``"observed"``: the layer's own, improved by `observe` from what
+        was accommodated, never from the truth.
     """
 
     belief: Tensor
@@ -59,6 +62,7 @@ class ObjectiveDriven(nn.Module):
         self.predictor, self.capacities = predictor, capacities
         self.layer: Any = layer
         self.admission: Any = admission
+        self._bounds = CapacityBounds(layer.problem) if capacities == "observed" else None
         self.register_buffer("belief", torch.as_tensor(layer.capacity, dtype=torch.float32).clone())
         # Capacities are learned relative to where they started, through an exponential: they stay positive.
         self.growth = nn.Parameter(torch.zeros_like(self.belief), requires_grad=capacities == "learned")
@@ -76,6 +80,21 @@ class ObjectiveDriven(nn.Module):
     def believe(self, capacity: Tensor) -> None:
         """Replace what the controller believes."""
         self.belief = torch.as_tensor(capacity).to(self.belief)
+
+    def observe(
+        self, reserved: NDArray[np.float64], traffic: NDArray[np.float64], accommodated: NDArray[np.float64]
+    ) -> None:
+        """Learn capacities from finished slots (slots, services): reserved, arrived, got through under throttling.
+
+        Raises
+        ------
+        InvalidOptionError
+            Unless ``capacities="observed"``.
+        """
+        if self._bounds is None:
+            raise InvalidOptionError(f"capacities are {self.capacities!r}; only 'observed' ones are learned from slots")
+        self._bounds.observe(reserved, traffic, accommodated)
+        self.believe(torch.tensor(self._bounds.belief(self.layer.capacity.double().cpu().numpy())))
 
     def forward(self, past: Tensor) -> Tensor:
         """Reserve (batch, services) for the slot after windows (batch, window, services)."""

@@ -199,6 +199,22 @@ def test_bounds_turn_into_a_belief():
         bounds.observe(traffic, traffic, 2 * traffic)
 
 
+def test_a_model_learns_capacities_from_what_got_through():
+    from dataclasses import replace
+
+    rng = np.random.default_rng(8)
+    problem = network(rng, services=8, scale=0.5)
+    wrong = np.full(6, problem.capacity.mean())
+    layer = RevenueLayer(replace(problem, compute_capacity=wrong[:3], link_capacity=wrong[3:]))
+    model = ObjectiveDriven(SeasonalNaive(8, WINDOW), layer, capacities="observed")
+    traffic = rng.uniform(0.2, 2.0, (80, 8))
+    before = np.abs(model.capacity.numpy() / problem.capacity - 1).mean()
+    model.observe(traffic, traffic, eo.admit(traffic, replace(problem, traffic=traffic)).admitted)
+    assert np.abs(model.capacity.detach().numpy() / problem.capacity - 1).mean() < 0.5 * before
+    with pytest.raises(eo.InvalidOptionError, match="only 'observed' ones"):
+        ObjectiveDriven(SeasonalNaive(8, WINDOW), layer).observe(traffic, traffic, traffic)
+
+
 @pytest.mark.parametrize("recourse", ["throttle", "optimal"])
 @pytest.mark.parametrize("solver", ["simplex", "greedy"])
 def test_the_ledger_adds_up_and_the_solver_part_is_never_negative(recourse, solver):

@@ -13,7 +13,6 @@ import torch
 
 from ...formulations.revenue import AdmissionDecision
 from ...layers.revenue import Admission, RevenueLayer
-from ...predictors.capacities import CapacityBounds
 from ...predictors.objective_driven import ObjectiveDriven
 from ...predictors.traffic import LSTMPredictor
 from ...solvers.admission import admit
@@ -124,16 +123,13 @@ def run(name: str, setting: Setting, predictor: LSTMPredictor, seed: int, epochs
 def _observe(model: ObjectiveDriven, setting: Setting, days: int = 5) -> None:
     """Learn capacities from what was accommodated in the training period, reserving the forecast slot after slot."""
     problem = setting.scenario.problem
-    bounds = CapacityBounds(problem)
     past, traffic, _ = setting.part("train")
     for rows in np.array_split(np.arange(len(past)), days):
         with torch.no_grad():
             # Reserving all that is forecast shows where the limits are; the plan itself would stay inside its belief.
             reserved = model.predictor(past[rows]).double().numpy()
         arrived = traffic[rows].double().numpy()
-        got = admit(reserved, replace(problem, traffic=arrived)).admitted
-        bounds.observe(reserved, arrived, got)
-        model.believe(torch.tensor(bounds.belief(setting.believed)))
+        model.observe(reserved, arrived, admit(reserved, replace(problem, traffic=arrived)).admitted)
 
 
 def _measure(model: ObjectiveDriven, framework: Framework, setting: Setting) -> Outcome:
