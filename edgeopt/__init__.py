@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .formulations.placement.demand import DemandSamples
     from .formulations.placement.exits import Exit
     from .formulations.revenue import AdmissionDecision, ResourcePrices, RevenueMaximization
+    from .formulations.slot import SlotDecision, SlotProblem, SplitRates
     from .formulations.split import SplitDecision, StochasticSplit
     from .solvers.admission import admit
     from .solvers.edgent import EdgentPlan, edgent_plan
@@ -80,6 +81,7 @@ _HOMES = {
     "formulations.graph_split": ("GraphSplit", "GraphSplitDecision"),
     "formulations.offloading": ("OffloadingDecision", "OfflineOffloading"),
     "formulations.revenue": ("AdmissionDecision", "ResourcePrices", "RevenueMaximization"),
+    "formulations.slot": ("SlotDecision", "SlotProblem", "SplitRates"),
     "formulations.split": ("SplitDecision", "StochasticSplit"),
     "solvers.admission": ("admit",),
     "solvers.edgent": ("EdgentPlan", "edgent_plan"),
@@ -120,11 +122,14 @@ __all__ = [
     "RevenueMaximization",
     "RobustSplit",
     "Sensitivity",
+    "SlotDecision",
+    "SlotProblem",
     "Solution",
     "Solver",
     "SolverNotInstalledError",
     "SplitDecision",
     "SplitMap",
+    "SplitRates",
     "StaticSplit",
     "Status",
     "StochasticSplit",

@@ -51,7 +51,7 @@ def solve_isolated(problem: Problem, chosen: Solver, options: Options, memory_li
         outcome, wall_time = _supervise(work, chosen, options, memory_limit)
         wall_time = time.perf_counter() - started if wall_time is None else wall_time
     # The worker speaks the problem's own words already: nothing is left to decode.
-    spoken = replace(chosen, solves=type(problem)) if chosen.general else chosen
+    spoken = replace(chosen, solves=type(problem)) if chosen.reads_program(problem) else chosen
     return conclude(problem, spoken, options, outcome, wall_time)
 
 

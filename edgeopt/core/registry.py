@@ -13,7 +13,7 @@ import pkgutil
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -66,6 +66,8 @@ class Solver:
         Says why a problem of the right kind is still not for this solver (too large, say), or None.
     batched : bool
         Whether it takes a problem with a batch axis as one array operation; otherwise its instances are solved in turn.
+    also : mapping of type to callable
+        What a general solver does with formulations that are no program.
     """
 
     name: str
@@ -82,10 +84,16 @@ class Solver:
     variants: bool = False
     declines: Callable[[Any], str | None] | None = None
     batched: bool = False
+    also: Mapping[type[Problem], Callable[[Any, Options], Outcome]] = field(default_factory=dict)
 
     def __call__(self, problem: Any, options: Options) -> Outcome:
-        """Run the solver's function."""
-        return self.function(problem, options)
+        """Run the solver's function, or the one it has for this kind of problem."""
+        own = next((function for kind, function in self.also.items() if isinstance(problem, kind)), self.function)
+        return own(problem, options)
+
+    def reads_program(self, problem: Problem) -> bool:
+        """Whether this problem reaches the solver as a program."""
+        return self.general and not isinstance(problem, tuple(self.also))
 
     @property
     def general(self) -> bool:
@@ -117,6 +125,8 @@ class Solver:
         return reason or (self.declines(problem) if self.declines is not None else None)
 
     def _wrong_kind(self, problem: Problem) -> str | None:
+        if isinstance(problem, tuple(self.also)):
+            return None
         if not self.general:
             wanted = self.solves if isinstance(self.solves, tuple) else (self.solves,)
             names = " or ".join(kind.__name__ for kind in wanted)

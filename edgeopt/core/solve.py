@@ -164,7 +164,7 @@ def _start(problem: Problem, warm_start: Decision | Solution | None) -> Any:
 
 
 def _call(problem: Problem, chosen: Solver, options: Options) -> Outcome:
-    if not chosen.general:
+    if not chosen.reads_program(problem):
         return chosen(problem, options)
     program, factor = problem.program().normalised()
     if options.warm_start is not None:
@@ -183,7 +183,7 @@ def _judgeable(problem: Problem, chosen: Solver, outcome: Any) -> Outcome:
         return Outcome.failed(f"the solver says {outcome.claim} but returned no decision")
     if not outcome.claim.has_decision:
         return replace(outcome, decision=None)
-    if not chosen.general or isinstance(problem, Program):
+    if not chosen.reads_program(problem) or isinstance(problem, Program):
         return outcome
     return _decoded(problem, outcome)
 

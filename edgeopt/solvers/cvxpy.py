@@ -19,10 +19,12 @@ from ..core.exchange import to_cvxpy
 from ..core.outcome import Options, Outcome, Status
 from ..core.program import Program
 from ..core.registry import solver
+from ..formulations.slot import SlotProblem
 from .claim import claimed, infeasible, trivial, unbounded, without_cost
 from .cvxpy_backends import solver_options, with_time_limit
 from .highs_model import sound_presolve
 from .indirect_highs import check_options, fresh_pool
+from .slot_routes import by_cone
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 @solver(
     "cvxpy", solves=Program, exact=True, honours=("time_limit", "relative_gap", "threads"),
     accepts=("solver_options",), requires=("cvxpy",), install="cvxpy>=1.7", rank=90, variants=True,
+    also={SlotProblem: by_cone},
 )  # fmt: skip
 def cvxpy(program: Program, options: Options) -> Outcome:
     """Solve through CVXPY; ``solver_options={...}`` goes to the back end under its own names."""

@@ -9,7 +9,9 @@ import numpy as np
 from ..core.outcome import Options, Outcome, Status
 from ..core.registry import solver
 from ..formulations.offloading import OfflineOffloading, OffloadingDecision
+from ..formulations.slot import SlotProblem
 from ..formulations.split import SplitDecision, StochasticSplit
+from .slot_routes import by_grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +20,9 @@ _MOST = 20
 _MOST_PLACEMENTS = 2**20
 
 
-def _too_large(problem: OfflineOffloading | StochasticSplit) -> str | None:
+def _too_large(problem: OfflineOffloading | StochasticSplit | SlotProblem) -> str | None:
+    if isinstance(problem, SlotProblem):
+        return None
     if isinstance(problem, StochasticSplit):
         count = _placements(problem)
         return (
@@ -29,11 +33,16 @@ def _too_large(problem: OfflineOffloading | StochasticSplit) -> str | None:
 
 
 @solver(
-    "exhaustive", solves=(OfflineOffloading, StochasticSplit), exact=True, rank=95,
+    "exhaustive", solves=(OfflineOffloading, StochasticSplit, SlotProblem), exact=True, rank=95,
     honours=("time_limit", "relative_gap", "threads"), declines=_too_large,
 )  # fmt: skip
-def exhaustive(problem: OfflineOffloading | StochasticSplit, options: Options) -> Outcome:
-    """Evaluate all choices; refuses more than 20 decisions, or 2^20 placements, with their count."""
+def exhaustive(problem: OfflineOffloading | StochasticSplit | SlotProblem, options: Options) -> Outcome:
+    """Evaluate all choices; refuses more than 20 decisions, or 2^20 placements, with their count.
+
+    Of a slot, every split with rates on a grid that is refined until its cells are as narrow as rounding.
+    """
+    if isinstance(problem, SlotProblem):
+        return by_grid(problem, options)
     if isinstance(problem, StochasticSplit):
         return Outcome.optimal(_best_placement(problem))
     count = problem.local_totals.size

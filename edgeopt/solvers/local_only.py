@@ -7,12 +7,20 @@ import numpy as np
 from ..core.outcome import Options, Outcome, Status
 from ..core.registry import solver
 from ..formulations.offloading import OfflineOffloading, OffloadingDecision
+from ..formulations.slot import SlotDecision, SlotProblem
 from ..formulations.split import SplitDecision, StochasticSplit
 
 
-@solver("local-only", solves=(OfflineOffloading, StochasticSplit), exact=False, honours=("time_limit", "threads"))
-def local_only(problem: OfflineOffloading | StochasticSplit, options: Options) -> Outcome:
+@solver(
+    "local-only",
+    solves=(OfflineOffloading, StochasticSplit, SlotProblem),
+    exact=False,
+    honours=("time_limit", "threads"),
+)
+def local_only(problem: OfflineOffloading | StochasticSplit | SlotProblem, options: Options) -> Outcome:
     """Keep every available decision local; run every layer on the device, or as near to it as it can run."""
+    if isinstance(problem, SlotProblem):
+        return Outcome.feasible(SlotDecision(problem.splits - 1, problem.rate_bounds[1] * bool(problem.sent[-1])))
     if isinstance(problem, StochasticSplit):
         return Outcome.feasible(_nearest(problem))
     if refutation := problem.refute():

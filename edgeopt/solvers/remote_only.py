@@ -7,12 +7,24 @@ import numpy as np
 from ..core.outcome import Options, Outcome, Status
 from ..core.registry import solver
 from ..formulations.offloading import OfflineOffloading, OffloadingDecision
+from ..formulations.slot import SlotDecision, SlotProblem
 from ..formulations.split import SplitDecision, StochasticSplit
 
 
-@solver("remote-only", solves=(OfflineOffloading, StochasticSplit), exact=False, honours=("time_limit", "threads"))
-def remote_only(problem: OfflineOffloading | StochasticSplit, options: Options) -> Outcome:
-    """Send everything but the first `min_local` available decisions; run every layer on the last tier that can."""
+@solver(
+    "remote-only",
+    solves=(OfflineOffloading, StochasticSplit, SlotProblem),
+    exact=False,
+    honours=("time_limit", "threads"),
+)
+def remote_only(problem: OfflineOffloading | StochasticSplit | SlotProblem, options: Options) -> Outcome:
+    """Send everything but the first `min_local` available decisions; run every layer on the last tier that can.
+
+    Of a slot, the first split that is possible at all is taken, and sent at the largest rate.
+    """
+    if isinstance(problem, SlotProblem):
+        first = int(problem.able.argmax())
+        return Outcome.feasible(SlotDecision(first, problem.rate_bounds[1] * bool(problem.sent[first])))
     if isinstance(problem, StochasticSplit):
         return Outcome.feasible(_farthest(problem))
     if refutation := problem.refute():

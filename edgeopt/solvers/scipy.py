@@ -16,7 +16,9 @@ from ..core.errors import InvalidOptionError
 from ..core.outcome import Options, Outcome, Status
 from ..core.program import Program
 from ..core.registry import solver
+from ..formulations.slot import SlotProblem
 from .claim import claimed, infeasible, trivial, unbounded, without_cost
+from .slot_routes import by_root
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +36,7 @@ _LIMIT, _INFEASIBLE = 1, 2
 
 @solver(
     "scipy", solves=Program, exact=True, honours=("time_limit", "relative_gap"), accepts=tuple(_KINDS),
-    requires=("scipy",), install="scipy>=1.13", rank=60,
+    requires=("scipy",), install="scipy>=1.13", rank=60, also={SlotProblem: by_root},
 )  # fmt: skip
 def scipy(program: Program, options: Options) -> Outcome:
     """Solve by ``scipy.optimize.milp`` if any column is integer, else by ``scipy.optimize.linprog``."""

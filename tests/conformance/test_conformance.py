@@ -69,7 +69,13 @@ def _copy(value):
 def _array(decision):
     if hasattr(decision, "tiers"):
         return np.hstack(decision.tiers)
+    if isinstance(decision, eo.SlotDecision):
+        return np.array([decision.split, decision.rate])
     return next(getattr(decision, name) for name in ("local", "admitted", "values") if hasattr(decision, name))
+
+
+AN_EASY_SLOT = eo.SlotProblem([0, 1e9], [1e9, 0], [1e6, 0], [0, 0.1], 10.0, 1e-9, 1e6, 1e-18, 1e9, 1e12, (1e5, 1e7),
+                              1.0, 0.0, 1.0, 20.0)  # fmt: skip
 
 
 def an_easy_problem(entry):
@@ -79,6 +85,7 @@ def an_easy_problem(entry):
         (eo.OfflineOffloading([1.0, 2.0], [2.0, 1.0], 0.5), eo.OffloadingDecision(np.array([True, False]))),
         (eo.StochasticSplit([chain], [1.0], 1.0), eo.SplitDecision(([0, 1],))),
         (eo.GraphSplit([[1.0, 2.0]], [(-1, 0)], 1.0, [1.0], 1.0), eo.GraphSplitDecision([0])),
+        (AN_EASY_SLOT, eo.SlotDecision(0, 1e6)),
         (eo.RevenueMaximization([1.0], [[1.0]], [[1.0]], [1.0], [1.0], [1.0]), eo.AdmissionDecision([1.0])),
         (eo.Program([1.0, 2.0], [[1.0, 1.0]], [1.0]), eo.Point([1.0, 0.0])),
     ]

@@ -1,0 +1,115 @@
+"""What the slots bring: arrivals, channel gains, availability of the edge host; drawn at random, or measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.errors import InvalidProblemError
+from ..core.records import Record, assign, float_array, number
+from ..profiles.energy import JETSON_TX2, XAVIER_NX_SPEED, SplitCosts, mobilenet_splits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SPEED_OF_LIGHT = 299_792_458.0
+
+
+def path_gain(distance: float, carrier: float, exponent: float) -> float:
+    """Mean power gain ``(wavelength / 4 pi)**2 * distance**-exponent`` of a link.
+
+    Parameters
+    ----------
+    distance : float
+        Metres.
+    carrier : float
+        Hertz.
+    exponent : float
+        Of the path loss; 2 in free space.
+    """
+    wavelength = SPEED_OF_LIGHT / number(carrier, "carrier", at_least=1.0)
+    return float((wavelength / (4 * np.pi)) ** 2 * number(distance, "distance", at_least=1e-9) ** -exponent)
+
+
+@dataclass(frozen=True, eq=False)
+class Environment(Record):
+    """A device, its link and its edge host (Labriji et al. 2023, section IV, by default).
+
+    Attributes
+    ----------
+    costs : SplitCosts
+        What one image costs at each split.
+    local_speed, remote_speed : float
+        FLOP/s of the device, and of the edge host when all of it is available.
+    bandwidth, noise_density : float
+        Hertz; watt per hertz.
+    power_bounds : (float, float)
+        Least and largest transmit power, watt; they bound the rate slot by slot.
+    mean_gain : float
+        Mean power gain of the channel; each slot's is exponential (Rayleigh fading).
+    arrival_rate : float
+        Mean of the Poisson arrivals, images a slot.
+    availability : float
+        Largest availability of the edge host; each slot's is uniform between 0 and this.
+    arrivals, gains, availabilities : (n,) float, optional
+        Measured values in place of the draws; repeated where the run is longer.
+    """
+
+    costs: SplitCosts = field(default_factory=mobilenet_splits)
+    local_speed: float = JETSON_TX2.speed
+    remote_speed: float = XAVIER_NX_SPEED
+    bandwidth: float = 200e6
+    noise_density: float = 10 ** (-174 / 10) * 1e-3
+    power_bounds: tuple[float, float] = (0.01, 0.1)
+    mean_gain: float = path_gain(50.0, 3.5e9, 3.0)
+    arrival_rate: float = 10.0
+    availability: float = 1.0
+    arrivals: Any = None
+    gains: Any = None
+    availabilities: Any = None
+
+    def __post_init__(self) -> None:
+        for name in ("local_speed", "remote_speed", "bandwidth", "noise_density", "mean_gain"):
+            if not number(getattr(self, name), name, at_least=0.0) > 0:
+                raise InvalidProblemError(f"{name} is {getattr(self, name)}; it must be positive")
+        number(self.availability, "availability", at_least=0.0, at_most=1.0)
+        number(self.arrival_rate, "arrival_rate", at_least=0.0)
+        low, high = self.power_bounds
+        if not 0 <= low <= high:
+            raise InvalidProblemError(f"power_bounds are {self.power_bounds}; expected 0 <= least <= largest")
+        for name in ("arrivals", "gains", "availabilities"):
+            if (measured := getattr(self, name)) is not None:
+                array = float_array(measured, name)
+                if array.size == 0 or (array < 0).any():
+                    raise InvalidProblemError(f"{name} must hold at least one value, none of them negative")
+                assign(self, **{name: array})
+
+    @cached_property
+    def local_seconds(self) -> NDArray[np.float64]:
+        """(splits,) seconds of one image on the device."""
+        return np.ascontiguousarray(self.costs.local_flops / self.local_speed)
+
+    def blocks(
+        self, slots: int, seed: int, size: int = 65_536
+    ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]]:
+        """Yield arrivals, gains and available FLOP/s, block after block; the same seed gives the same slots."""
+        streams = [np.random.default_rng([seed, part]) for part in range(3)]  # each its own, so one can be replaced
+        for first in range(0, slots, size):
+            count = min(size, slots - first)
+            arrivals = _or_drawn(self.arrivals, first, count, lambda n: streams[0].poisson(self.arrival_rate, n))
+            gains = _or_drawn(self.gains, first, count, lambda n: self.mean_gain * streams[1].exponential(1.0, n))
+            # Uniform on (0, largest]: never exactly 0.
+            share = _or_drawn(
+                self.availabilities, first, count, lambda n: self.availability * (1.0 - streams[2].random(n))
+            )
+            yield arrivals, np.maximum(gains, 1e-300), share * self.remote_speed
+
+
+def _or_drawn(measured: Any, first: int, count: int, draw: Any) -> NDArray[np.float64]:
+    if measured is None:
+        return np.ascontiguousarray(draw(count), dtype=np.float64)
+    return np.ascontiguousarray(measured[np.arange(first, first + count) % measured.size])

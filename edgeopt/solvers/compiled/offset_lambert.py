@@ -1,0 +1,74 @@
+"""The Lambert W function in offset form, y(a) = W0((a - 1) / e) + 1, to the last digits for every a >= 0.
+
+The optimal rate of Labriji et al. (2023, eq. 19) needs y(a), not W0. Composed from W0 it loses all digits for small a,
+where W0 is near its branch point -1: y is the small difference of two numbers near 1. Here y solves ``f(y) = (y - 1)
+exp(y) + 1 = a`` directly: f is summed from its Taylor series where it would cancel, and taken in logarithms where the
+exponential would overflow.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+from numba import types
+
+# f(y) = sum over n >= 2 of y**n (n - 1) / n!; these are the coefficients of f(y) / y**2, highest first.
+_COEFFICIENTS = np.array([(m + 1) / math.factorial(m + 2) for m in range(18, -1, -1)])
+
+
+@numba.njit(types.float64(types.float64), cache=True, nogil=True, error_model="numpy")
+def _quotient(y):
+    """Return f(y) / y**2 by its Taylor series, for 0 <= y <= 1."""
+    total = 0.0
+    for coefficient in _COEFFICIENTS:
+        total = total * y + coefficient
+    return total
+
+
+@numba.njit(types.float64(types.float64), cache=True, nogil=True, error_model="numpy")
+def offset_lambert(a):  # noqa: C901
+    """Return y(a) for a >= 0; nan for what is no such number."""
+    if not a >= 0.0:
+        return math.nan
+    if a == 0.0 or a == math.inf:
+        return a
+    if a < 1.0:
+        p = math.sqrt(2.0 * a)
+        y = p * (1.0 - p * (1.0 / 3.0 - p * (11.0 / 72.0 - p * (43.0 / 540.0))))
+        for _ in range(4):
+            # Newton on the logarithm of f(y) = a: its steps are relative, so tiny y keep their digits.
+            quotient = _quotient(y)
+            ratio = a / (y * y * quotient)
+            slope = math.exp(y) / quotient  # y f'(y) / f(y)
+            step = math.log(ratio) / slope
+            y *= 1.0 + step
+            if abs(step) < 1e-16:
+                break
+        return y
+    big = math.log(a - 1.0) if a > 2.0 else 0.0
+    if a > 3.0:
+        y = 1.0 + big - math.log(max(big, 0.7)) if big > 1.0 else 1.0 + 0.6 * big
+        for _ in range(6):
+            gap = y + math.log(y - 1.0) - big
+            step = gap / (1.0 + 1.0 / (y - 1.0))
+            y -= step
+            if abs(step) <= 1e-16 * y:
+                break
+        return y
+    y = 1.0 + (a - 1.0) / math.e * (1.0 - 0.25 * (a - 1.0) / math.e)
+    for _ in range(6):
+        gap = (y - 1.0) * math.exp(y) - (a - 1.0)
+        step = gap / (y * math.exp(y))
+        y -= step
+        if abs(step) <= 1e-16 * y:
+            break
+    return y
+
+
+@numba.njit(types.void(types.Array(types.float64, 1, "C", readonly=True), types.float64[::1]), cache=True, nogil=True)
+def fill(values, results):
+    """Fill `results` with y of `values`."""
+    for i in range(values.size):
+        results[i] = offset_lambert(values[i])

@@ -1,0 +1,141 @@
+"""The slot simulator against a ten-line loop, streaming against batch, and the paper's own numbers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import edgeopt as eo
+from edgeopt.control import DriftPlusPenalty, Environment, SlotState, path_gain, simulate
+from edgeopt.profiles.energy import JETSON_TX2, SplitCosts, mobilenet_splits, split_costs
+
+
+@pytest.fixture(scope="module")
+def environment() -> Environment:
+    return Environment()
+
+
+def states(environment: Environment, slots: int, seed: int) -> list[SlotState]:
+    return [
+        SlotState(*map(float, row)) for block in environment.blocks(slots, seed) for row in zip(*block, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("rule", ["lambert-w", "two-regime", "local-only", "remote-only"])
+def test_the_compiled_loop_is_the_solver_slot_after_slot(environment, rule):
+    controller = DriftPlusPenalty(rule=rule, tradeoff=0.3)
+    found = simulate(controller, environment, 300, seed=4, warm_up=0, keep=True).slots[0]
+    z, h = 0.0, 0.0
+    for state, row in zip(states(environment, 300, 4), found.itertuples(), strict=True):
+        # The queues as eq. 13 and 14 have them, and the slot by the registered solver.
+        assert (row.delay_queue, row.outage_queue) == (z, h)
+        slot = DriftPlusPenalty(rule=rule, tradeoff=0.3, delay_queue=z, outage_queue=h).problem(state, environment)
+        decision = eo.solve(slot, rule).decision
+        ours = eo.SlotDecision(row.split, row.rate)
+        assert slot.objective(ours) == pytest.approx(slot.objective(decision), rel=1e-12)
+        assert slot.late(row.split, row.rate) == row.late
+        z = max(0.0, z + row.delay - 0.05)
+        h = max(0.0, h + float(row.late) - 0.01)
+
+
+def test_streaming_is_the_simulation_and_survives_a_kill(environment, tmp_path):
+    controller = DriftPlusPenalty(rule="two-regime")
+    whole = simulate(controller, environment, 400, seed=5, warm_up=0, keep=True)
+    decided = []
+    for number, state in enumerate(states(environment, 400, 5)):
+        if number == 200:  # killed, and read back
+            eo.save(controller, tmp_path / "controller.json")
+            controller = eo.load(tmp_path / "controller.json")
+        decision, controller = controller.step(state, environment)
+        decided.append((decision.split, decision.rate))
+    assert [tuple(row) for row in whole.slots[0][["split", "rate"]].itertuples(index=False)] == decided
+    assert controller == whole.controllers[0]
+
+
+def test_runs_do_not_depend_on_their_company(environment):
+    runs = [{"seed": s, "tradeoff": v} for s in (1, 2) for v in (0.1, 1.0)]
+    together = simulate(DriftPlusPenalty(), environment, 3000, runs=runs, warm_up=100).summary
+    for i, run in enumerate(runs):
+        alone = simulate(DriftPlusPenalty(), environment, 3000, runs=[run], warm_up=100, threads=1).summary
+        assert alone.iloc[0].equals(together.iloc[i])
+
+
+def test_blocks_do_not_show(environment):
+    joined = [np.concatenate(parts) for parts in zip(*environment.blocks(1000, 3, size=1000), strict=True)]
+    pieces = [np.concatenate(parts) for parts in zip(*environment.blocks(1000, 3, size=130), strict=True)]
+    for one, other in zip(joined, pieces, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_measured_values_take_the_place_of_draws(environment):
+    from dataclasses import replace
+
+    measured = replace(environment, arrivals=[3.0, 0.0], gains=[1e-10], availabilities=[0.5, 0.25, 0.0])
+    arrivals, gains, speeds = next(measured.blocks(6, 0))
+    np.testing.assert_array_equal(arrivals, [3, 0, 3, 0, 3, 0])
+    assert set(gains) == {1e-10}
+    np.testing.assert_allclose(speeds, 21e12 * np.array([0.5, 0.25, 0.0] * 2))
+    found = simulate(DriftPlusPenalty(), measured, 60, warm_up=0, keep=True).slots[0]
+    assert (found.split[2::6] == 19).all()  # no edge host: everything stays on the device
+    assert (found.delay[1::2] == 0).all()  # no image, no delay
+
+
+def test_the_published_network_and_boards():
+    costs = mobilenet_splits()
+    assert len(costs.names) == 20
+    assert costs.local_flops[-1] == 2 * 300_774_272
+    assert costs.local_energy[-1] == pytest.approx(0.135671, abs=5e-7)
+    assert costs.local_flops[-1] / JETSON_TX2.speed == pytest.approx(0.46273e-3, abs=5e-9)
+    assert (costs.payload_bits[0], costs.payload_bits[-1]) == (3 * 224 * 224 * 32, 0.0)
+    assert (np.diff(costs.local_energy) >= 0).all()
+
+
+def test_a_split_behind_no_module_is_refused():
+    from edgeopt.profiles import zoo
+    from edgeopt.profiles.dnn import LayerTable
+
+    chain = LayerTable.from_module(zoo.build("alexnet"), zoo.example_input("alexnet")).chain()
+    assert len(split_costs(chain, JETSON_TX2).names) == chain.units + 1
+    with pytest.raises(eo.InvalidOptionError, match="no unit belongs to the module 'nowhere'"):
+        split_costs(chain, JETSON_TX2, ["nowhere"])
+
+
+def test_the_paper_s_numbers_under_the_conventions_that_give_them(environment):
+    runs = [{"rule": "remote-only", "availability": a} for a in (0.1, 0.3, 1.0)]
+    runs += [{"availability": a, "tradeoff": v} for a, v in ((0.1, 0.01), (0.1, 1.0), (1.0, 1.0))]
+    found = simulate(DriftPlusPenalty(), environment, 60_000, seed=1, runs=runs).summary
+    full, method = found[:3], found[3:]
+    np.testing.assert_allclose(full.outage, [0.178, 0.130, 0.111], atol=0.01)
+    np.testing.assert_allclose(method.saving, [0.853, 0.872, 0.944], atol=0.01)
+    assert (method.outage <= 0.0105).all()
+    assert (method.delay <= 0.0505).all()
+    assert (method.delay_queue_rate < 1e-3).all()
+
+
+def test_path_gain_by_hand():
+    assert path_gain(50.0, 3.5e9, 3.0) == pytest.approx((299792458 / 3.5e9 / (4 * math.pi)) ** 2 / 50**3)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda e: DriftPlusPenalty(rule="guess"), eo.InvalidOptionError, "rule is 'guess'"),
+        (lambda e: DriftPlusPenalty(max_delay=0.0), eo.InvalidOptionError, "max_delay is 0.0"),
+        (lambda e: DriftPlusPenalty(tradeoff=-1.0), eo.InvalidProblemError, "tradeoff is -1.0"),
+        (lambda e: simulate(DriftPlusPenalty(), e, 10, warm_up=10), eo.InvalidOptionError, "warm_up is 10 of 10"),
+        (
+            lambda e: simulate(DriftPlusPenalty(), e, 10, warm_up=0, runs=[{"speed": 1}]),
+            eo.InvalidOptionError,
+            "changes 'speed'",
+        ),
+        (lambda e: Environment(e.costs, power_bounds=(1.0, 0.1)), eo.InvalidProblemError, "power_bounds"),
+        (lambda e: Environment(e.costs, availability=2.0), eo.InvalidProblemError, "availability is 2.0"),
+        (lambda e: Environment(e.costs, arrivals=[]), eo.InvalidProblemError, "arrivals must hold"),
+        (lambda e: SplitCosts([np.nan], [0.0], [0.0], [0.0]), eo.InvalidProblemError, "local_flops"),
+    ],
+)
+def test_bad_settings_are_refused(environment, call, error, message):
+    with pytest.raises(error, match=message):
+        call(environment)
