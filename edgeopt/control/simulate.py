@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.errors import InvalidOptionError
-from .drift_plus_penalty import RULES, DriftPlusPenalty
+from ..formulations.slot import SlotDecision
+from .drift_plus_penalty import RULES, DriftPlusPenalty, SlotState
 from .environment import Environment
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def simulate(
     runs: Sequence[Mapping[str, Any]] = ({},),
     warm_up: int = 10_000,
     keep: bool = False,
+    audit: bool = False,
     threads: int | None = None,
 ) -> Simulation:
     """Run the controller.
@@ -78,6 +80,10 @@ def simulate(
         Slots at the start that the means leave out.
     keep : bool
         Whether to keep every slot (56 bytes each).
+    audit : bool
+        Whether to certify every slot against all splits and the convex bound of each (a tenth of a millisecond a
+        slot). The summary then has `largest_gap`, relative to the slot's optimum, and `drift_constant`, the largest
+        ``((D - D_avg)**2 + (u - epsilon)**2) / 2`` that was met (``S`` of eq. 16).
     threads : int, optional
         Most threads to use.
 
@@ -90,10 +96,13 @@ def simulate(
         raise InvalidOptionError(f"warm_up is {warm_up} of {slots} slots; at least one slot must be left")
     prepared = [_changed(controller, environment, seed, run) for run in runs]
     with ThreadPoolExecutor(min(threads or cpu_count() or 1, len(prepared))) as pool:
-        done = list(pool.map(lambda one: _run(one[0], one[1], one[2], slots, warm_up, keep), prepared))
+        done = list(pool.map(lambda one: _run(one[0], one[1], one[2], slots, warm_up, keep or audit), prepared))
     import pandas as pd
 
     summary = pd.DataFrame([dict(run) | row for run, (row, *_) in zip(runs, done, strict=True)])
+    if audit:
+        found = [_audit(*one, kept) for one, (*_, kept, _) in zip(prepared, done, strict=True)]
+        summary["largest_gap"], summary["drift_constant"] = (list(part) for part in zip(*found, strict=True))
     shares = np.array([share for _, share, *_ in done])
     return Simulation(summary, shares, [kept for *_, kept, _ in done] if keep else [], [after for *_, after in done])
 
@@ -133,6 +142,24 @@ def _run(
     after = replace(controller, delay_queue=float(queues[0]), outage_queue=float(queues[1]))
     row = _summary(sums, after, slots, costs.local_energy[-1] * everything / images)
     return row, chosen / chosen.sum(), _frame(kept) if keep else None, after
+
+
+def _audit(
+    controller: DriftPlusPenalty, environment: Environment, seed: int, kept: pd.DataFrame
+) -> tuple[float, float]:
+    """Return the largest relative gap that the certificate of a slot leaves, and the largest drift term."""
+    gap = 0.0
+    rows = kept.itertuples()
+    for block in environment.blocks(len(kept), seed):
+        for arrivals, gain, speed in zip(*block, strict=True):
+            row: Any = next(rows)
+            now = replace(controller, delay_queue=row.delay_queue, outage_queue=row.outage_queue)
+            slot = now.problem(SlotState(float(arrivals), float(gain), float(speed)), environment)
+            decision = SlotDecision(int(row.split), float(row.rate))
+            slack = slot.certify(decision).slack(slot, decision)
+            gap = max(gap, slack / max(slot.objective(decision), 1e-300))
+    drift = (kept.delay - controller.average_delay) ** 2 + (kept.late - controller.outage) ** 2
+    return gap, float(drift.max()) / 2
 
 
 def _frame(blocks: list[NDArray[np.float64]]) -> Any:

@@ -44,7 +44,7 @@ def offset_lambert(a):  # noqa: C901
             slope = math.exp(y) / quotient  # y f'(y) / f(y)
             step = math.log(ratio) / slope
             y *= 1.0 + step
-            if abs(step) < 1e-16:
+            if abs(step) < 1e-9:  # the next step would be its square
                 break
         return y
     big = math.log(a - 1.0) if a > 2.0 else 0.0
@@ -54,7 +54,7 @@ def offset_lambert(a):  # noqa: C901
             gap = y + math.log(y - 1.0) - big
             step = gap / (1.0 + 1.0 / (y - 1.0))
             y -= step
-            if abs(step) <= 1e-16 * y:
+            if abs(step) <= 1e-9 * y:
                 break
         return y
     y = 1.0 + (a - 1.0) / math.e * (1.0 - 0.25 * (a - 1.0) / math.e)
@@ -62,7 +62,7 @@ def offset_lambert(a):  # noqa: C901
         gap = (y - 1.0) * math.exp(y) - (a - 1.0)
         step = gap / (y * math.exp(y))
         y -= step
-        if abs(step) <= 1e-16 * y:
+        if abs(step) <= 1e-9 * y:
             break
     return y
 

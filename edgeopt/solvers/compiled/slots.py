@@ -43,17 +43,21 @@ def decide(  # noqa: C901
         rate = min(max(rate, low), high)
     power = noise * math.expm1(rate * math.log(2.0) / bandwidth) if linked else 0.0
     best, best_value, best_rate, best_delay, best_energy = splits - 1, math.inf, 0.0, math.inf, math.inf
+    # Divisions are what a split would cost most.
+    per_bit = 1.0 / rate if rate > 0.0 else math.inf
+    per_flop = 1.0 / remote_speed if remote_speed > 0.0 else math.inf
     first, last = (0, splits) if rule <= TWO_REGIME else ((splits - 1, splits) if rule == LOCAL_ONLY else (0, 1))
     for k in range(first, last):
         sent = images * payload[k]
         computing = images * local_seconds[k]
         if remote_flops[k] > 0.0:
-            computing += images * remote_flops[k] / remote_speed if remote_speed > 0.0 else math.inf
+            computing += images * remote_flops[k] * per_flop
         if (sent > 0.0 and not linked) or computing == math.inf:
             continue
         used = rate if sent > 0.0 else 0.0
-        delay = computing + (sent / rate if sent > 0.0 else 0.0)
-        energy = images * local_energy[k] + (power * sent / rate if sent > 0.0 else 0.0)
+        sending = sent * per_bit if sent > 0.0 else 0.0
+        delay = computing + sending
+        energy = images * local_energy[k] + power * sending
         smooth = z * delay + v * energy
         if smooth >= best_value:  # the rate is the best without the step, so nothing else of this split is better
             continue

@@ -1,0 +1,101 @@
+"""What the paper does not show: where its closed form is interior at all, what exactness gains, measured loads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ...control import DriftPlusPenalty, Environment, simulate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..report import Report
+
+
+def reproduce(report: Report, slots: int, data: Path | None) -> None:
+    """Add the study of interior rates, of the exact rule, of Neely's bounds, and of measured processor loads."""
+    environment, controller = Environment(), DriftPlusPenalty()
+    inside = interior_rates(environment, controller, min(slots, 20_000))
+    report.table("interior_rates", inside, "Share of sending slots whose rate lies inside its bounds")
+    paper = inside[(inside.bandwidth == 200e6) & (inside.largest_power == 0.1)]
+    report.claim(
+        "the closed-form rate decides the rate at the paper's parameters", "assumed",
+        f"{100 * paper.interior.min():.1f} to {100 * paper.interior.max():.1f}", "% of sending slots",
+        bool(paper.interior.max() > 0.01), "elsewhere it does: see interior_rates.csv",
+    )  # fmt: skip
+    warm_up = slots // 20
+    rules = [{"rule": r, "availability": a, "tradeoff": v} for a in (0.1, 1.0) for v in (0.001, 0.01, 1.0)
+             for r in ("lambert-w", "two-regime")]  # fmt: skip
+    both = simulate(controller, environment, slots, runs=rules, warm_up=warm_up).summary
+    columns = ["availability", "tradeoff", "rule", "delay", "outage", "energy", "saving"]
+    report.table("exact_rule", both[columns], "The exact optimum of each slot against the paper's surrogate")
+    pairs = both.pivot(index=["availability", "tradeoff"], columns="rule", values="energy")
+    saved = 1 - pairs["two-regime"] / pairs["lambert-w"]
+    report.claim(
+        "energy saved by deciding each slot exactly", None, f"{100 * saved.min():.1f} to {100 * saved.max():.1f}", "%",
+        None, "the best decision of a slot need not be the best for the run: the outage queue is a weight",
+    )  # fmt: skip
+    report.figure("neely", _draw_neely(controller, environment, slots), "Energy and queues against V (Neely's bounds)")
+    if data is None:
+        report.text("Measured processor loads (PlanetLab) were left out: there is no data folder (`--data`).")
+        return
+    _measured(report, controller, environment, data, slots)
+
+
+def interior_rates(environment: Environment, controller: DriftPlusPenalty, slots: int) -> pd.DataFrame:
+    """Return how often the rate of eq. 19 lies strictly between its bounds, over bandwidth, power and V."""
+    rows = []
+    for bandwidth in (200e6, 20e6, 2e6):
+        for power in (0.1, 1.0, 10.0):
+            for tradeoff in (0.01, 1.0, 100.0):
+                around = replace(environment, bandwidth=bandwidth, power_bounds=(0.01, power))
+                found = simulate(
+                    replace(controller, tradeoff=tradeoff), around, slots, warm_up=slots // 2, keep=True, threads=1
+                ).slots[0]
+                gains = np.concatenate([block[1] for block in around.blocks(slots, 0)])
+                signal = gains / (around.noise_density * bandwidth)
+                low, high = (bandwidth * np.log2(1 + p * signal) for p in around.power_bounds)
+                sent = (found.rate.to_numpy() > 0) & (np.arange(slots) >= slots // 2)
+                rate = found.rate.to_numpy()
+                inside = sent & (rate > low * (1 + 1e-9)) & (rate < high * (1 - 1e-9))
+                rows.append((bandwidth, power, tradeoff, inside.sum() / max(1, sent.sum()), sent[slots // 2 :].mean()))
+    return pd.DataFrame(rows, columns=["bandwidth", "largest_power", "tradeoff", "interior", "sending"])
+
+
+def _draw_neely(controller: DriftPlusPenalty, environment: Environment, slots: int) -> Any:
+    import matplotlib.pyplot as plt
+
+    values = np.logspace(-3, 1, 9)
+    runs = [{"tradeoff": float(v), "rule": "two-regime", "availability": 0.3} for v in values]
+    found = simulate(controller, environment, slots, runs=runs, warm_up=slots // 20).summary
+    _, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    axes.loglog(values, found.energy / found.energy.min() - 1 + 1e-6, "o-", label="energy above the least [share]")
+    axes.loglog(values, found.largest_delay_queue, "s-", label="largest delay queue [s]")
+    axes.loglog(values, found.largest_outage_queue, "^-", label="largest outage queue")
+    axes.set(xlabel="V", title="energy falls as O(1/V), queues grow as O(V)")
+    axes.legend(fontsize=8)
+    return axes
+
+
+def _measured(report: Report, controller: DriftPlusPenalty, environment: Environment, data: Path, slots: int) -> None:
+    """Let the host's availability follow measured processor loads instead of a uniform draw."""
+    path = data / "cpu_traces/planetlab/planetlab_cpu_percent.npz"
+    with np.load(path, allow_pickle=False) as archive:
+        loads = next(archive[name] for name in archive.files if archive[name].ndim == 2)
+    busy = np.asarray(loads, float)
+    rows = []
+    for quantile in (0.1, 0.5, 0.9):
+        machine = busy[np.argsort(np.nanmean(busy, axis=1))[int(quantile * (len(busy) - 1))]]
+        free = np.clip(1.0 - machine[np.isfinite(machine)] / 100.0, 0.0, 1.0)
+        # Five-minute samples; a slot of 100 ms sees the same load for 3,000 slots.
+        around = replace(environment, availabilities=np.repeat(free, 3000)[:slots])
+        for rule in ("lambert-w", "two-regime"):
+            found = simulate(replace(controller, rule=rule), around, slots, warm_up=slots // 20).summary.iloc[0]
+            rows.append((quantile, free.mean(), rule, found.delay, found.outage, found.saving))
+    columns = ["machine", "availability", "rule", "delay", "outage", "saving"]
+    table = pd.DataFrame(rows, columns=columns)
+    report.table("planetlab", table, "Measured loads of PlanetLab machines (quantiles of mean load) as availability")
