@@ -34,7 +34,7 @@ def plain(environment: Environment, controller: DriftPlusPenalty, block: tuple[n
     """The paper's algorithm as one would write it down."""
     costs, z, h = environment.costs, 0.0, 0.0
     band, total = environment.bandwidth, 0.0
-    for n, gain, speed in zip(*(part.tolist() for part in block), strict=True):
+    for n, gain, speed, _ in zip(*(part.tolist() for part in block), strict=True):
         noise = environment.noise_density * band / gain
         low, high = (band * math.log2(1 + p / noise) for p in environment.power_bounds)
         argument = (z + h / controller.max_delay) / (controller.tradeoff * noise)
@@ -59,7 +59,7 @@ def over_splits(environment: Environment, controller: DriftPlusPenalty, block: t
     costs, z, h = environment.costs, 0.0, 0.0
     band, total = environment.bandwidth, 0.0
     local = costs.local_flops / environment.local_speed
-    for n, gain, speed in zip(*block, strict=True):
+    for n, gain, speed, _ in zip(*block, strict=True):
         noise = environment.noise_density * band / gain
         low, high = (band * math.log2(1 + p / noise) for p in environment.power_bounds)
         argument = (z + h / controller.max_delay) / (controller.tradeoff * noise)

@@ -24,7 +24,9 @@ def main() -> None:
     runs = [{"tradeoff": v} for v in (0.003, 0.03, 0.3, 3.0)] + [{"rule": "remote-only"}, {"rule": "local-only"}]
     found = simulate(controller, environment, slots, runs=runs, warm_up=slots // 20).summary
     print(f"{len(runs) * slots:,} slots in {time.perf_counter() - started:.2f} s")
-    shown = found[["tradeoff", "rule", "delay", "outage", "saving", "split"]].assign(delay=1e3 * found.delay, rule=found.rule.fillna("two-regime"))
+    shown = found[["tradeoff", "rule", "delay", "outage", "saving", "split"]].assign(
+        delay=1e3 * found.delay, rule=found.rule.fillna("two-regime")
+    )
     print(shown.rename(columns={"delay": "delay [ms]"}).round(4).to_string(index=False), end="\n\n")
 
     state = SlotState(arrivals=12.0, channel_gain=environment.mean_gain, remote_speed=0.02 * environment.remote_speed)

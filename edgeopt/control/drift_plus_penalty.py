@@ -35,11 +35,14 @@ class SlotState(Record):
         Power gain of the channel.
     remote_speed : float
         FLOP/s that the edge host has available.
+    rate_limit : float
+        Rate, bit/s, that no power exceeds.
     """
 
     arrivals: float
     channel_gain: float
     remote_speed: float
+    rate_limit: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class DriftPlusPenalty(Record):
         signal = state.channel_gain / (environment.noise_density * environment.bandwidth)
         least, most = environment.power_bounds
         scale = environment.bandwidth / math.log(2.0)
-        return scale * math.log1p(least * signal), scale * math.log1p(most * signal)
+        return scale * math.log1p(least * signal), min(scale * math.log1p(most * signal), state.rate_limit)
 
     def problem(self, state: SlotState, environment: Environment) -> SlotProblem:
         """Return the slot's own problem, for any solver."""

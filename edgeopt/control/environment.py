@@ -57,6 +57,8 @@ class Environment(Record):
         Largest availability of the edge host; each slot's is uniform between 0 and this.
     arrivals, gains, availabilities : (n,) float, optional
         Measured values in place of the draws; repeated where the run is longer.
+    rate_limits : (n,) float, optional
+        Measured link rates, bit/s, that no power exceeds (a cellular trace, say); unlimited by default.
     """
 
     costs: SplitCosts = field(default_factory=mobilenet_splits)
@@ -71,6 +73,7 @@ class Environment(Record):
     arrivals: Any = None
     gains: Any = None
     availabilities: Any = None
+    rate_limits: Any = None
 
     def __post_init__(self) -> None:
         for name in ("local_speed", "remote_speed", "bandwidth", "noise_density", "mean_gain"):
@@ -81,7 +84,7 @@ class Environment(Record):
         low, high = self.power_bounds
         if not 0 <= low <= high:
             raise InvalidProblemError(f"power_bounds are {self.power_bounds}; expected 0 <= least <= largest")
-        for name in ("arrivals", "gains", "availabilities"):
+        for name in ("arrivals", "gains", "availabilities", "rate_limits"):
             if (measured := getattr(self, name)) is not None:
                 array = float_array(measured, name)
                 if array.size == 0 or (array < 0).any():
@@ -93,10 +96,8 @@ class Environment(Record):
         """(splits,) seconds of one image on the device."""
         return np.ascontiguousarray(self.costs.local_flops / self.local_speed)
 
-    def blocks(
-        self, slots: int, seed: int, size: int = 65_536
-    ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]]:
-        """Yield arrivals, gains and available FLOP/s, block after block; the same seed gives the same slots."""
+    def blocks(self, slots: int, seed: int, size: int = 65_536) -> Iterator[tuple[NDArray[np.float64], ...]]:
+        """Yield arrivals, gains, available FLOP/s and rate limits, block by block; the same seed, the same slots."""
         streams = [np.random.default_rng([seed, part]) for part in range(3)]  # each its own, so one can be replaced
         for first in range(0, slots, size):
             count = min(size, slots - first)
@@ -106,7 +107,8 @@ class Environment(Record):
             share = _or_drawn(
                 self.availabilities, first, count, lambda n: self.availability * (1.0 - streams[2].random(n))
             )
-            yield arrivals, np.maximum(gains, 1e-300), share * self.remote_speed
+            limits = _or_drawn(self.rate_limits, first, count, lambda n: np.full(n, np.inf))
+            yield arrivals, np.maximum(gains, 1e-300), share * self.remote_speed, limits
 
 
 def _or_drawn(measured: Any, first: int, count: int, draw: Any) -> NDArray[np.float64]:

@@ -127,11 +127,11 @@ def _run(
     sums, chosen = np.zeros((BATCHES, 7)), np.zeros(costs.local_flops.size)
     batch, first, kept = max(1, (slots - warm_up) // BATCHES), 0, []
     images, everything = 0.0, 0.0
-    for arrivals, gains, speeds in environment.blocks(slots, seed):
+    for arrivals, gains, speeds, limits in environment.blocks(slots, seed):
         block = np.empty((arrivals.size if keep else 0, len(_KEPT)))
         run_slots(
             RULES.index(controller.rule), environment.local_seconds, costs.remote_flops, costs.payload_bits,
-            costs.local_energy, arrivals, gains, speeds, environment.bandwidth, environment.noise_density,
+            costs.local_energy, arrivals, gains, speeds, limits, environment.bandwidth, environment.noise_density,
             *environment.power_bounds, controller.tradeoff, controller.average_delay, controller.max_delay,
             controller.outage, first, warm_up, batch, queues, sums, chosen, block, keep,
         )  # fmt: skip
@@ -151,10 +151,10 @@ def _audit(
     gap = 0.0
     rows = kept.itertuples()
     for block in environment.blocks(len(kept), seed):
-        for arrivals, gain, speed in zip(*block, strict=True):
+        for seen in zip(*block, strict=True):
             row: Any = next(rows)
             now = replace(controller, delay_queue=row.delay_queue, outage_queue=row.outage_queue)
-            slot = now.problem(SlotState(float(arrivals), float(gain), float(speed)), environment)
+            slot = now.problem(SlotState(*map(float, seen)), environment)
             decision = SlotDecision(int(row.split), float(row.rate))
             slack = slot.certify(decision).slack(slot, decision)
             gap = max(gap, slack / max(slot.objective(decision), 1e-300))

@@ -81,13 +81,25 @@ def test_measured_values_take_the_place_of_draws(environment):
     from dataclasses import replace
 
     measured = replace(environment, arrivals=[3.0, 0.0], gains=[1e-10], availabilities=[0.5, 0.25, 0.0])
-    arrivals, gains, speeds = next(measured.blocks(6, 0))
+    arrivals, gains, speeds, limits = next(measured.blocks(6, 0))
+    assert np.isinf(limits).all()
     np.testing.assert_array_equal(arrivals, [3, 0, 3, 0, 3, 0])
     assert set(gains) == {1e-10}
     np.testing.assert_allclose(speeds, 21e12 * np.array([0.5, 0.25, 0.0] * 2))
     found = simulate(DriftPlusPenalty(), measured, 60, warm_up=0, keep=True).slots[0]
     assert (found.split[2::6] == 19).all()  # no edge host: everything stays on the device
     assert (found.delay[1::2] == 0).all()  # no image, no delay
+
+
+def test_a_measured_rate_limit_binds_and_a_dead_link_keeps_everything_local(environment):
+    from dataclasses import replace
+
+    limited = replace(environment, rate_limits=[5e7, 0.0, 1e12])
+    found = simulate(DriftPlusPenalty(), limited, 90, warm_up=0, keep=True).slots[0]
+    assert found.rate[::3].max() <= 5e7
+    assert (found.split[1::3] == 19).all()
+    assert (found.rate[1::3] == 0).all()
+    assert found.rate[2::3].max() > 1e8
 
 
 def test_the_published_network_and_boards():

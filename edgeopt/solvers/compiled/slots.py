@@ -80,13 +80,13 @@ def decide(  # noqa: C901
 
 @numba.njit(
     types.void(
-        types.intp, *(_array(_F, 1),) * 7, *(_F,) * 8, *(types.intp,) * 3,
+        types.intp, *(_array(_F, 1),) * 8, *(_F,) * 8, *(types.intp,) * 3,
         _array(_F, 1, False), _array(_F, 2, False), _array(_F, 1, False), _array(_F, 2, False), types.boolean,
     ),
     cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip
 def run_slots(
-    rule, local_seconds, remote_flops, payload, local_energy, images, gains, speeds,
+    rule, local_seconds, remote_flops, payload, local_energy, images, gains, speeds, limits,
     bandwidth, noise_density, least_power, most_power, v, average, deadline, allowed, first, warm_up, batch,
     queues, sums, chosen, kept, keep,
 ):  # fmt: skip
@@ -96,7 +96,7 @@ def run_slots(
     for t in range(images.size):
         signal = gains[t] / (noise_density * bandwidth)
         low = scale * math.log1p(least_power * signal)
-        high = scale * math.log1p(most_power * signal)
+        high = min(scale * math.log1p(most_power * signal), limits[t])
         k, rate, delay, energy, late = decide(
             rule, local_seconds, remote_flops, payload, local_energy, images[t], gains[t], speeds[t], low, high,
             bandwidth, noise_density, z, h, v, deadline,
