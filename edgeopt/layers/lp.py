@@ -291,7 +291,7 @@ class _Vertex(torch.autograd.Function):
         device = values[0].device if values else torch.device("cpu")
         outputs = (found.point, layer.sign * found.dual)
         return tuple(
-            torch.from_numpy(array[0].copy() if ctx.single else array).to(device=device, dtype=dtype)
+            torch.tensor(array[0] if ctx.single else array, dtype=dtype, device=device)
             for array in outputs
         )
 

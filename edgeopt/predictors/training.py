@@ -93,9 +93,9 @@ def _run(
             num_sanity_val_steps=0, default_root_dir=place,
         )  # fmt: skip
         last = place / "last.ckpt"
-        trainer.fit(loop, *loaders, ckpt_path=last if last.is_file() else None, weights_only=False)
+        trainer.fit(loop, *loaders, ckpt_path=last if last.is_file() else None, weights_only=True)
         if (place / "best.ckpt").is_file():
-            state = torch.load(place / "best.ckpt", weights_only=False)["state_dict"]
+            state = torch.load(place / "best.ckpt", weights_only=True)["state_dict"]
             loop.load_state_dict(state)
     module.eval()
 
