@@ -290,10 +290,7 @@ class _Vertex(torch.autograd.Function):
         dtype = values[0].dtype if values else torch.float64
         device = values[0].device if values else torch.device("cpu")
         outputs = (found.point, layer.sign * found.dual)
-        return tuple(
-            torch.tensor(array[0] if ctx.single else array, dtype=dtype, device=device)
-            for array in outputs
-        )
+        return tuple(torch.tensor(array[0] if ctx.single else array, dtype=dtype, device=device) for array in outputs)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> Any:
