@@ -46,6 +46,7 @@ def _with_one_model(instances: Instances, found: Vertices, start: Bases | None, 
     for name, value in (("presolve", "off"), ("threads", 1), ("solver", "simplex")):
         set_option(model, name, value)
     all_columns, all_rows = np.arange(columns, dtype=np.int32), np.arange(rows, dtype=np.int32)
+    activity, reduced = np.empty((last - first, rows)), np.empty((last - first, columns))
     for b in range(first, last):
         cost, lower, upper, row_lower, row_upper = (part[b % part.shape[0]] for part in instances.parts)
         if b > first:
@@ -58,7 +59,15 @@ def _with_one_model(instances: Instances, found: Vertices, start: Bases | None, 
         if start is not None:
             _set_basis(model, start.columns[b % start.columns.shape[0]], start.rows[b % start.rows.shape[0]])
         model.run()
-        _read(model, found, b, (lower, upper, row_lower, row_upper))
+        _read(model, found, b, activity[b - first], reduced[b - first])
+    part = slice(first, last)
+    lower, upper, row_lower, row_upper = (bound[part] for bound in instances.full()[1:])
+    for at, low, high, price, codes in (
+        (found.point[part], lower, upper, reduced, found.bases.columns[part]),
+        (activity, row_lower, row_upper, found.dual[part], found.bases.rows[part]),
+    ):
+        side = _side(at, low, high, price)
+        np.copyto(codes, side, where=codes != BASIC)
 
 
 def _set_basis(model: Any, columns: NDArray[np.int8], rows: NDArray[np.int8]) -> None:
@@ -71,7 +80,8 @@ def _set_basis(model: Any, columns: NDArray[np.int8], rows: NDArray[np.int8]) ->
     model.setBasis(basis)
 
 
-def _read(model: Any, found: Vertices, b: int, bounds: tuple[NDArray[np.float64], ...]) -> None:
+def _read(model: Any, found: Vertices, b: int, activity: NDArray[np.float64], reduced: NDArray[np.float64]) -> None:
+    """Copy one optimum; at which bound nonbasic variables stand is found out for the whole slice at once."""
     import highspy
 
     if model.getModelStatus() != highspy.HighsModelStatus.kOptimal:
@@ -80,12 +90,9 @@ def _read(model: Any, found: Vertices, b: int, bounds: tuple[NDArray[np.float64]
     status, basic = model.getBasicVariables()
     if status == highspy.HighsStatus.kError:
         return
-    lower, upper, row_lower, row_upper = bounds
-    point, activity = np.array(solution.col_value), np.array(solution.row_value)
-    price, reduced = np.array(solution.row_dual), np.array(solution.col_dual)
-    found.point[b], found.dual[b] = point, price
-    found.bases.columns[b] = _side(point, lower, upper, reduced)
-    found.bases.rows[b] = _side(activity, row_lower, row_upper, price)
+    found.point[b], found.dual[b] = solution.col_value, solution.row_dual
+    activity[:], reduced[:] = solution.row_value, solution.col_dual
+    found.bases.columns[b], found.bases.rows[b] = UPPER, UPPER
     found.bases.columns[b][basic[basic >= 0]] = BASIC
     found.bases.rows[b][-1 - basic[basic < 0]] = BASIC
     found.ended[b] = OPTIMAL
