@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.errors import DataFormatError, InvalidProblemError
+from .matrix_text import read_lines, read_rates
 from .topology import Topology
-from .totem import _lines, _rates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,7 @@ def read_topology(path: str | Path) -> Topology:
         If a line is malformed, or the counts are not those of the table.
     """
     path = Path(path)
-    lines = _lines(path)
+    lines = read_lines(path)
     counts = re.findall(r"\d+", lines[0]) if lines else []
     if len(counts) != 2:
         raise DataFormatError(f"{path}, line 1: expected 'Node_num: N Edge_num: E'")
@@ -73,11 +73,11 @@ def read_matrices(path: str | Path, start: str = "2004-03-01", nodes: int = 12) 
 
     path = Path(path)
     rows = []
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(read_lines(path), 1):
         fields = line.split()
         if len(fields) != nodes * nodes:
             raise DataFormatError(f"{path}, line {number}: {len(fields)} rates; expected {nodes} x {nodes}")
-        rows.append(_rates(path, number, fields))
+        rows.append(read_rates(path, number, fields))
     if not rows:
         raise DataFormatError(f"{path}: empty; expected {nodes * nodes} rates in each line")
     names = [str(i) for i in range(nodes)]

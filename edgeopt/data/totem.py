@@ -5,15 +5,14 @@ The labels of the matrices are anonymised times; which way they are shifted is i
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..core.errors import DataFormatError, InvalidOptionError, InvalidProblemError
+from .matrix_text import read_lines, read_rates
 from .sndlib import parse_xml
-from .telecom_italia import damaged_gzip
 from .topology import Topology
 from .traffic_frames import regular
 
@@ -73,39 +72,18 @@ def read_table(path: str | Path, nodes: int = 23) -> pd.DataFrame:
 
     path = Path(path)
     times, rows = [], []
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(read_lines(path), 1):
         stamp, *fields = line.rstrip("\n").split(",")
         if number == 1 and not stamp[:1].isdigit():
             continue  # a header
         if len(fields) != nodes * nodes:
             raise DataFormatError(f"{path}, line {number}: {len(fields)} rates; expected {nodes} x {nodes}")
-        rows.append(_rates(path, number, fields))
+        rows.append(read_rates(path, number, fields))
         times.append(_stamp(path, number, stamp))
     if not rows:
         raise DataFormatError(f"{path}: no matrix; expected a time and {nodes * nodes} rates in each line")
     frame = pd.DataFrame(np.array(rows) * _KBPS, index=pd.DatetimeIndex(times), columns=_pairs(nodes))
     return regular(frame)
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        with damaged_gzip(path), gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
-            return file.readlines()
-    except OSError as error:
-        raise DataFormatError(f"{path} cannot be read: {error.strerror or error}") from error
-
-
-def _rates(path: Path, number: int, fields: list[str]) -> list[float]:
-    values = []
-    for column, field in enumerate(fields):
-        try:
-            value = float(field)
-        except ValueError:
-            value = np.nan
-        if not (np.isfinite(value) and value >= 0):
-            raise DataFormatError(f"{path}, line {number}, rate {column + 1}: {field!r}; expected a number >= 0")
-        values.append(value)
-    return values
 
 
 def _stamp(path: Path, number: int, text: str) -> pd.Timestamp:

@@ -302,7 +302,7 @@ class _Vertex(torch.autograd.Function):
             ctx.instances.constraints, ctx.found.bases, of_point,
             None if of_dual is None else sign * of_dual, ctx.layer.threads,
         )  # fmt: skip
-        _silence_failures(ctx.found, of_point, of_dual, pulled.bound, pulled.row)
+        failed, fill = _of_failures(ctx.found, of_point, of_dual)
         bases = ctx.found.bases
         sources = {
             "lower": (pulled.bound, bases.columns, LOWER), "upper": (pulled.bound, bases.columns, UPPER),
@@ -320,6 +320,7 @@ class _Vertex(torch.autograd.Function):
             else:
                 array, status, side = sources[name]
                 gradient = np.where(status == side, array, 0.0)
+            gradient[failed] = fill
             if ndim == 1:
                 gradient = gradient.sum(axis=0)
             returned.append(torch.from_numpy(gradient).to(device=device, dtype=dtype))
@@ -331,14 +332,19 @@ def _array(gradient: Tensor, single: bool) -> NDArray[np.float64]:
     return array[None] if single else array
 
 
-def _silence_failures(
-    found: Vertices, of_point: Any, of_dual: Any, bound: NDArray[np.float64], row: NDArray[np.float64]
-) -> None:
-    """Give an instance without an optimum no gradient where none came in, and nan where one did: never a number."""
-    for index in np.flatnonzero(found.ended != OPTIMAL):
-        used = of_point[index].any() or (of_dual is not None and of_dual[index].any())
-        bound[index], row[index] = (np.nan, np.nan) if used else (0.0, 0.0)
-        found.bases.columns[index], found.bases.rows[index] = UPPER, UPPER
+def _of_failures(
+    found: Vertices, *incoming: NDArray[np.float64] | None
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the instances without an optimum, and their gradient (failures, 1).
+
+    It is 0 where no gradient came in and nan where one did: never a number.
+    """
+    failed = np.flatnonzero(found.ended != OPTIMAL)
+    used = np.zeros(failed.size, bool)
+    for gradient in incoming:
+        if gradient is not None:
+            used |= gradient[failed].any(axis=1)
+    return failed, np.where(used, np.nan, 0.0)[:, None]
 
 
 def _degeneracy(instances: Instances, found: Vertices) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

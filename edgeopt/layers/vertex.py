@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
@@ -75,6 +76,8 @@ def _sparse(
         solve = _solver_of(matrix, basic, binding)
         if solve is None:
             bound[b], row[b] = np.nan, np.nan
+            if cost is not None:
+                cost[b] = np.nan
             continue
         row[b, binding] = solve(of_point[b, basic], "T")
         bound[b] = np.where(bases.columns[b] == BASIC, 0.0, of_point[b] - row[b] @ matrix)
@@ -83,7 +86,10 @@ def _sparse(
     return Pullback(bound, row, cost)
 
 
-def _solver_of(matrix: sparse.csc_array, basic: NDArray[np.intp], binding: NDArray[np.intp]):  # type: ignore[no-untyped-def]
+def _solver_of(
+    matrix: sparse.csc_array, basic: NDArray[np.intp], binding: NDArray[np.intp]
+) -> Callable[..., Any] | None:
+    """Return the solver for the basis (``"N"``) and its transpose (``"T"``), or None where it is singular."""
     from scipy.sparse.linalg import splu
 
     if basic.size != binding.size:

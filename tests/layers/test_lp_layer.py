@@ -223,6 +223,22 @@ def test_one_bad_row_does_not_kill_a_batch(backend):
         assert not t.grad[~good].any()
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_cost_gradient_of_a_failed_row_is_nothing_and_nan_where_it_was_used(backend):
+    rng = np.random.default_rng(18)
+    one = program(rng)
+    layer = LinearProgramLayer(one, ("cost", "upper"), backend=backend, on_failure="mask")
+    cost, upper = values(rng, one, ("cost", "upper"), batch=4)
+    bad = upper.detach().clone()
+    bad[1] = one.lower[0] - 9.0
+    _, duals = layer(cost, bad, duals=True)
+    (gradient,) = torch.autograd.grad(duals[[0, 2, 3]].sum(), cost, retain_graph=True)
+    assert not gradient[1].any()
+    assert torch.isfinite(gradient).all()
+    (gradient,) = torch.autograd.grad(duals.sum(), cost)
+    assert torch.isnan(gradient[1]).all()
+
+
 def test_an_unbounded_row_is_named():
     one = eo.Program([-1.0], [[1.0]], row_upper=[1.0], upper=[np.inf])
     layer = LinearProgramLayer(one, ("row_upper",), on_failure="mask")

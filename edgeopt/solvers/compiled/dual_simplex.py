@@ -18,6 +18,8 @@ import numba
 import numpy as np
 from numba import types
 
+from .signature import array
+
 OPTIMAL, INFEASIBLE, NO_START, UNFINISHED = 0, 1, 2, 3
 """How an instance ended; `NO_START`: the cost asks for a bound that a column does not have."""
 
@@ -126,15 +128,11 @@ def _refine(  # noqa: C901
     return sound
 
 
-def _array(kind, dimensions, readonly=True):
-    return types.Array(kind, dimensions, "C", readonly=readonly)
-
-
-_SPARSE = (_array(types.int32, 1), _array(types.int32, 1), _array(types.float64, 1))
-_GIVEN = (_array(types.float64, 2),) * 5 + (_array(types.int8, 2),) * 2
+_SPARSE = (array(types.int32, 1), array(types.int32, 1), array(types.float64, 1))
+_GIVEN = (array(types.float64, 2),) * 5 + (array(types.int8, 2),) * 2
 _FOUND = (
-    _array(types.float64, 2, False), _array(types.float64, 2, False), _array(types.int8, 2, False),
-    _array(types.int8, 2, False), _array(types.int8, 1, False), _array(types.int64, 1, False), types.intp,
+    array(types.float64, 2, False), array(types.float64, 2, False), array(types.int8, 2, False),
+    array(types.int8, 2, False), array(types.int8, 1, False), array(types.int64, 1, False), types.intp,
 )  # fmt: skip
 
 
@@ -256,19 +254,10 @@ def solve_range(  # noqa: C901
                                 price[i] = 0.0
                             else:
                                 sound = False
-                if not sound:
-                    if k == 0 and nb == 0:
-                        ended[b] = NO_START
-                        break
-                    # The slack basis is nonsingular, whatever the start was.
-                    for j in range(n):
-                        status[j] = LOWER
-                    for i in range(m):
-                        rstatus[i] = BASIC
-                    continue
-                possible = True
                 fixed_part[:] = 0.0
                 for j in range(n):
+                    if not sound:
+                        break
                     if place[j] >= 0:
                         reduced[j] = 0.0
                         continue
@@ -285,7 +274,7 @@ def solve_range(  # noqa: C901
                     value = lo[j] if side == LOWER else up[j]
                     if not np.isfinite(value):
                         if abs(total) > 1e-9 * terms:
-                            possible = False
+                            sound = False
                             break
                         if np.isfinite(up[j]):
                             side, value = UPPER, up[j]
@@ -298,14 +287,13 @@ def solve_range(  # noqa: C901
                     if value != 0.0:
                         for e in range(indptr[j], indptr[j + 1]):
                             fixed_part[indices[e]] += data[e] * value
-                if not possible:
-                    if k == 0:
+                if not sound:
+                    if k == 0 and nb == 0:
                         ended[b] = NO_START
                         break
-                    for j in range(n):
-                        status[j] = LOWER
-                    for i in range(m):
-                        rstatus[i] = BASIC
+                    # The slack basis is nonsingular, whatever the start was.
+                    status[:] = LOWER
+                    rstatus[:] = BASIC
                     continue
                 ready, fresh, updates = True, True, 0
                 if shared and not kept and iterations[b] == 0:

@@ -8,15 +8,12 @@ import numba
 from numba import types
 
 from .offset_lambert import offset_lambert
+from .signature import array
 
 LAMBERT_W, TWO_REGIME, LOCAL_ONLY, REMOTE_ONLY = 0, 1, 2, 3
 """How a slot is decided."""
 
 _ON_TIME = 1.0 + 1e-12
-
-
-def _array(kind, dimensions, readonly=True):
-    return types.Array(kind, dimensions, "C", readonly=readonly)
 
 
 _F = types.float64
@@ -80,8 +77,8 @@ def decide(  # noqa: C901
 
 @numba.njit(
     types.void(
-        types.intp, *(_array(_F, 1),) * 8, *(_F,) * 8, *(types.intp,) * 3,
-        _array(_F, 1, False), _array(_F, 2, False), _array(_F, 1, False), _array(_F, 2, False), types.boolean,
+        types.intp, *(array(_F, 1),) * 8, *(_F,) * 8, *(types.intp,) * 3,
+        array(_F, 1, False), array(_F, 2, False), array(_F, 1, False), array(_F, 2, False), types.boolean,
     ),
     cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip

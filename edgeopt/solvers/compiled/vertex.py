@@ -12,10 +12,7 @@ import numpy as np
 from numba import types
 
 from .dual_simplex import BASIC, gather
-
-
-def _array(kind, dimensions, readonly=True):
-    return types.Array(kind, dimensions, "C", readonly=readonly)
+from .signature import array
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -77,10 +74,10 @@ def _solve_transposed(w, order, given, scratch, found, k):
 
 @numba.njit(
     types.void(
-        types.intp, types.intp, _array(types.int32, 1), _array(types.int32, 1), _array(types.float64, 1),
-        _array(types.int8, 2), _array(types.int8, 2), _array(types.float64, 2), _array(types.float64, 2),
-        _array(types.float64, 2, False), _array(types.float64, 2, False), _array(types.float64, 2, False),
-        _array(types.boolean, 1, False),
+        types.intp, types.intp, array(types.int32, 1), array(types.int32, 1), array(types.float64, 1),
+        array(types.int8, 2), array(types.int8, 2), array(types.float64, 2), array(types.float64, 2),
+        array(types.float64, 2, False), array(types.float64, 2, False), array(types.float64, 2, False),
+        array(types.boolean, 1, False),
     ),
     cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip
@@ -120,6 +117,8 @@ def gradient_range(  # noqa: C901
         if not regular[b]:
             bound[:] = np.nan
             row[:] = np.nan
+            if of_dual.shape[0]:
+                to_cost[b, :] = np.nan
             continue
         for s in range(k):
             given[s] = g[basic[s]]

@@ -92,7 +92,7 @@ def _draw_splits(splits: pd.DataFrame) -> Any:
     axes.semilogy(splits.split, splits.local_macs.where(splits.local_macs > 0), "o-", label="local MACs")
     other = axes.twinx()
     other.semilogy(splits.split, splits.payload_bits.where(splits.payload_bits > 0), "s-", color="C3", label="payload")
-    axes.set(xlabel="split point", ylabel="MACs on the device")
+    axes.set(xlabel="split point", ylabel="MACs on the device", xticks=splits.split[::2])
     other.set_ylabel("bits over the link", color="C3")
     return axes
 
