@@ -12,13 +12,17 @@ import argparse
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from scipy.special import lambertw
 
+from edgeopt import solve
 from edgeopt.control import DriftPlusPenalty, Environment, simulate
+from edgeopt.profiles.energy import SplitCosts
 from edgeopt.solvers.compiled.slots import run_slots
+from edgeopt.studies.labriji2023.beyond import crowd
 
 
 def median(call: Callable[[], object], repeats: int) -> float:
@@ -116,9 +120,48 @@ def main() -> None:
         many = [{"seed": s} for s in range(runs)]
         seconds = median(lambda: simulate(controller, environment, slots, runs=many, warm_up=0), 3)  # noqa: B023
         print(f"simulate, {runs} runs, draws included: {runs * slots / seconds:,.0f} slots/s")
+    growth(environment, controller, block, repeats)
+    shared(repeats, quick)
+
+
+def exponent(sizes: list[int], times: list[float]) -> float:
+    return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
+
+
+def growth(environment: Environment, controller: DriftPlusPenalty, block: tuple[np.ndarray, ...], repeats: int) -> None:
+    """Fit time against slots, splits and runs."""
+    slots = block[0].size
     sizes = [slots // 8, slots // 4, slots // 2, slots]
     times = [median(lambda: compiled(environment, controller, tuple(p[:n] for p in block), 0), repeats) for n in sizes]  # noqa: B023
-    print(f"time grows as slots^{np.polyfit(np.log(sizes), np.log(times), 1)[0]:.2f}")
+    print(f"time grows as slots^{exponent(sizes, times):.2f}")
+    few = tuple(part[: slots // 8] for part in block)
+    counts, times = [20, 80, 320, 1280], []
+    for count in counts:
+        rows = np.linspace(0, 19, count)
+        costs = SplitCosts(*(np.interp(rows, np.arange(20), getattr(environment.costs, name)) for name in
+                             ("local_flops", "remote_flops", "payload_bits", "local_energy")))  # fmt: skip
+        wide = replace(environment, costs=costs)
+        times.append(median(lambda: compiled(wide, controller, few, 0), repeats))  # noqa: B023
+    print(f"time grows as splits^{exponent(counts, times):.2f}")
+    counts = [2, 8, 32]
+    many = {n: [{"seed": s} for s in range(n)] for n in counts}
+    times = [median(lambda: simulate(controller, environment, slots // 8, runs=many[n], warm_up=0), 3) for n in counts]  # noqa: B023
+    print(f"time grows as runs^{exponent(counts, times):.2f}")
+
+
+def shared(repeats: int, quick: bool) -> None:
+    """Users who share band and host in one slot: time and proven gap."""
+    rows = []
+    for users in (5, 20, 1000, 10_000)[: 3 if quick else 4]:
+        for name in ("price-and-branch", "dual-prices"):
+            if users > 30 and name == "price-and-branch":
+                continue
+            solve(crowd(users, 0), name)
+            found = [solve(crowd(users, seed), name) for seed in range(repeats)]
+            gap = max(one.gap for one in found)
+            rows.append((name, users, 1e3 * float(np.median([one.wall_time for one in found])), gap))
+    columns = ["solver", "users", "milliseconds", "largest_gap"]
+    print(pd.DataFrame(rows, columns=columns).to_string(index=False, float_format=lambda v: f"{v:,.3g}"))
 
 
 if __name__ == "__main__":

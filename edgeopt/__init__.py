@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .formulations.placement.demand import DemandSamples
     from .formulations.placement.exits import Exit
     from .formulations.revenue import AdmissionDecision, ResourcePrices, RevenueMaximization
+    from .formulations.shared_slot import SharedPrices, SharedSlot, SharedSlotDecision
     from .formulations.slot import SlotDecision, SlotProblem, SplitRates
     from .formulations.split import SplitDecision, StochasticSplit
     from .solvers.admission import admit
@@ -81,6 +82,7 @@ _HOMES = {
     "formulations.graph_split": ("GraphSplit", "GraphSplitDecision"),
     "formulations.offloading": ("OffloadingDecision", "OfflineOffloading"),
     "formulations.revenue": ("AdmissionDecision", "ResourcePrices", "RevenueMaximization"),
+    "formulations.shared_slot": ("SharedPrices", "SharedSlot", "SharedSlotDecision"),
     "formulations.slot": ("SlotDecision", "SlotProblem", "SplitRates"),
     "formulations.split": ("SplitDecision", "StochasticSplit"),
     "solvers.admission": ("admit",),
@@ -122,6 +124,9 @@ __all__ = [
     "RevenueMaximization",
     "RobustSplit",
     "Sensitivity",
+    "SharedPrices",
+    "SharedSlot",
+    "SharedSlotDecision",
     "SlotDecision",
     "SlotProblem",
     "Solution",

@@ -11,28 +11,11 @@ import numpy as np
 
 from ..core.errors import InvalidProblemError
 from ..core.records import Record, assign, float_array, number
+from ..profiles.channel import path_gain
 from ..profiles.energy import JETSON_TX2, XAVIER_NX_SPEED, SplitCosts, mobilenet_splits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-SPEED_OF_LIGHT = 299_792_458.0
-
-
-def path_gain(distance: float, carrier: float, exponent: float) -> float:
-    """Mean power gain ``(wavelength / 4 pi)**2 * distance**-exponent`` of a link.
-
-    Parameters
-    ----------
-    distance : float
-        Metres.
-    carrier : float
-        Hertz.
-    exponent : float
-        Of the path loss; 2 in free space.
-    """
-    wavelength = SPEED_OF_LIGHT / number(carrier, "carrier", at_least=1.0)
-    return float((wavelength / (4 * np.pi)) ** 2 * number(distance, "distance", at_least=1e-9) ** -exponent)
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,7 +38,10 @@ class Simulation:
     summary : DataFrame
         One row a run: what it varied, mean `delay` and `energy` of a slot, `outage`, mean `split`, each with the half
         width of its 95 % interval (``…_ci``), the queues at the end over the number of slots, and the energy `saving`
-        against running everything on the device.
+        against running everything on the device. A queue never falls behind what its constraint is exceeded by, so
+        over all slots the mean delay is at most ``average_delay + delay_queue_rate``, and the outage likewise: the
+        queues are mean-rate stable where these rates vanish. `delay_met` and `outage_met` say whether the constraints
+        held in the means, up to their intervals.
     shares : (runs, splits) float
         Share of the slots that chose each split.
     slots : list of DataFrame
@@ -183,5 +186,7 @@ def _summary(sums: NDArray[np.float64], after: DriftPlusPenalty, slots: int, all
     row["delay_queue_rate"] = after.delay_queue / slots
     row["outage_queue_rate"] = after.outage_queue / slots
     row["largest_delay_queue"], row["largest_outage_queue"] = float(sums[:, 5].max()), float(sums[:, 6].max())
+    row["delay_met"] = row["delay"] - row["delay_ci"] <= after.average_delay
+    row["outage_met"] = row["outage"] - row["outage_ci"] <= after.outage
     row["saving"] = 1.0 - row["energy"] / all_local if all_local > 0 else np.nan
     return row

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 MEGA = 1e6
+SPEED_OF_LIGHT = 299_792_458.0
 
 
 def decibel_to_linear(decibel: ArrayLike) -> Any:
@@ -93,6 +94,71 @@ def shannon(bandwidth: ArrayLike, snr: ArrayLike | None = None, *, snr_db: Array
         return _as_given(width * np.log1p(ratio) / np.log(2.0))
     except ValueError as error:
         raise InvalidProblemError(f"bandwidth {width.shape} and snr {ratio.shape} do not broadcast: {error}") from error
+
+
+def transmit_power(rate: ArrayLike, bandwidth: ArrayLike, noise_density: float, gain: ArrayLike) -> Any:
+    """Return the power that a rate needs: Shannon's formula inverted, ``N0 W / h (2^(R / W) - 1)``.
+
+    (Labriji et al. 2023, eq. 11.)
+
+    Parameters
+    ----------
+    rate : float or array
+        Bit/s; >= 0.
+    bandwidth : float or array
+        W, hertz; > 0.
+    noise_density : float
+        N0, watt per hertz.
+    gain : float or array
+        Power gain h of the channel; > 0.
+
+    Returns
+    -------
+    float or array
+        Watt; inf where float64 cannot hold it.
+
+    Raises
+    ------
+    InvalidProblemError
+        If a value is out of its range.
+
+    Examples
+    --------
+    >>> transmit_power(40e6, 20e6, 1e-18, 1e-9)
+    0.06
+    """
+    wanted, width, h = _finite(rate, "rate"), _finite(bandwidth, "bandwidth"), _finite(gain, "gain")
+    require("rate", np.atleast_1d(wanted), np.atleast_1d(wanted >= 0), "must be at least 0 bit/s")
+    for name, value in (("bandwidth", width), ("gain", h)):
+        require(name, np.atleast_1d(value), np.atleast_1d(value > 0), "must be positive")
+    noise = number(noise_density, "noise_density", at_least=0.0) * width / h
+    with np.errstate(over="ignore"):
+        return _as_given(noise * np.expm1(wanted / width * np.log(2.0)))
+
+
+def path_gain(distance: ArrayLike, carrier: float, exponent: float) -> Any:
+    """Return the mean power gain of a link, ``(wavelength / 4 pi)^2 distance^-exponent``.
+
+    With Rayleigh fading the gain of a slot is this times an exponential variable of mean 1.
+
+    Parameters
+    ----------
+    distance : float or array
+        Metres, > 0.
+    carrier : float
+        Hertz.
+    exponent : float
+        Of the path loss; 2 in free space.
+
+    Examples
+    --------
+    >>> round(10 * np.log10(path_gain(50.0, 3.5e9, 3.0)), 2)
+    -94.29
+    """
+    metres = _finite(distance, "distance")
+    require("distance", np.atleast_1d(metres), np.atleast_1d(metres > 0), "must be positive")
+    wavelength = SPEED_OF_LIGHT / number(carrier, "carrier", at_least=1.0)
+    return _as_given((wavelength / (4 * np.pi)) ** 2 * metres**-exponent)
 
 
 @dataclass(frozen=True, eq=False)

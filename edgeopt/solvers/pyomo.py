@@ -17,9 +17,11 @@ from ..core.exchange import to_pyomo
 from ..core.outcome import Options, Outcome, Status
 from ..core.program import Program
 from ..core.registry import solver
+from ..formulations.slot import SlotProblem
 from .claim import claimed, infeasible, trivial, unbounded, without_cost
 from .highs_model import sound_presolve
 from .indirect_highs import check_options, fresh_pool
+from .slot_routes import by_nonlinear_program
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,6 +61,7 @@ _SEED: Mapping[str, str] = {"highs": "random_seed", "gurobi_direct": "Seed", "gu
 @solver(
     "pyomo", solves=Program, exact=True, honours=("time_limit", "relative_gap", "threads"),
     accepts=("solver_options",), requires=("pyomo",), install="pyomo>=6.9.2", rank=80, variants=True,
+    also={SlotProblem: by_nonlinear_program},
 )  # fmt: skip
 def pyomo(program: Program, options: Options) -> Outcome:
     """Solve through Pyomo; ``solver_options={...}`` goes to the back end under its own names."""

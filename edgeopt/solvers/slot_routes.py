@@ -1,7 +1,8 @@
 """Numerical routes to the optimum of a slot, independent of its closed form: the references for `two-regime`.
 
 Each finds the best rate of every split on either side of the deadline in its own way, by a bracketed root of the slope,
-by a cone program, or by a grid that is refined again and again; the least of all is the slot's optimum.
+by a cone program, by a nonlinear program, or by a grid that is refined again and again; the least of all is the slot's
+optimum.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import SolverNotInstalledError
 from ..core.outcome import Options, Outcome
 from ..core.tolerance import OPTIMALITY
 from ..formulations.slot import SlotDecision, SlotProblem
@@ -71,6 +73,44 @@ def by_cone(problem: SlotProblem, options: Options) -> Outcome:
         return min(max(problem.bandwidth / float(time.value), low), high)
 
     return over_splits(problem, best_rate)
+
+
+def by_nonlinear_program(problem: SlotProblem, options: Options) -> Outcome:
+    """Solve each split as a Pyomo model in the logarithm of the spectral efficiency, by a nonlinear solver."""
+    import pyomo.environ as pyo
+
+    backend = _nonlinear(options.variant)
+
+    def best_rate(problem: SlotProblem, k: int, low: float, high: float) -> float:
+        urgent, weight = problem.delay_queue, problem.tradeoff * problem.noise_power
+        scale, unit = max(urgent, weight) or 1.0, problem.bandwidth / math.log(2.0)
+        ends = math.log(max(low, 1e-9 * high) / unit), math.log(high / unit)
+        model = pyo.ConcreteModel()
+        model.s = pyo.Var(bounds=ends, initialize=sum(ends) / 2)
+        power = (pyo.exp(pyo.exp(model.s)) - 1) * pyo.exp(-model.s)
+        model.cost = pyo.Objective(expr=urgent / scale * pyo.exp(-model.s) + weight / scale * power)
+        backend.solve(model)
+        return min(max(unit * math.exp(pyo.value(model.s)), low), high)
+
+    return over_splits(problem, best_rate)
+
+
+def _nonlinear(variant: str | None) -> Any:
+    """Return Pyomo's interface to a nonlinear solver: the one that is named, or the first that is installed."""
+    from pyomo.contrib.solver.common.factory import SolverFactory
+
+    from .pyomo import ALIASES
+
+    names = [variant] if variant else ["ipopt", "scip", "knitro", "gurobi_direct_minlp"]
+    for name in names:
+        if (own := ALIASES.get(name, name)) in SolverFactory and (backend := SolverFactory(own)).available():
+            if name == "scip":  # its default lets the cost of a slot be off by 1e-6
+                backend.config.solver_options["numerics/feastol"] = 1e-9
+            return backend
+    raise SolverNotInstalledError(
+        f"a slot needs a nonlinear solver under Pyomo; none of {', '.join(names)} is installed. SCIP comes with: "
+        "pip install pyscipopt; or solve the slot by two-regime, scipy or exhaustive"
+    )
 
 
 def by_grid(problem: SlotProblem, options: Options) -> Outcome:

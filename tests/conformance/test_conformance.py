@@ -71,11 +71,16 @@ def _array(decision):
         return np.hstack(decision.tiers)
     if isinstance(decision, eo.SlotDecision):
         return np.array([decision.split, decision.rate])
+    if isinstance(decision, eo.SharedSlotDecision):
+        return np.array([decision.split, decision.rate, decision.band, decision.speed])
     return next(getattr(decision, name) for name in ("local", "admitted", "values") if hasattr(decision, name))
 
 
 AN_EASY_SLOT = eo.SlotProblem([0, 1e9], [1e9, 0], [1e6, 0], [0, 0.1], 10.0, 1e-9, 1e6, 1e-18, 1e9, 1e12, (1e5, 1e7),
                               1.0, 0.0, 1.0, 20.0)  # fmt: skip
+
+AN_EASY_SHARED_SLOT = eo.SharedSlot([0, 1e9], [1e9, 0], [1e6, 0], [0, 0.1], [10.0], 1e-9, 1e6, 1e-18, 1e9, 1e12, 1.0,
+                                    1e5, 1e9, 1.0, 0.0, 1.0, 20.0)  # fmt: skip
 
 
 def an_easy_problem(entry):
@@ -86,6 +91,7 @@ def an_easy_problem(entry):
         (eo.StochasticSplit([chain], [1.0], 1.0), eo.SplitDecision(([0, 1],))),
         (eo.GraphSplit([[1.0, 2.0]], [(-1, 0)], 1.0, [1.0], 1.0), eo.GraphSplitDecision([0])),
         (AN_EASY_SLOT, eo.SlotDecision(0, 1e6)),
+        (AN_EASY_SHARED_SLOT, eo.SharedSlotDecision([0], [1e6], [1e6], [1e12])),
         (eo.RevenueMaximization([1.0], [[1.0]], [[1.0]], [1.0], [1.0], [1.0]), eo.AdmissionDecision([1.0])),
         (eo.Program([1.0, 2.0], [[1.0, 1.0]], [1.0]), eo.Point([1.0, 0.0])),
     ]

@@ -134,6 +134,16 @@ def test_the_paper_s_numbers_under_the_conventions_that_give_them(environment):
     assert (method.delay_queue_rate < 1e-3).all()
 
 
+def test_the_queues_bound_what_the_constraints_are_exceeded_by(environment):
+    runs = [{"tradeoff": v, "availability": 0.1} for v in (0.01, 1.0, 100.0)]
+    controller = DriftPlusPenalty()
+    found = simulate(controller, environment, 20_000, warm_up=0, runs=runs).summary
+    assert (found.delay <= controller.average_delay + found.delay_queue_rate + 1e-12).all()
+    assert (found.outage <= controller.outage + found.outage_queue_rate + 1e-12).all()
+    assert found.delay_met[0]
+    assert not found.delay_met[2]  # V too large for so few slots
+
+
 def test_path_gain_by_hand():
     assert path_gain(50.0, 3.5e9, 3.0) == pytest.approx((299792458 / 3.5e9 / (4 * math.pi)) ** 2 / 50**3)
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import edgeopt as eo
-from edgeopt.solvers.compiled.offset_lambert import fill, offset_lambert
+from edgeopt.solvers.compiled.offset_lambert import fill, lambert_w0, offset_lambert
+from edgeopt.solvers.compiled.slots import TWO_REGIME, decide
 
 
 def test_the_offset_lambert_w_keeps_its_digits_everywhere():
@@ -33,6 +34,73 @@ def test_the_offset_lambert_w_keeps_its_digits_everywhere():
     several = np.empty(3)
     fill(np.array([0.0, 1.0, math.e + 1]), several)
     np.testing.assert_allclose(several, [0.0, 1.0, offset_lambert(math.e + 1)])
+
+
+def test_the_principal_branch_keeps_its_digits_up_to_the_branch_point():
+    rng = np.random.default_rng(1)
+    branch = -1 / math.e
+    values = np.r_[
+        branch + 10 ** rng.uniform(-16.2, -1, 500), -(10 ** rng.uniform(-300, -0.6, 200)), rng.uniform(-0.36, 3, 300),
+        10 ** rng.uniform(-300, 308, 300),
+    ]  # fmt: skip
+    with mpmath.workdps(60):
+        worst = max(abs(lambert_w0(z) / mpmath.re(mpmath.lambertw(mpmath.mpf(z))) - 1) for z in map(float, values))
+    assert worst <= 5e-16
+    assert (lambert_w0(0.0), lambert_w0(branch), lambert_w0(math.inf)) == (0.0, -1.0, math.inf)
+    assert math.isnan(lambert_w0(-0.37))
+
+
+def test_a_hundred_thousand_slots_by_brute_force():
+    """Golden section on both sides of the deadline of every split, all slots at once."""
+    rng, count, splits = np.random.default_rng(2), 100_000, 4
+    power = lambda low, high, *shape: 10 ** rng.uniform(low, high, (count, *shape))  # noqa: E731
+    flops = np.sort(3e8 * rng.random((count, splits)), axis=1)
+    payload = np.c_[power(4, 7, splits - 1), np.zeros(count)]
+    remote, joules = flops[:, -1:] - flops, flops * power(-11, -9, 1)
+    images, gain, band = rng.integers(1, 15, count).astype(float), power(-14, -8), power(6.5, 8.5)
+    local_speed, remote_speed = 1.3e12 * power(-3, 0), 21e12 * power(-4, 0)
+    low, high = np.sort(power(4, 9, 2), axis=1).T
+    high = np.minimum(high, 900 * band)
+    low = np.minimum(low, high)
+    z, h, v = (rng.integers(0, 2, count) * power(-3, 4) for _ in range(3))
+    deadline, noise = power(-4, 0), 4e-21
+    sent, seconds = images[:, None] * payload, flops / local_speed[:, None]
+    computing = images[:, None] * (seconds + remote / remote_speed[:, None])
+
+    def smooth(rate):
+        with np.errstate(over="ignore"):
+            watt = (noise * band / gain)[:, None] * np.expm1(rate * np.log(2.0) / band[:, None])
+        sending = sent / rate
+        joule = images[:, None] * joules + watt * sending
+        return z[:, None] * (computing + sending) + v[:, None] * joule
+
+    best = np.full(count, np.inf)
+    left = deadline[:, None] * (1 + 1e-12) - computing
+    with np.errstate(divide="ignore"):
+        needed = np.where(left > 0, sent / left, np.inf)
+    for met in (True, False):
+        a = np.log(np.maximum(low[:, None], needed) if met else np.broadcast_to(low[:, None], sent.shape))
+        b = np.log(
+            np.broadcast_to(high[:, None], sent.shape) if met else np.minimum(high[:, None], np.maximum(needed, 1e-300))
+        )
+        possible = np.where(sent > 0, a <= b, (left >= 0) == met)
+        a, b = np.where(possible & (sent > 0), a, 0.0), np.where(possible & (sent > 0), b, 0.0)
+        ends = np.minimum(smooth(np.exp(a)), smooth(np.exp(b)))
+        for _ in range(60):
+            c, d = a + 0.381966 * (b - a), b - 0.381966 * (b - a)
+            lower = smooth(np.exp(c)) < smooth(np.exp(d))
+            a, b = np.where(lower, a, c), np.where(lower, d, b)
+        value = np.minimum(ends, smooth(np.exp((a + b) / 2))) + (0.0 if met else h[:, None])
+        best = np.minimum(best, np.where(possible, value, np.inf).min(axis=1))
+    worst = 0.0
+    for i in range(count):
+        _, _, delay, energy, late = decide(
+            TWO_REGIME, seconds[i], remote[i], payload[i], joules[i], images[i], gain[i], remote_speed[i], low[i],
+            high[i], band[i], noise, z[i], h[i], v[i], deadline[i],
+        )  # fmt: skip
+        found = z[i] * delay + v[i] * energy + (h[i] if late else 0.0)
+        worst = max(worst, abs(found - best[i]) / max(best[i], 1e-300))
+    assert worst <= 1e-9
 
 
 GOOD = {

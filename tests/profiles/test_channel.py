@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeopt.core.errors import InvalidOptionError, InvalidProblemError
-from edgeopt.profiles.channel import PRESETS, Link, decibel_to_linear, preset, shannon
+from edgeopt.profiles.channel import (
+    PRESETS,
+    Link,
+    decibel_to_linear,
+    path_gain,
+    preset,
+    shannon,
+    transmit_power,
+)
 
 widths = st.floats(1.0, 1e10)
 ratios = st.floats(0.0, 1e9)
@@ -110,3 +118,29 @@ def test_a_link_is_validated(field, value):
     fields = {"name": "x", "uplink_rate": 1.0, "downlink_rate": 1.0, "delay": 0.0, "source": "test", field: value}
     with pytest.raises(InvalidProblemError, match=field):
         Link(**fields)
+
+
+@given(widths, st.floats(1e-12, 1e6), st.floats(1e-22, 1e-16), st.floats(1e-15, 1e-3))
+def test_the_power_for_a_rate_is_shannon_s_formula_inverted(bandwidth, ratio, noise_density, gain):
+    power = transmit_power(shannon(bandwidth, ratio), bandwidth, noise_density, gain)
+    assert power == pytest.approx(ratio * noise_density * bandwidth / gain, rel=1e-9)
+
+
+def test_path_gain_falls_with_the_distance():
+    near, far = path_gain([10.0, 20.0], 3.5e9, 3.0)
+    assert near / far == pytest.approx(8.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: transmit_power(-1.0, 1.0, 1.0, 1.0), "rate.* at least 0"),
+        (lambda: transmit_power(1.0, 0.0, 1.0, 1.0), "bandwidth.* positive"),
+        (lambda: transmit_power(1.0, 1.0, 1.0, [1.0, 0.0]), r"gain\[1\]"),
+        (lambda: path_gain(0.0, 1e9, 2.0), "distance.* positive"),
+        (lambda: path_gain(1.0, 0.0, 2.0), "carrier is 0.0"),
+    ],
+)
+def test_impossible_powers_and_gains_are_refused(call, message):
+    with pytest.raises(InvalidProblemError, match=message):
+        call()

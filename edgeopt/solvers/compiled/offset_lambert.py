@@ -67,6 +67,45 @@ def offset_lambert(a):  # noqa: C901
     return y
 
 
+_E, _E_REST = math.e, 1.4456468917292502e-16
+"""e in two parts: what float64 leaves of it is the second."""
+
+_SPLIT = 134217729.0  # 2**27 + 1
+
+
+@numba.njit(types.UniTuple(types.float64, 2)(types.float64), cache=True, nogil=True)
+def _halves(value):
+    """Return the upper and lower half of the digits (Veltkamp)."""
+    large = _SPLIT * value
+    upper = large - (large - value)
+    return upper, value - upper
+
+
+@numba.njit(types.float64(types.float64), cache=True, nogil=True, error_model="numpy")
+def lambert_w0(z):
+    """Return W0(z), the principal branch, for z >= -1/e; nan below it.
+
+    The distance from the branch point, ``a = e z + 1``, is summed with twice the digits, so that W0 keeps what float64
+    can say of it there. The float64 next to -1/e lies just below it, and counts as -1/e.
+    """
+    if z >= -0.25:
+        if z > 1e300 or abs(z) < 1e-5:  # beyond what a can hold, and where w has more digits than y
+            w = math.log(z) - math.log(math.log(z)) if z > 1.0 else z * (1.0 - z)
+        else:
+            w = offset_lambert(math.e * z + 1.0) - 1.0
+        for _ in range(3 if z > 1e300 else 1):
+            # Newton's method, on logarithms where the exponential would overflow.
+            step = (w + math.log(w) - math.log(z)) * w / (1.0 + w) if z > 1.0 else (w - z * math.exp(-w)) / (1.0 + w)
+            w -= step
+        return w if z < math.inf else z
+    product = _E * z
+    left, right = _halves(_E)
+    upper, lower = _halves(z)
+    rest = ((left * upper - product) + left * lower + right * upper) + right * lower
+    a = (product + 1.0) + (rest + _E_REST * z)
+    return offset_lambert(max(a, 0.0)) - 1.0 if a > -1e-16 else math.nan
+
+
 @numba.njit(types.void(types.Array(types.float64, 1, "C", readonly=True), types.float64[::1]), cache=True, nogil=True)
 def fill(values, results):
     """Fill `results` with y of `values`."""
