@@ -108,7 +108,7 @@ class Allocator(ABC):
         seen = round(len(target) * (1 - HELD_OUT))
         with _one_thread():
             start = self._start(inputs[:seen], wanted[:seen], generator)
-            start["margin"] += self._cheapest_shift(self._forward(start, inputs[:seen]), wanted[:seen])
+            start["margin"] += cheapest_shift(self._forward(start, inputs[:seen]), wanted[:seen], self.cost)
             self._weights = self._descend(start, inputs, wanted, seen, generator)
         return self
 
@@ -161,17 +161,18 @@ class Allocator(ABC):
         with torch.no_grad():
             return float(self.cost.exact(self._forward(weights, past), target).sum(dim=1).mean())
 
-    def _cheapest_shift(self, allocation: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """Return per cell the constant that, added to the allocation, costs least on these samples, (cells,).
 
-        One of the residuals' quantiles: for `deepcog` the optimum is a residual itself.
-        """
-        import torch
+def cheapest_shift(allocation: torch.Tensor, target: torch.Tensor, cost: AllocationCost) -> torch.Tensor:
+    """Return per cell the constant that, added to the allocation, costs least on these samples, (cells,).
 
-        levels = torch.linspace(0.0, 1.0, 201)
-        shifts = torch.quantile(target - allocation, levels, dim=0)
-        costs = torch.stack([self.cost.exact(allocation + shift, target).mean(dim=0) for shift in shifts])
-        return shifts.gather(0, costs.argmin(dim=0, keepdim=True))[0]
+    One of the residuals' quantiles: for `deepcog` the optimum is a residual itself.
+    """
+    import torch
+
+    levels = torch.linspace(0.0, 1.0, 201)
+    shifts = torch.quantile(target - allocation, levels, dim=0)
+    costs = torch.stack([cost.exact(allocation + shift, target).mean(dim=0) for shift in shifts])
+    return shifts.gather(0, costs.argmin(dim=0, keepdim=True))[0]
 
 
 class EdgeAllocator(Allocator):

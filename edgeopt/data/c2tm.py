@@ -1,0 +1,55 @@
+"""City Cellular Traffic Map: hourly traffic of base stations of a Chinese city, clustered.
+
+Collected by OMNILab, Shanghai Jiao Tong University (ICC 2015); the clustering of 13,296 stations into 127 groups is
+that of github.com/lucasBgabriel/city-cellular-traffic-map. The file also holds 32 roll-ups (``fog_…``) of the same.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..core.errors import DataFormatError
+from .dnn_profiles import read_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TIME_ZONE = "Asia/Shanghai"
+
+
+def read_c2tm(path: str | Path) -> pd.DataFrame:
+    """Read the clusters' traffic in the longest stretch of hours without a gap.
+
+    Parameters
+    ----------
+    path : path
+        ``clustered_traffic_data.csv``, plain or gzipped.
+
+    Returns
+    -------
+    DataFrame, time x cluster
+        Bytes an hour of the clusters that have traffic in every hour of the stretch (93 of 127 in 204 hours of August
+        2012), index in local time.
+
+    Raises
+    ------
+    DataFormatError
+        If the file is missing or damaged, holds no cluster, or a time that is none.
+    """
+    import pandas as pd
+
+    raw = read_columns(path, {"bs": "text", "thour": "text", "bytes": "amount"})
+    raw = raw[raw["bs"].str.startswith("rrh")]
+    if raw.empty:
+        raise DataFormatError(f"{path}: no cluster; expected rows whose bs starts with 'rrh'")
+    try:
+        time = pd.to_datetime(raw["thour"], format="ISO8601", utc=True).dt.tz_convert(TIME_ZONE)
+    except ValueError as error:
+        raise DataFormatError(f"{path}: column thour holds what is no time: {error}") from error
+    table = raw.assign(time=time).pivot_table(index="time", columns="bs", values="bytes", aggfunc="sum")
+    breaks = table.index.to_series().diff() != pd.Timedelta(hours=1)
+    stretch = breaks.cumsum()
+    longest = table[(stretch == stretch.value_counts().idxmax()).to_numpy()]
+    whole: pd.DataFrame = longest.dropna(axis=1)
+    return whole.rename_axis(columns=None)

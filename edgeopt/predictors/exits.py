@@ -1,0 +1,119 @@
+"""What both exits of a trained network say, and what it costs: the meta-data that offloading rules learn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import torch
+
+from ..core.errors import InvalidProblemError
+from ..formulations.offloading import OfflineOffloading
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from ..profiles.costs import AllocationCost
+    from .ddnn import DDNN
+
+
+@dataclass(frozen=True, eq=False)
+class ExitSamples:
+    """Samples with what the edge knows of them, and the costs of both exits, which are known only afterwards.
+
+    Attributes
+    ----------
+    past : (samples, series, window) float
+        What the network was given.
+    features : (samples, width) float
+        ``z`` of all sites.
+    local : (samples, series) float
+        Answer of the local exits.
+    local_cost, remote_cost : (samples, sites) float
+        Cost of both exits' answers on each site's series, summed over them (eq. 7 and 8 of Giannakas et al. 2025).
+    """
+
+    past: NDArray[np.float32]
+    features: NDArray[np.float32]
+    local: NDArray[np.float32]
+    local_cost: NDArray[np.float64]
+    remote_cost: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.past)
+
+    @classmethod
+    def of(cls, model: DDNN, past: ArrayLike, demand: ArrayLike, cost: AllocationCost, batch: int = 512) -> Self:
+        """Ask a trained network, and price both answers by the exact cost.
+
+        Raises
+        ------
+        InvalidProblemError
+            If samples and demands do not match.
+        """
+        given, wanted = np.ascontiguousarray(past, dtype=np.float32), np.asarray(demand, dtype=np.float64)
+        if given.ndim != 3 or wanted.shape != given.shape[:2]:
+            raise InvalidProblemError(f"past {given.shape} and demand {wanted.shape} do not match")
+        answers = [_ask(model, torch.from_numpy(given[i : i + batch])) for i in range(0, len(given), batch)]
+        features, local, remote = (np.concatenate(part) for part in zip(*answers, strict=True))
+        costs = [np.asarray(cost.exact(answer, wanted)) for answer in (local, remote)]
+        totals = [np.stack([one[:, own].sum(axis=1) for own in model.cells], axis=1) for one in costs]
+        return cls(given, features, local, *totals)
+
+    @property
+    def benefit(self) -> NDArray[np.float64]:
+        """(samples,) what the cloud saves on each sample, over all sites: ``C_L - C_R``."""
+        saved: NDArray[np.float64] = self.local_cost.sum(axis=1) - self.remote_cost.sum(axis=1)
+        return saved
+
+    def problem(self, min_local_fraction: float = 0.0, transmission_cost: float = 0.0) -> OfflineOffloading:
+        """Return the offline problem whose optimum the rules imitate (eq. 11; eq. 9 of Ehsanian and Spyropoulos)."""
+        return OfflineOffloading(
+            self.local_cost.sum(axis=1), self.remote_cost.sum(axis=1), min_local_fraction, transmission_cost
+        )
+
+    def cost(self, local: NDArray[np.bool_]) -> float:
+        """Mean cost of a sample where these stay local (eq. 13); the transmission cost is left out."""
+        chosen = np.where(local, self.local_cost.sum(axis=1), self.remote_cost.sum(axis=1))
+        return float(chosen.mean())
+
+    def rows(self, which: slice | NDArray[np.intp]) -> ExitSamples:
+        """Return some of the samples."""
+        parts = ("past", "features", "local", "local_cost", "remote_cost")
+        return replace(self, **{name: getattr(self, name)[which] for name in parts})
+
+
+def _ask(model: DDNN, past: torch.Tensor) -> tuple[NDArray[np.float32], ...]:
+    model.eval()
+    with torch.no_grad():
+        features = model.features(past)
+        answers = model.local(features, past), model.cloud(features, past)
+    flat = torch.cat([z.flatten(1) for z in features], dim=1)
+    return tuple(part.numpy() for part in (flat, *answers))
+
+
+def independent_costs(
+    model: DDNN, past: ArrayLike, demand: ArrayLike, cost: AllocationCost, local: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return the cost of each sample where each site decides on its own: one that stays local sends nothing.
+
+    Parameters
+    ----------
+    local : (samples, sites) bool
+        Sites that take their own exit; zeros stand in for their features in the cloud.
+    """
+    given, wanted = np.ascontiguousarray(past, dtype=np.float32), np.asarray(demand, dtype=np.float64)
+    stay = np.asarray(local, dtype=bool)
+    if stay.shape != (len(given), len(model.cells)):
+        raise InvalidProblemError(f"local has shape {stay.shape}; expected ({len(given)}, {len(model.cells)})")
+    model.eval()
+    with torch.no_grad():
+        inputs = torch.from_numpy(given)
+        features = model.features(inputs)
+        answer = model.cloud(features, inputs, torch.from_numpy(~stay)).numpy()
+        own = model.local(features, inputs).numpy()
+    for site, cells in enumerate(model.cells):
+        answer[:, cells] = np.where(stay[:, site, None], own[:, cells], answer[:, cells])
+    total: NDArray[np.float64] = np.asarray(cost.exact(answer, wanted)).sum(axis=1)
+    return total
