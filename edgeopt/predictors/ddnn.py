@@ -56,7 +56,7 @@ class Site(nn.Module):
         else:
             self.block, width = _Boxed(self.shape, _conv(1, 32, 3, 1)), 32 * window * cells
         self.dropout = nn.Dropout(dropout)
-        self.exit: nn.Module | None = None
+        self.exit: nn.Sequential | None = None
         if exits:
             wide = nn.Flatten() if kind != "lstm" else _Latest()
             self.exit = nn.Sequential(wide, nn.Linear(width, 64), nn.ReLU(), nn.Dropout(dropout), nn.Linear(64, cells))
@@ -65,6 +65,16 @@ class Site(nn.Module):
         """Return the features of (batch, cells, window)."""
         z: Tensor = self.dropout(self.block(past))
         return z
+
+    def passes(self, past: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        """Return answers of the exit with dropout, (count, batch, cells)."""
+        if self.exit is None:
+            raise InvalidOptionError("this site has no exit; the network is centralised")
+        z = self.block(past)
+        several = _dropped(z.expand(count, *z.shape), self.dropout.p, generator).flatten(0, 1)
+        for layer in self.exit:
+            several = _dropped(several, layer.p, generator) if isinstance(layer, nn.Dropout) else layer(several)
+        return several.view(count, len(past), -1)
 
 
 class DDNN(nn.Module):
@@ -140,6 +150,16 @@ class DDNN(nn.Module):
             if head is None:
                 raise InvalidOptionError("this network has no local exits; it is centralised")
             answer[:, own] += head(features[i])
+        return answer
+
+    def passes(self, past: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        """Return local answers with dropout, (count, batch, series), all in one batch.
+
+        Dropout acts behind the feature blocks and inside the exits: the blocks themselves are passed once.
+        """
+        answer = self._start(past).repeat(count, 1, 1)
+        for i, own in enumerate(self.cells):
+            answer[:, :, own] += self._site(i).passes(past[:, own], count, generator)
         return answer
 
     def cloud(self, features: Sequence[Tensor], past: Tensor, sent: Tensor | None = None) -> Tensor:
@@ -219,6 +239,12 @@ def _lstm_flops(part: nn.Module, steps: int) -> float:
         for module in part.modules() if isinstance(module, nn.LSTM)
         for name, weight in module.named_parameters() if name.startswith("weight")
     )  # fmt: skip
+
+
+def _dropped(values: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Dropout from a generator of its own."""
+    keep = torch.empty(values.shape).bernoulli_(1.0 - share, generator=generator)
+    return values * keep / (1.0 - share)
 
 
 def _last_bias(part: nn.Module) -> nn.Parameter:

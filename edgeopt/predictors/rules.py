@@ -143,19 +143,13 @@ class UncertaintyRule(Rule):
 
 def dropout_variance(model: DDNN, past: torch.Tensor, passes: int, seed: int, batch: int = 256) -> NDArray[np.float64]:
     """Return each sample's largest variance over series of local answers with dropout, the passes in one batch."""
-    found = []
+    generator = torch.Generator().manual_seed(seed)
     model.eval()
-    for site in model.sites:
-        for part in site.modules():
-            if isinstance(part, nn.Dropout):
-                part.train()
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for first in range(0, len(past), batch):
-            several = past[first : first + batch].repeat(passes, 1, 1)
-            answers = model.local(model.features(several), several)
-            found.append(answers.view(passes, -1, model.series).var(dim=0).amax(dim=1))
-    model.eval()
+    with torch.no_grad():
+        found = [
+            model.passes(past[first : first + batch], passes, generator).var(dim=0).amax(dim=1)
+            for first in range(0, len(past), batch)
+        ]
     return torch.cat(found).double().numpy()
 
 
