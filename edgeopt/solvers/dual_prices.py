@@ -189,9 +189,12 @@ class Market:
         """(2,) logarithm of what is asked for over what there is."""
         return np.asarray(np.log(np.maximum(asked.load / self.capacity, 1e-3)))
 
-    def share_out(self, asked: Asked, tolerance: float, options: Options) -> SharedSlotDecision:
-        """Return a decision: choices that fit at these prices, or else at higher ones, and the best shares for them."""
-        while True:
+    def share_out(self, asked: Asked, tolerance: float, options: Options) -> SharedSlotDecision | None:
+        """Return a decision: choices that fit at these prices, or else at higher ones, and the best shares for them.
+
+        None where no prices make them fit, which can only be where some users may not stay local.
+        """
+        for turn in range(_ROUNDS):
             split, on_time = asked.chosen[:, 1].astype(np.intp), asked.chosen[:, 2] > 0
             fixed = self._only(split, on_time)
             shared = fixed._fitting(
@@ -199,7 +202,12 @@ class Market:
             )
             if shared is not None:
                 return SharedSlotDecision(split, shared.chosen[:, 4] / LN2, shared.chosen[:, 5], shared.chosen[:, 6])
-            asked = self.asked(asked.prices * 1.2, asked)
+            asked = self.asked(self._raised(asked.prices) * 1.2 ** (turn + 1), asked)
+        return None
+
+    def _raised(self, prices: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the prices, none of them 0: what is free cannot become dearer by a factor."""
+        return np.maximum(prices, 1e-12 * self.first_prices())
 
     def _fitting(self, asked: Asked, tolerance: float) -> Asked | None:
         """Raise prices, a little more each time, until no more is asked for than there is; None if it always is."""
@@ -208,7 +216,7 @@ class Market:
             if not over.any():
                 return asked
             step = (asked.load / self.capacity) ** 2 * (1.0 + 0.1 * tolerance * 2.0**turn)
-            asked = self.asked(asked.prices * np.where(over, step, 1.0), asked)
+            asked = self.asked(np.where(over, self._raised(asked.prices) * step, asked.prices), asked)
         return None
 
     def _only(self, split: NDArray[np.intp], on_time: NDArray[np.bool_]) -> Market:

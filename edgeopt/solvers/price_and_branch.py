@@ -55,7 +55,7 @@ def price_and_branch(problem: SharedSlot, options: Options) -> Outcome:
     market = Market.of(problem, 1)
     root = _node(market, problem.choices, math.inf)
     best = market.share_out(root.asked, 0.1 * gap, options)
-    value, order = problem.objective(best), count()
+    value, order = math.inf if best is None else problem.objective(best), count()
     queue, leaves = [(root.asked.bound, next(order), root)], list[Node]()
     while queue and queue[0][0] < value * (1 - gap) and options.remaining() > 0:
         _, _, node = heapq.heappop(queue)
@@ -63,7 +63,8 @@ def price_and_branch(problem: SharedSlot, options: Options) -> Outcome:
             child = _node(market, allowed, value)
             if child.asked.bound < value * (1 - gap):
                 found = market.allowing(allowed).share_out(child.asked, 0.1 * gap, options)
-                best, value = min((best, value), (found, problem.objective(found)), key=lambda one: one[1])
+                if found is not None and problem.objective(found) < value:
+                    best, value = found, problem.objective(found)
             if (allowed.sum(axis=(1, 2)) == 1).all():
                 leaves.append(child)
             else:

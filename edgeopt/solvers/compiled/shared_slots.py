@@ -70,12 +70,15 @@ def send(urgent, joules, price, limits, low, high):
         s = min(max(free_efficiency(math.sqrt(urgent * price) / joules), low), high)
     cost, band, gap = balance(s, urgent, joules, price, limits)
     slope = 1.5 + math.exp(s)  # of the imbalance, about
-    for _ in range(60):
+    for turn in range(150):
         if (gap < 0.0 and s >= high) or (gap > 0.0 and s <= low) or abs(gap) < 1e-8 or high - low < 1e-13:
             break
         low, high = (s, high) if gap < 0.0 else (low, s)
         to = s - gap / slope
-        if not low < to < high:
+        # Where two bounds of the bandwidth meet the imbalance jumps, and a secant creeps: halve by turns.
+        if turn > 8 and turn % 2:
+            to = 0.5 * (low + high)
+        elif not low < to < high:
             to = 0.5 * (low + high) if (low < s < high) or high - low < 0.1 else (low if gap > 0.0 else high)
         before = gap
         cost, band, gap = balance(to, urgent, joules, price, limits)
@@ -160,7 +163,7 @@ def hurry_up(k, seconds, flops, nats, fixed, queue, weight, deadline, prices, co
     if not worth:
         return
     cost, delay, x, band, speed = at_urgency(urged, seconds, flops, nats, weight, prices, common, own)
-    cost += fixed - hurry[k] * delay
+    cost += fixed - hurry[k] * deadline
     if cost < out[0]:
         note(out, cost, k, 1.0, delay, x, band, speed)
 
