@@ -243,8 +243,8 @@ def _lstm_flops(part: nn.Module, steps: int) -> float:
 
 def _dropped(values: Tensor, share: float, generator: torch.Generator) -> Tensor:
     """Dropout from a generator of its own."""
-    keep = torch.empty(values.shape).bernoulli_(1.0 - share, generator=generator)
-    return values * keep / (1.0 - share)
+    keep = torch.rand(values.shape, generator=generator) >= share  # half the time of bernoulli_
+    return (values * keep).div_(1.0 - share)
 
 
 def _last_bias(part: nn.Module) -> nn.Parameter:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from .ddnn import DDNN
     from .exits import ExitSamples
 
+_TOGETHER = 256
+"""Samples times passes in a batch: larger ones leave the processor's cache, and are slower."""
+
 VIEWS = ("past", "features", "local")
 """What a learned rule can look at."""
 
@@ -141,9 +144,10 @@ class UncertaintyRule(Rule):
         return dropout_variance(self.model, torch.from_numpy(samples.past), self.passes, self.seed)
 
 
-def dropout_variance(model: DDNN, past: torch.Tensor, passes: int, seed: int, batch: int = 256) -> NDArray[np.float64]:
+def dropout_variance(model: DDNN, past: torch.Tensor, passes: int, seed: int) -> NDArray[np.float64]:
     """Return each sample's largest variance over series of local answers with dropout, the passes in one batch."""
     generator = torch.Generator().manual_seed(seed)
+    batch = max(1, _TOGETHER // passes)
     model.eval()
     with torch.no_grad():
         found = [

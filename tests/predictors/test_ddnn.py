@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,7 @@ from edgeopt.predictors.samples import MinMax, chronological, windows
 from edgeopt.profiles.costs import AllocationCost
 from edgeopt.profiles.latency import GIANNAKAS2025, ROUND_TRIP, ExitTimes
 
+mpl.use("Agg")
 COST = AllocationCost(under=1.0)
 
 
@@ -57,6 +60,7 @@ def test_cells_that_move_together_become_neighbours(data_dir):
     assert box.neighbour_distance() < 0.8 * everyone
     axes = box.draw(frame.columns)
     assert len(axes.texts) == 25
+    plt.close(axes.figure)
 
 
 def test_places_and_grid_recover_a_grid_that_was_one():

@@ -46,7 +46,7 @@ class Evaluation:
         self.curves = Curves(self.report.folder)
         self.seeds = range(1 if self.quick else 5)
         self.epochs = 4 if self.quick else 12
-        self.fractions = (0.2, 0.5, 0.8) if self.quick else (0.1, 0.3, 0.5, 0.7, 0.9)
+        self.fractions = (0.2, 0.5, 0.8) if self.quick else (0.3, 0.5, 0.7)
 
     def network(self, figure: str, seed: int = 0, **changes: Any) -> Network:
         """Return the network of a figure."""
@@ -56,7 +56,7 @@ class Evaluation:
 
     def rules(self, network: Network) -> dict[str, Make]:
         """Return the rules of figure 4, and two that go beyond it."""
-        model, epochs = self.shop.model(network), 8 if self.quick else 15
+        model, epochs = self.shop.model(network), 8
         return BASELINES | {
             "Uncertainty, B = 2": lambda share, seed: UncertaintyRule(model, share, passes=2, seed=seed),
             "Uncertainty, B = 10": lambda share, seed: UncertaintyRule(model, share, passes=10, seed=seed),
@@ -263,7 +263,7 @@ class Evaluation:
         network = self.network("4d", weight=0.4)
         training, test = self.shop.ask(network, "train"), self.shop.ask(network, "test")
         _, axes = plt.subplots(2, 2, figsize=(10, 7), layout="constrained")
-        for place, epochs in zip(axes[0], (1, 8 if self.quick else 60), strict=True):
+        for place, epochs in zip(axes[0], (1, 8 if self.quick else 20), strict=True):
             rule = OptimizedRule(0.5, estimator="cnn", epochs=epochs).fit(training)
             place.plot(rule.scores(training), training.benefit, ".", markersize=2)
             place.axhline(rule.labels(training)[1], color="black")
