@@ -6,8 +6,11 @@ Exit codes: 0 done; 1 the answer is no (not solved to a decision, or not verifie
 from __future__ import annotations
 
 import json
+import logging
 import math
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -166,8 +169,23 @@ def reproduce(
         _show([{"study": study, "title": find(study).TITLE} for study in studies()], as_json, "Studies")
         return
     folder = out or Path("report") / name
-    claims = find(name).reproduce(folder, quick=quick, data=data_folder(data))
+    with _narrated():
+        claims = find(name).reproduce(folder, quick=quick, data=data_folder(data))
     _show([{str(k): v for k, v in row.items()} for row in claims.to_dict("records")], as_json, f"{name}: {folder}")
+
+
+@contextmanager
+def _narrated() -> Iterator[None]:
+    """Let edgeopt say on standard error what it is at: studies may take an hour."""
+    logger, handler = logging.getLogger("edgeopt"), logging.StreamHandler()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 @data_app.command("list")

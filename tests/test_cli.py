@@ -174,3 +174,16 @@ def test_studies_are_listed_and_unknown_ones_refused(run):
     code, _, err = run("reproduce", "nobody2020")
     assert code == 2
     assert "no study is called 'nobody2020'; there are: " in err
+
+
+def test_studies_say_what_they_are_at_and_leave_no_handler_behind(capsys):
+    import logging
+
+    from edgeopt import cli
+
+    logger = logging.getLogger("edgeopt")
+    before = list(logger.handlers), logger.level
+    with cli._narrated():
+        logging.getLogger("edgeopt.studies.early_exit").info("3 of 40 networks left")
+    assert "3 of 40 networks left" in capsys.readouterr().err
+    assert (list(logger.handlers), logger.level) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
@@ -82,6 +83,14 @@ class ExitSamples:
         """Return some of the samples."""
         parts = ("past", "features", "local", "local_cost", "remote_cost")
         return replace(self, **{name: getattr(self, name)[which] for name in parts})
+
+    def at_site(self, site: int, cells: Sequence[int]) -> ExitSamples:
+        """Return what one site sees of the samples, and its own costs: for rules that decide site by site."""
+        width = self.features.shape[1] // self.local_cost.shape[1]
+        return ExitSamples(
+            np.ascontiguousarray(self.past[:, cells]), self.features[:, site * width : (site + 1) * width],
+            self.local[:, cells], self.local_cost[:, [site]], self.remote_cost[:, [site]],
+        )  # fmt: skip
 
 
 def _ask(model: DDNN, past: torch.Tensor) -> tuple[NDArray[np.float32], ...]:

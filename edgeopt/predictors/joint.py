@@ -70,7 +70,7 @@ def train_jointly(
         if weight < 1:
             sent = None
             if site_dropout and model.training:
-                sent = torch.rand(len(past), len(model.cells)) >= site_dropout
+                sent = torch.rand(len(past), len(model.cells), device=past.device) >= site_dropout
             parts.append((1 - weight) * price(model.cloud(features, past, sent), demand))
         return torch.stack([part.sum(dim=1).mean() for part in parts]).sum()
 

@@ -35,6 +35,8 @@ def train(
     seed: int = 0,
     folder: str | Path | None = None,
     progress: bool = False,
+    devices: int | str = 1,
+    strategy: str = "auto",
 ) -> nn.Module:
     """Train `module` in place by AdamW until the validation score stops to fall; its best weights remain.
 
@@ -56,6 +58,8 @@ def train(
         Where checkpoints go; training that was killed goes on from the last one when it is called again.
     progress : bool
         Whether to draw a progress bar.
+    devices, strategy : int or str, str
+        Of Lightning's trainer: how many devices (a GPU where there is one), and how they share the work.
 
     Raises
     ------
@@ -73,13 +77,13 @@ def train(
             DataLoader(TensorDataset(*training), batch_size, shuffle=True, generator=order),
             DataLoader(TensorDataset(*validation), batch_size),
         )
-        _run(lightning, loop, module, loaders, epochs, patience, folder, progress)
+        _run(lightning, loop, module, loaders, epochs, patience, folder, progress, devices, strategy)
     return module
 
 
 def _run(
     lightning: Any, loop: Any, module: nn.Module, loaders: tuple[Any, Any], epochs: int, patience: int,
-    folder: str | Path | None, progress: bool,
+    folder: str | Path | None, progress: bool, devices: int | str, strategy: str,
 ) -> None:  # fmt: skip
     from tempfile import TemporaryDirectory
 
@@ -89,15 +93,15 @@ def _run(
         best = callbacks.ModelCheckpoint(place, "best", monitor="score", enable_version_counter=False, save_last=True)
         trainer = lightning.Trainer(
             max_epochs=epochs, callbacks=[best, callbacks.EarlyStopping("score", patience=patience)], logger=False,
-            enable_progress_bar=progress, enable_model_summary=False, accelerator="auto", devices=1,
-            num_sanity_val_steps=0, default_root_dir=place,
+            enable_progress_bar=progress, enable_model_summary=False, accelerator="auto", devices=devices,
+            strategy=strategy, num_sanity_val_steps=0, default_root_dir=place,
         )  # fmt: skip
         last = place / "last.ckpt"
         trainer.fit(loop, *loaders, ckpt_path=last if last.is_file() else None, weights_only=True)
         if (place / "best.ckpt").is_file():
             state = torch.load(place / "best.ckpt", weights_only=True)["state_dict"]
             loop.load_state_dict(state)
-    module.eval()
+    module.cpu().eval()  # wherever it was trained, it is asked from arrays
 
 
 def _loop(lightning: Any, module: nn.Module, loss: Loss, score: Loss, rate: float, weight_decay: float) -> Any:

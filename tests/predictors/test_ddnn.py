@@ -220,6 +220,16 @@ def test_costs_of_the_exits_by_hand(traffic):
         ExitSamples.of(model, past, target[:3], COST)
 
 
+def test_a_site_sees_its_own_part(traffic):
+    _, _, (past, target) = parts(traffic)
+    model = DDNN("lstm", 8, 6, sites=2)
+    found = ExitSamples.of(model, past, target, COST)
+    views = [found.at_site(i, own) for i, own in enumerate(model.cells)]
+    np.testing.assert_allclose(sum(view.benefit for view in views), found.benefit)
+    np.testing.assert_array_equal(np.concatenate([view.past for view in views], axis=1), found.past)
+    np.testing.assert_array_equal(np.concatenate([view.features for view in views], axis=1), found.features)
+
+
 def test_sites_that_agree_cost_what_the_common_choice_costs(traffic):
     _, _, (past, target) = parts(traffic)
     model = DDNN("lstm", 8, 6, sites=2)

@@ -35,7 +35,7 @@ def small(monkeypatch):
     ("name", "tables", "figures", "statement"),
     [
         (
-            "giannakas2025", ["table_iii", "exits", "figure_4", "extra_cost", "table_iv", "c2tm"],
+            "giannakas2025", ["table_ii", "table_iii", "exits", "figure_4", "extra_cost", "table_iv", "c2tm"],
             ["traffic_box", "figure_3", "figure_4", "figure_5", "figure_6"], ("Table IV", "every value"),
         ),
         (

@@ -78,6 +78,7 @@ class Evaluation:
         networks = [self.network(f, s, **c) for f in SETTINGS for s in self.seeds for c in ({}, {"weight": 0.0})]
         self.shop.prepare([*networks, self.network("4d", weight=0.4), *self.plain()])
         self.report.figure("traffic_box", self._box(), "The traffic box: cells that move together are neighbours")
+        self.table_ii()
         self.table_iii()
         self.joint_training()
         self.another_city()
@@ -95,6 +96,14 @@ class Evaluation:
         from ...predictors.boxes import TrafficBox
 
         return TrafficBox.fit(self.frame.to_numpy(float)[: round(0.6 * len(self.frame))]).draw(self.frame.columns)
+
+    def table_ii(self) -> None:
+        """List what is compared."""
+        rows = [("Cloud", "yes", "always"), ("Edge", "yes", "never"), ("Random", "yes", "with probability 1 - L0"),
+                ("Oracle", "yes", "where the exact optimum of (11) on the test period does"),
+                ("DeepCog", "no", "centralised: the same blocks, one exit")]  # fmt: skip
+        table = pd.DataFrame(rows, columns=["baseline", "joint_training", "offloads"])
+        self.report.table("table_ii", table, "Table II: baselines")
 
     def table_iii(self) -> None:
         """Count what a sample takes."""
