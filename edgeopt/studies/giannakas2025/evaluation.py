@@ -185,10 +185,9 @@ class Evaluation:
             self._found[figure] = pd.concat(found, ignore_index=True)
         return self._found[figure]
 
-    def _others(self, figure: str) -> dict[str, float]:
+    def _deepcog(self, figure: str) -> dict[str, float]:
         table = self._found["exits"]
-        some = table[table.figure == figure]
-        return {"DeepCog": some.deepcog.mean(), "Cloud": some.cloud.mean()}
+        return {"DeepCog": float(table[table.figure == figure].deepcog.mean())}
 
     def figure_3(self) -> None:
         """Draw the bounds: Oracle and Random, with Cloud, Edge and DeepCog."""
@@ -201,9 +200,9 @@ class Evaluation:
                 for seed in self.seeds
             ]
             bounds = pd.concat(found, ignore_index=True)
-            draw_curves(place, bounds, self._others(figure), f"c_u = {SETTINGS[figure][0]:g}")
+            draw_curves(place, bounds, self._deepcog(figure), f"c_u = {SETTINGS[figure][0]:g}")
             if figure == "4a":
-                deepcog = self._others(figure)["DeepCog"]
+                deepcog = self._deepcog(figure)["DeepCog"]
                 cost = at_share(bounds, "Oracle", 0.7).mean()
                 self.report.claim(
                     "Oracle at L = 70 % costs no more than DeepCog (c_u = 0.5)", "yes (take-away 1)",
@@ -219,7 +218,7 @@ class Evaluation:
         figures = ("4a", "4b", "4c", "4d")
         for place, figure in zip(axes.flat, figures, strict=True):
             under, window, _ = SETTINGS[figure]
-            draw_curves(place, self.points(figure), self._others(figure), f"{figure}: c_u = {under:g}, N = {window}")
+            draw_curves(place, self.points(figure), self._deepcog(figure), f"{figure}: c_u = {under:g}, N = {window}")
         self.report.figure("figure_4", axes[0, 0], "Figure 4: rules")
         everything = pd.concat([self.points(figure).assign(figure=figure) for figure in figures])
         mean = everything.groupby(["figure", "rule", "asked"], as_index=False)[["local", "cost"]].mean()
@@ -252,7 +251,7 @@ class Evaluation:
     def _extra_cost(self, figures: tuple[str, ...]) -> None:
         rows = []
         for figure in figures:
-            deepcog = self._others(figure)["DeepCog"]
+            deepcog = self._deepcog(figure)["DeepCog"]
             for share in (0.4, 0.5):
                 cost = at_share(self.points(figure), _OPTIMIZED, share)
                 extra = 100 * (cost / deepcog - 1)
