@@ -55,15 +55,15 @@ class Rule(ABC):
         """Return the score of each sample, from what the edge knows; above the threshold it is offloaded."""
 
     def fit(self, samples: ExitSamples) -> Self:
-        """Learn from samples of the training period; the threshold is where L0 of them stay local."""
+        """Learn from samples of the training period: here, the threshold alone."""
+        return self.keep_share(samples)
+
+    def keep_share(self, samples: ExitSamples) -> Self:
+        """Set the threshold to where the least number of these samples that L0 asks for stays local."""
         scores = np.sort(self.scores(samples))
-        kept = self._kept(len(scores))
+        kept = int(np.ceil(self.min_local_fraction * len(scores) * (1 - 1e-12)))  # 0.07 of 100 is 7, not 8
         self.threshold = float(scores[kept - 1]) if kept else -np.inf
         return self
-
-    def _kept(self, samples: int) -> int:
-        """Return the least number of local samples that L0 asks for, free of rounding."""
-        return int(np.ceil(self.min_local_fraction * samples * (1 - 1e-12)))
 
     def decide(self, samples: ExitSamples) -> NDArray[np.bool_]:
         """Return whether each sample stays local."""
@@ -239,7 +239,7 @@ class OptimizedRule(LearnedRule):
         weight = np.ones(len(learned)) if even else distance / distance.mean()
         self._learn(learned, (~local).astype(float), weight, probability=True)
         self.threshold = 0.5
-        return super(LearnedRule, self).fit(samples.rows(held)) if self.calibrated else self
+        return self.keep_share(samples.rows(held)) if self.calibrated else self
 
 
 class TransmissionCostRule(OptimizedRule):
@@ -273,7 +273,7 @@ class BenefitRule(LearnedRule):
     def at(self, min_local_fraction: float, samples: ExitSamples) -> Self:
         """Move the threshold to another local share, without training."""
         self.min_local_fraction = number(min_local_fraction, "min_local_fraction", at_least=0.0, at_most=1.0)
-        return super(LearnedRule, self).fit(samples)
+        return self.keep_share(samples)
 
 
 def _network(
