@@ -94,7 +94,7 @@ class DDNN(nn.Module):
         Whether the sites have exits; without, this is the centralised network of the same remote capacity.
     residual : bool
         Whether all exits answer with a correction of the latest demand, which the features then carry along. The
-        papers' networks do not; on 25 cells of Milano they cost about a sixth more for it.
+        papers' networks do not; on 25 cells of Milano they cost more than a sixth more.
 
     Raises
     ------
