@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .bench import instances
     from .core.compare import compare, solvers_for
     from .core.errors import (
         DataFormatError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         UnsupportedPairError,
     )
     from .core.explain import Explanation
+    from .core.instance import Instance
     from .core.outcome import Options, Outcome, Status
     from .core.program import Point, Program
     from .core.registry import Solver, solver
@@ -70,6 +72,7 @@ _HOMES = {
         "UnsupportedPairError",
     ),
     "core.explain": ("Explanation",),
+    "core.instance": ("Instance",),
     "core.outcome": ("Options", "Outcome", "Status"),
     "core.program": ("Point", "Program"),
     "core.registry": ("Solver", "solver"),
@@ -96,6 +99,8 @@ _HOMES = {
     "solvers.sensitivity": ("Sensitivity", "sensitivity"),
     "solvers.split_map": ("SplitMap", "split_map"),
 }
+_ROOMS = {"instances": "bench.instances"}
+"""Whole modules of the public face."""
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -111,6 +116,7 @@ __all__ = [
     "GraphSplit",
     "GraphSplitDecision",
     "HighsSession",
+    "Instance",
     "InvalidOptionError",
     "InvalidProblemError",
     "NoSolutionError",
@@ -147,6 +153,7 @@ __all__ = [
     "compare",
     "edgent_plan",
     "energy_front",
+    "instances",
     "load",
     "robust_split",
     "save",
@@ -163,6 +170,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"{__name__}.{_ROOMS[name]}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'edgeopt' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)

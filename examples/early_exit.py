@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 import edgeopt as eo
+from edgeopt.data.folder import data_folder
 from edgeopt.predictors.boxes import TrafficBox
 from edgeopt.predictors.ddnn import DDNN, resources
 from edgeopt.predictors.exits import ExitSamples
@@ -23,7 +24,6 @@ from edgeopt.predictors.rules import BenefitRule, OptimizedRule, Oracle, RandomR
 from edgeopt.predictors.samples import MinMax, chronological, windows
 from edgeopt.profiles.costs import AllocationCost
 from edgeopt.profiles.latency import GIANNAKAS2025
-from edgeopt.studies import data_folder
 from edgeopt.studies.early_exit import traffic
 
 

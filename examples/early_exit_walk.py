@@ -19,6 +19,7 @@ def _():
     import torch
 
     import edgeopt as eo
+    from edgeopt.data.folder import data_folder
     from edgeopt.predictors.boxes import TrafficBox
     from edgeopt.predictors.ddnn import DDNN
     from edgeopt.predictors.exits import ExitSamples
@@ -27,7 +28,6 @@ def _():
     from edgeopt.predictors.samples import MinMax, chronological, windows
     from edgeopt.profiles.costs import AllocationCost
     from edgeopt.profiles.latency import GIANNAKAS2025
-    from edgeopt.studies import data_folder
     from edgeopt.studies.early_exit import traffic
 
     parser = argparse.ArgumentParser()

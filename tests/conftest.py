@@ -6,10 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # At home hypothesis looks for new examples on every run; a release is judged by the same ones each time.
-settings.register_profile("ci", derandomize=True)
+# How long the first draw takes (it imports what it draws) says nothing about a test.
+settings.register_profile("home", suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("home"), derandomize=True)
+settings.load_profile("home")
 if os.environ.get("CI") == "true":
     settings.load_profile("ci")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import EdgeOptError
+from .instance import Instance, problem_of
 from .problem import Problem
 from .registry import Solver, solvers
 from .solve import solve
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def compare(
-    problems: Problem | Iterable[Problem],
+    problems: Problem | Instance | Iterable[Problem | Instance],
     solvers: Sequence[str | Solver] | None = None,
     *,
     names: Sequence[str] | None = None,
@@ -32,12 +33,12 @@ def compare(
 
     Parameters
     ----------
-    problems : Problem or iterable of Problem
+    problems : Problem, Instance, or iterable of them
         What to solve.
     solvers : sequence of str or Solver, optional
         Registered names; by default every installed solver that can take the first problem.
     names : sequence of str, optional
-        What to call the problems; their position by default.
+        What to call the problems; the names of instances and the positions of others by default.
     progress : callable, optional
         Called with problem and solver name before each solve.
     **options
@@ -52,11 +53,14 @@ def compare(
     """
     import pandas as pd
 
-    listed = [problems] if isinstance(problems, Problem) else list(problems)
+    given = [problems] if isinstance(problems, (Problem, Instance)) else list(problems)
+    if names is None:
+        names = [entry.name if isinstance(entry, Instance) else str(place) for place, entry in enumerate(given)]
+    listed = [problem_of(entry) for entry in given]
     chosen = list(solvers) if solvers is not None else [r["solver"] for r in _able(listed[:1]) if r["installed"]]
     rows = []
     for index, problem in enumerate(listed):
-        label = names[index] if names is not None else str(index)
+        label = names[index]
         for entry in chosen:
             solver_name = entry.name if isinstance(entry, Solver) else entry
             if progress is not None:
@@ -70,12 +74,12 @@ def compare(
     return table
 
 
-def solvers_for(problem: Problem) -> pd.DataFrame:
+def solvers_for(problem: Problem | Instance) -> pd.DataFrame:
     """Return what can solve `problem`: name, exact or heuristic, installed or not, the pip target, version."""
     import pandas as pd
 
     columns = ["solver", "kind", "installed", "install", "version"]
-    return pd.DataFrame(_able([problem]), columns=columns)
+    return pd.DataFrame(_able([problem_of(problem)]), columns=columns)
 
 
 def _able(problems: Sequence[Problem]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ worker whose memory was corrupted cannot make a wrong answer pass.
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -31,14 +32,20 @@ if TYPE_CHECKING:
 
 GRACE = 0.25
 """Seconds after the time limit at which a worker that has not finished is killed."""
+OUTSIDE = ("time_limit", "threads")
+"""Options that hold for any isolated solver, because they are enforced from outside."""
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 _STARTUP = 60.0
 _POLL = 0.02
 
 
-def solve_isolated(problem: Problem, chosen: Solver, options: Options, memory_limit: float | None) -> Solution:
+def solve_isolated(
+    problem: Problem, chosen: Solver, options: Options, memory_limit: float | None, warm_up: float = 0.0
+) -> Solution:
     """Run `chosen` in its own process and judge what comes back.
 
-    The time limit counts from the moment the worker has loaded the problem and the solver's package.
+    The time limit counts from the moment the worker has loaded the problem and the solver's package, and is extended
+    by the seconds that a warm-up may take. The statistics say how much memory the solve took (`memory`, bytes).
     """
     from .solve import conclude
 
@@ -46,25 +53,27 @@ def solve_isolated(problem: Problem, chosen: Solver, options: Options, memory_li
         raise InvalidOptionError(f"memory_limit is {memory_limit!r}; expected bytes > 0, or None")
     with TemporaryDirectory(prefix="edgeopt-") as folder:
         work = Path(folder)
-        _write_request(work, problem, chosen, options)
+        _write_request(work, problem, chosen, options, warm_up)
         started = time.perf_counter()
-        outcome, wall_time = _supervise(work, chosen, options, memory_limit)
+        outcome, wall_time = _supervise(work, chosen, options, memory_limit, warm_up)
         wall_time = time.perf_counter() - started if wall_time is None else wall_time
     # The worker speaks the problem's own words already: nothing is left to decode.
     spoken = replace(chosen, solves=type(problem)) if chosen.reads_program(problem) else chosen
     return conclude(problem, spoken, options, outcome, wall_time)
 
 
-def _write_request(work: Path, problem: Problem, chosen: Solver, options: Options) -> None:
+def _write_request(work: Path, problem: Problem, chosen: Solver, options: Options, warm_up: float) -> None:
     save(problem, work / "problem.json")
     if options.warm_start is not None:
         save(options.warm_start, work / "warm_start.json")
     honoured = {name: getattr(options, name) for name in ("time_limit", "relative_gap", "threads")}
-    if "time_limit" not in chosen.honours:
-        honoured["time_limit"] = None
+    for name in OUTSIDE:
+        if name not in chosen.honours:
+            honoured[name] = None
     request = {
         "module": chosen.function.__module__, "name": chosen.name, "variant": options.variant, "seed": options.seed,
-        "log": options.log, "extra": dict(options.extra), "path": sys.path, "file": _file_of(chosen), **honoured,
+        "log": options.log, "extra": dict(options.extra), "path": sys.path, "file": _file_of(chosen),
+        "warm_up": warm_up, **honoured,
     }  # fmt: skip
     try:
         text = json.dumps(request, default=_plain)
@@ -87,17 +96,17 @@ def _file_of(chosen: Solver) -> str | None:
 
 
 def _supervise(
-    work: Path, chosen: Solver, options: Options, memory_limit: float | None
+    work: Path, chosen: Solver, options: Options, memory_limit: float | None, warm_up: float
 ) -> tuple[Outcome, float | None]:
     log = None if options.log else subprocess.DEVNULL
     with (work / "stderr.txt").open("wb") as errors:
         worker = subprocess.Popen(
             [sys.executable, "-m", "edgeopt.core.worker", str(work)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=errors, start_new_session=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+            env={**os.environ, **_threads(options), "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
         )  # fmt: skip
         try:
-            killed = _watch(worker, work, options, memory_limit)
+            killed = _watch(worker, work, options, memory_limit, warm_up)
         finally:
             _kill(worker)
     if killed is not None:
@@ -106,18 +115,25 @@ def _supervise(
     return _collect(worker.returncode, work)
 
 
-def _watch(worker: subprocess.Popen[bytes], work: Path, options: Options, memory_limit: float | None) -> str | None:
+def _threads(options: Options) -> dict[str, str]:
+    return {} if options.threads is None else dict.fromkeys(_THREADS, str(options.threads))
+
+
+def _watch(
+    worker: subprocess.Popen[bytes], work: Path, options: Options, memory_limit: float | None, warm_up: float
+) -> str | None:
     """Wait for the worker; return why it has to be killed, or None if it ended by itself."""
     ready = work / "ready"
     begun: float | None = None
     launched = time.monotonic()
+    limit = math.inf if options.time_limit is None else options.time_limit + warm_up + GRACE
     while worker.poll() is None:
         now = time.monotonic()
         if begun is None and ready.exists():
             begun = now
         if begun is None and now - launched > _STARTUP:
             return f"the isolated solver did not start within {_STARTUP:g} s"
-        if begun is not None and options.time_limit is not None and now - begun > options.time_limit + GRACE:
+        if begun is not None and now - begun > limit:
             return f"time limit of {options.time_limit:g} s: the solver did not stop by itself and was killed"
         if memory_limit is not None and (used := _resident(worker.pid)) > memory_limit:
             return f"memory limit of {memory_limit:.4g} bytes: the solver used {used:.4g} and was killed"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from .errors import (
     UnknownSolverError,
     UnsupportedPairError,
 )
+from .instance import problem_of
 from .outcome import Options, Outcome, Status
 from .problem import Decision, Problem
 from .program import Point, Program
@@ -26,6 +27,9 @@ from .solution import Solution
 from .tolerance import INTEGRALITY
 from .verify import judge
 from .witness import witnessed
+
+if TYPE_CHECKING:
+    from .instance import Instance
 
 logger = logging.getLogger("edgeopt")
 
@@ -36,7 +40,7 @@ _CALLERS = (
 
 
 def solve(
-    problem: Problem,
+    problem: Problem | Instance,
     solver: str | Solver = "auto",
     *,
     time_limit: float | None = None,
@@ -47,14 +51,15 @@ def solve(
     log: bool = False,
     isolate: bool = False,
     memory_limit: float | None = None,
+    warm_up: float = 0.0,
     **extra: Any,
 ) -> Solution:
     """Solve `problem` and return a solution that was verified independently of the solver.
 
     Parameters
     ----------
-    problem : Problem
-        A formulation, or a bare :class:`Program`.
+    problem : Problem or Instance
+        A formulation, a bare :class:`Program`, or a benchmark instance that holds one.
     solver : str or Solver
         A registered name (``edgeopt solvers`` lists them), ``name:variant`` where a solver has back ends, or
         ``"auto"``: the fastest exact solver for this problem.
@@ -74,6 +79,9 @@ def solve(
         Run the solver in its own process under hard limits: a crash or hang costs this call only.
     memory_limit : float, optional
         Bytes that an isolated solver may use.
+    warm_up : float
+        A solve that took less than these seconds is done once more and the second one counts: its time is free of
+        imports and compilation.
     **extra
         Options of this solver alone, by name.
 
@@ -89,13 +97,14 @@ def solve(
     InvalidOptionError
         If an option is unknown or cannot be honoured.
     """
+    problem = problem_of(problem)
     if not isinstance(problem, Problem):
         raise UnsupportedPairError(f"problem is a {type(problem).__name__}; expected a formulation or a Program")
     if memory_limit is not None and not isolate:
         raise InvalidOptionError("memory_limit needs isolate=True: only a process of its own can be limited")
     options = Options(time_limit, relative_gap, _start(problem, warm_start), seed, threads, log, extra=extra)
-    # From outside, a time limit can be enforced on any solver.
-    demanded = replace(options, time_limit=None) if isolate else options
+    # From outside, these can be enforced on any solver.
+    demanded = replace(options, time_limit=None, threads=None) if isolate else options
     chosen, variant = choose(problem, solver, demanded)
     options = replace(options, variant=variant)
     if time_limit == 0:
@@ -104,8 +113,17 @@ def solve(
     if isolate:
         from .isolate import solve_isolated
 
-        return solve_isolated(problem, chosen, options, memory_limit)
-    return run(problem, chosen, options)
+        return solve_isolated(problem, chosen, options, memory_limit, warm_up)
+    return run_warm(problem, chosen, options, warm_up)
+
+
+def run_warm(problem: Problem, chosen: Solver, options: Options, warm_up: float) -> Solution:
+    """Run `chosen`, and once more if that took less than `warm_up` seconds."""
+    options = replace(options, started=time.monotonic())
+    solution = run(problem, chosen, options)
+    if solution.wall_time < warm_up:
+        solution = run(problem, chosen, replace(options, started=time.monotonic()))
+    return solution
 
 
 def run(problem: Problem, chosen: Solver, options: Options) -> Solution:
@@ -166,11 +184,15 @@ def _start(problem: Problem, warm_start: Decision | Solution | None) -> Any:
 def _call(problem: Problem, chosen: Solver, options: Options) -> Outcome:
     if not chosen.reads_program(problem):
         return chosen(problem, options)
+    begun = time.perf_counter()
     program, factor = problem.program().normalised()
+    built = {"build_time": time.perf_counter() - begun}
     if options.warm_start is not None:
         options = replace(options, warm_start=problem.encode(options.warm_start))
     outcome = chosen(program, options)
-    return outcome.rescaled(factor) if isinstance(outcome, Outcome) else outcome
+    if not isinstance(outcome, Outcome):
+        return outcome
+    return replace(outcome.rescaled(factor), statistics=built | outcome.statistics)
 
 
 def _judgeable(problem: Problem, chosen: Solver, outcome: Any) -> Outcome:

@@ -48,24 +48,42 @@ def save(record: Any, path: str | Path) -> None:
     if not isinstance(record, Record) or not is_dataclass(record):
         raise DataFormatError(f"a {type(record).__name__} cannot be saved; expected a problem, decision or solution")
     path = Path(path)
-    arrays: dict[str, np.ndarray[Any, Any]] = {}
-    head = {"edgeopt": FORMAT, "arrays": None, **_encode(record, arrays, "")}
+    fields_of, arrays = content(record)
+    head = {"edgeopt": FORMAT, "arrays": None, **fields_of}
     before, after = _arrays_file(path), None
     if arrays:
         packed = io.BytesIO()
         np.savez(packed, **arrays)
-        content = packed.getvalue()
-        head["sha256"] = hashlib.sha256(content).hexdigest()
+        packed_bytes = packed.getvalue()
+        head["sha256"] = hashlib.sha256(packed_bytes).hexdigest()
         # A name of its own for every content: the arrays of the old head are never written over.
         head["arrays"] = f"{path.name}.{head['sha256'][:16]}.npz"
         after = path.with_name(head["arrays"])
-        write_atomically(after, content)
+        write_atomically(after, packed_bytes)
     try:
         write_atomically(path, json.dumps(head, indent=1, allow_nan=False).encode())
     except BaseException:
         _discard(after, unless=before)
         raise
     _discard(before, unless=after)
+
+
+def content(record: Any) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
+    """Return what :func:`save` would write of `record`: the head, and the arrays that it refers to."""
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    return _encode(record, arrays, ""), arrays
+
+
+def fingerprint(record: Any) -> str:
+    """Return a hash of everything that `record` holds; it depends on no file, time or machine."""
+    head, arrays = content(record)
+    digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        # Integers are 32 or 64 bits wide as a platform likes; their values are what counts.
+        array = array.astype("<i8" if array.dtype.kind in "iu" else array.dtype.newbyteorder("<"))
+        digest.update(f"{name}{array.dtype.str}{array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def load(path: str | Path) -> Any:

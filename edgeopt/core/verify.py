@@ -15,6 +15,7 @@ import numpy as np
 
 from .certificate import LinearDual, MixedIntegerBound, OptimalityCertificate, SolverClaim, StatusCertificate
 from .errors import InvalidProblemError, NoSolutionError
+from .instance import Instance, problem_of
 from .outcome import Options, Outcome, Status
 from .tolerance import AGREEMENT, FEASIBILITY, OPTIMALITY, ROUNDOFF
 
@@ -196,7 +197,7 @@ def relative_gap_of(objective: float, bound: float) -> float:
     return abs(objective - bound) / max(abs(objective), abs(bound))
 
 
-def verify(problem: Problem, solution: Solution, *, exact: bool = False) -> Verification:
+def verify(problem: Problem | Instance, solution: Solution, *, exact: bool = False) -> Verification:
     """Check `solution` against `problem` independently of the solver that gave it.
 
     Parameters
@@ -209,6 +210,7 @@ def verify(problem: Problem, solution: Solution, *, exact: bool = False) -> Veri
     Verification
         True in a boolean context if status, objective and bound are what the problem's own data support.
     """
+    problem = problem_of(problem)
     outcome = Outcome(
         solution.status, solution.found if solution.status.has_decision else None, solution.certificate,
         objective=solution.objective, message=solution.message,

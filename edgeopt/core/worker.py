@@ -5,19 +5,22 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from .outcome import Options
 from .registry import Solver
-from .solve import run
+from .solve import run_warm
 from .storage import load, save
 
 
 def main(folder: str) -> None:
     """Answer the request in `folder`."""
+    _die_with_parent()
     work = Path(folder)
     request: dict[str, Any] = json.loads((work / "request.json").read_text())
     sys.path[:] = request["path"]
@@ -26,12 +29,33 @@ def main(folder: str) -> None:
     warm_start = load(work / "warm_start.json") if (work / "warm_start.json").exists() else None
     for package in chosen.requires:
         importlib.import_module(package)
+    before = _resident("VmRSS")
     (work / "ready").touch()
     options = Options(
         request["time_limit"], request["relative_gap"], warm_start, request["seed"], request["threads"],
         request["log"], request["variant"], request["extra"],
     )  # fmt: skip
-    save(run(problem, chosen, options), work / "solution.json")
+    solution = run_warm(problem, chosen, options, request["warm_up"])
+    statistics = solution.statistics | {"memory": max(0, _resident("VmHWM") - before)}
+    save(replace(solution, statistics=statistics), work / "solution.json")
+
+
+def _die_with_parent() -> None:
+    """Let the system end this process when the one that started it is killed: nobody would read the answer."""
+    if sys.platform == "linux":
+        import ctypes
+
+        set_death_signal = 1
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
+
+
+def _resident(count: str) -> int:
+    """Bytes that are resident (``VmRSS``) or were at most (``VmHWM``); 0 where the system does not tell (not Linux)."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith(count)), 0)
 
 
 def _find(request: dict[str, Any]) -> Solver:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from pathlib import Path
 from typing import Any
 
 from ..core.errors import InvalidOptionError
@@ -28,13 +27,3 @@ def find(name: str) -> Any:
     if name not in known:
         raise InvalidOptionError(f"no study is called {name!r}; there are: {', '.join(known)}")
     return importlib.import_module(f"{__name__}.{name}")
-
-
-def data_folder(given: Path | None) -> Path | None:
-    """Return the folder of the data sets: `given`, else ``EDGEOPT_DATA``, else ``../shared/data``; None if absent."""
-    import os
-
-    folder = given or Path(os.environ.get("EDGEOPT_DATA", "../shared/data"))
-    if given is not None and not folder.is_dir():
-        raise InvalidOptionError(f"the data folder {folder} does not exist")
-    return folder if folder.is_dir() else None

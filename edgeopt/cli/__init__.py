@@ -5,34 +5,44 @@ Exit codes: 0 done; 1 the answer is no (not solved to a decision, or not verifie
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .core.errors import EdgeOptError, InvalidOptionError
+from ..bench.spec import value as parse_value
+from ..core.errors import EdgeOptError, InvalidOptionError
+from .bench import app as bench_app
+from .completion import complete_instance, complete_solver, complete_study
+from .printing import show, show_one
+from .profile import profile
 
 if TYPE_CHECKING:
-    from .core.problem import Problem
-    from .core.solution import Solution
+    from ..core.problem import Problem
+    from ..core.solution import Solution
 
 app = typer.Typer(
-    name="edgeopt", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    name="edgeopt", no_args_is_help=True, pretty_exceptions_enable=False,
     help="Solve edge-inference decision problems, compare solvers, verify answers. "
     "Exit codes: 0 done, 1 the answer is no, 2 wrong use or input.",
 )  # fmt: skip
 data_app = typer.Typer(no_args_is_help=True, help="List and download the original data sets.")
 app.add_typer(data_app, name="data")
+app.add_typer(bench_app, name="bench")
+app.command()(profile)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-File = Annotated[Path, typer.Argument(help="A problem saved by edgeopt (JSON), or an MPS or LP file.")]
+Given = Annotated[
+    str,
+    typer.Argument(
+        help="A problem saved by edgeopt (JSON), an MPS or LP file, or an instance's name.",
+        autocompletion=complete_instance,
+    ),
+]
 TimeLimit = Annotated[float | None, typer.Option(help="Seconds for each solve.")]
 Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
 
@@ -43,7 +53,7 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
-        from . import __version__
+        from .. import __version__
 
         typer.echo(f"edgeopt {__version__}")
         raise typer.Exit
@@ -52,7 +62,7 @@ def _root(
 @app.command()
 def solvers(as_json: Json = False) -> None:
     """List every registered solver: what it reads, exact or heuristic, what to install."""
-    from .core.registry import solvers as registered
+    from ..core.registry import solvers as registered
 
     rows = []
     for entry in registered().values():
@@ -68,82 +78,109 @@ def solvers(as_json: Json = False) -> None:
                 "install": "" if entry.installed else f"pip install '{entry.install or ' '.join(entry.requires)}'",
             }
         )
-    _show(rows, as_json, "Registered solvers")
+    show(rows, as_json, "Registered solvers")
 
 
 @app.command()
 def solve(
-    file: File,
-    solver: Annotated[str, typer.Option(help="Registered name, NAME:BACKEND, or auto.")] = "auto",
+    file: Given,
+    solver: Annotated[
+        str, typer.Option(help="Registered name, NAME:BACKEND, or auto.", autocompletion=complete_solver)
+    ] = "auto",
     time_limit: TimeLimit = None,
     relative_gap: Annotated[float | None, typer.Option(help="Stop at this proved gap.")] = None,
     threads: Annotated[int | None, typer.Option(help="Most threads to use.")] = None,
+    memory_limit: Annotated[float | None, typer.Option(help="Bytes; needs --isolate.")] = None,
     seed: Seed = 0,
     isolate: Annotated[bool, typer.Option("--isolate", help="Run in a process of its own.")] = False,
     option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for this solver alone; repeatable.")] = None,
     out: Annotated[Path | None, typer.Option(help="Save the solution here (JSON).")] = None,
     as_json: Json = False,
 ) -> None:
-    """Solve a problem, verify the answer, print it."""
-    from .core.solve import solve as run
-    from .core.storage import save
+    """Solve a problem, verify the answer, print it.
 
-    problem = _read(file)
+    \b
+    Examples:
+      edgeopt solve split/branchy-alexnet-lte
+      edgeopt solve problem.json --solver highs --out solution.json
+      edgeopt solve afiro.mps --solver pyomo:scip --isolate --time-limit 9
+    """
+    from ..core.solve import solve as run
+    from ..core.storage import save
+
+    problem = _problem(file)
     extra = dict(_setting(text) for text in option or [])
     solution = run(
         problem, solver, time_limit=time_limit, relative_gap=relative_gap, threads=threads, seed=seed,
-        isolate=isolate, **extra,
+        isolate=isolate, memory_limit=memory_limit, **extra,
     )  # fmt: skip
     if out is not None:
         save(solution, out)
-    _show_one(_summary(problem, solution), as_json, str(file))
+    show_one(_summary(problem, solution), as_json, file)
     if str(solution.status) in ("no_solution", "failed"):
         raise typer.Exit(1)
 
 
 @app.command()
 def compare(
-    files: Annotated[list[Path], typer.Argument(help="Problems: JSON, MPS or LP files.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            help="Problems: JSON, MPS or LP files, or names of instances.", autocompletion=complete_instance
+        ),
+    ],
     solvers: Annotated[str | None, typer.Option(help="Names separated by commas; all that can, by default.")] = None,
     time_limit: TimeLimit = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Solve problems with several solvers and print one table."""
+    """Solve problems with several solvers and print one table.
+
+    \b
+    Examples:
+      edgeopt compare split/branchy-alexnet-lte split/generated-small
+      edgeopt compare afiro.mps egout.mps --solvers highs,scipy,pyomo
+    """
     from rich.console import Console
     from rich.progress import Progress
 
-    from .core.compare import compare as run
+    from ..core.compare import compare as run
 
-    problems = [_read(file) for file in files]
+    problems = [_problem(name) for name in files]
     chosen = [name.strip() for name in solvers.split(",") if name.strip()] if solvers else None
     limit = {} if time_limit is None else {"time_limit": time_limit}
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("comparing", total=None)
         table = run(
-            problems, chosen, names=[str(file) for file in files], seed=seed,
+            problems, chosen, names=files, seed=seed,
             progress=lambda problem, name: bar.update(task, description=f"{Path(problem).name}: {name}"), **limit,
         )  # fmt: skip
-    _show([{str(k): v for k, v in row.items()} for row in table.to_dict("records")], as_json, "Comparison")
+    show([{str(k): v for k, v in row.items()} for row in table.to_dict("records")], as_json, "Comparison")
 
 
 @app.command()
 def verify(
-    problem: File,
+    problem: Given,
     solution: Annotated[Path, typer.Argument(help="A solution saved by edgeopt (JSON).")],
     exact: Annotated[bool, typer.Option("--exact", help="Also prove it in rational arithmetic.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Check a saved solution against its problem, independently of the solver that gave it."""
-    from .core.solution import Solution
-    from .core.storage import load
-    from .core.verify import verify as run
+    """Check a saved solution against its problem, independently of the solver that gave it.
+
+    \b
+    Examples:
+      edgeopt verify problem.json solution.json
+      edgeopt verify afiro.mps solution.json --exact
+    """
+    from ..core.solution import Solution
+    from ..core.storage import load
+    from ..core.verify import verify as run
 
     answer = load(solution)
     if not isinstance(answer, Solution):
         raise InvalidOptionError(f"{solution} holds a {type(answer).__name__}; expected a solution")
-    found = run(_read(problem), answer, exact=exact)
-    _show_one(
+    found = run(_problem(problem), answer, exact=exact)
+    show_one(
         {
             "holds": found.holds, "status": str(found.status), "objective": found.objective, "bound": found.bound,
             "gap": found.gap, "exact": found.exact, "message": found.message,
@@ -156,22 +193,32 @@ def verify(
 
 @app.command()
 def reproduce(
-    name: Annotated[str, typer.Argument(help="A study, e.g. zuo2024; `list` names them all.")],
+    name: Annotated[
+        str, typer.Argument(help="A study, e.g. zuo2024; `list` names them all.", autocompletion=complete_study)
+    ],
     quick: Annotated[bool, typer.Option("--quick", help="Smaller, in seconds.")] = False,
     data: Annotated[Path | None, typer.Option(help="Folder of the data sets; EDGEOPT_DATA by default.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the report goes; report/NAME by default.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Reproduce a paper: claims.csv, a CSV and a PNG for each table and figure, and a README."""
-    from .studies import data_folder, find, studies
+    """Reproduce a paper: claims.csv, a CSV and a PNG for each table and figure, and a README.
+
+    \b
+    Examples:
+      edgeopt reproduce list
+      edgeopt reproduce zuo2024 --data ../shared/data
+      edgeopt reproduce lyu2024 --quick --out report/lyu
+    """
+    from ..data.folder import data_folder
+    from ..studies import find, studies
 
     if name == "list":
-        _show([{"study": study, "title": find(study).TITLE} for study in studies()], as_json, "Studies")
+        show([{"study": study, "title": find(study).TITLE} for study in studies()], as_json, "Studies")
         return
     folder = out or Path("report") / name
     with _narrated():
         claims = find(name).reproduce(folder, quick=quick, data=data_folder(data))
-    _show([{str(k): v for k, v in row.items()} for row in claims.to_dict("records")], as_json, f"{name}: {folder}")
+    show([{str(k): v for k, v in row.items()} for row in claims.to_dict("records")], as_json, f"{name}: {folder}")
 
 
 @contextmanager
@@ -191,14 +238,14 @@ def _narrated() -> Iterator[None]:
 @data_app.command("list")
 def data_list(as_json: Json = False) -> None:
     """List the data sets that can be fetched, with licence and source."""
-    from .data.fetch import available
+    from ..data.fetch import available
 
     rows = [
         {"name": entry.name, "summary": entry.summary, "files": len(entry.files), "licence": entry.licence,
          "citation": entry.citation}
         for entry in available()
     ]  # fmt: skip
-    _show(rows, as_json, "Data sets")
+    show(rows, as_json, "Data sets")
 
 
 @data_app.command("fetch")
@@ -207,11 +254,16 @@ def data_fetch(
     directory: Annotated[Path | None, typer.Option(help="Where to put it; a cache folder by default.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Download a data set: resumable, checksummed, safely unpacked."""
-    from .data.fetch import fetch
+    """Download a data set: resumable, checksummed, safely unpacked.
+
+    \b
+    Examples:
+      edgeopt data fetch milano --directory data
+    """
+    from ..data.fetch import fetch
 
     paths = fetch(name, directory, progress=sys.stderr.isatty())
-    _show_one({"name": name, "files": [str(path) for path in paths]}, as_json, name)
+    show_one({"name": name, "files": [str(path) for path in paths]}, as_json, name)
 
 
 def main() -> None:
@@ -228,27 +280,23 @@ def main() -> None:
         raise SystemExit(2) from None
 
 
-def _read(path: Path) -> Problem:
-    from .core.problem import Problem
-    from .core.program import Program
-    from .core.storage import load
+def _problem(name: str) -> Problem:
+    """Return the problem of a file or of an instance."""
+    path = Path(name)
+    if path.is_file() or path.suffix.lower() in (".json", ".mps", ".lp", ".gz"):
+        from ..bench.instances import read_problem
 
-    if any(path.name.lower().endswith(ending) for ending in (".mps", ".lp", ".mps.gz", ".lp.gz")):
-        return Program.read(path)
-    loaded = load(path)
-    if not isinstance(loaded, Problem):
-        raise InvalidOptionError(f"{path} holds a {type(loaded).__name__}; expected a problem")
-    return loaded
+        return read_problem(path)
+    from ..bench.instances import load
+
+    return load(name).problem
 
 
 def _setting(text: str) -> tuple[str, Any]:
     name, sign, value = text.partition("=")
     if not sign or not name:
         raise InvalidOptionError(f"--option is {text!r}; expected NAME=VALUE")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value
+    return name, parse_value(value)
 
 
 def _summary(problem: Problem, solution: Solution) -> dict[str, Any]:
@@ -263,49 +311,6 @@ def _summary(problem: Problem, solution: Solution) -> dict[str, Any]:
         rows["conflict"] = list(explanation.conflict)
         rows["repair"] = None if explanation.repair is None else explanation.repair.text
     return rows
-
-
-def _show(rows: list[dict[str, Any]], as_json: bool, title: str) -> None:
-    if as_json:
-        typer.echo(json.dumps([{key: _plain(value) for key, value in row.items()} for row in rows], indent=1))
-        return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=title)
-    for column in rows[0] if rows else []:
-        table.add_column(column, overflow="fold", justify="right" if isinstance(rows[0][column], float) else "left")
-    for row in rows:
-        table.add_row(*(escape(_text(value)) for value in row.values()))
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
-
-
-def _show_one(row: dict[str, Any], as_json: bool, title: str) -> None:
-    if as_json:
-        typer.echo(json.dumps({key: _plain(value) for key, value in row.items()}, indent=1))
-        return
-    typer.echo(title)
-    for key, value in row.items():
-        if value not in (None, "", []):
-            typer.echo(f"  {key}: {_text(value)}")
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no nan and no infinity: both become null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, (bool, int, float, str, list)) else str(value)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.6g}"
-    if isinstance(value, list):
-        return "".join(f"\n    {item}" for item in value)
-    return str(value.value if isinstance(value, Enum) else value)
 
 
 if __name__ == "__main__":

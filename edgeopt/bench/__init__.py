@@ -1,0 +1,1 @@
+"""Comparing solvers fairly: instances, resumable runs, figures, a report."""

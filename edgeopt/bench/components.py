@@ -1,0 +1,98 @@
+"""What benchopt asks of a benchmark: an objective, data sets, solvers; all made from a campaign and the registry.
+
+benchopt runs them instance by instance, then by repetition and seed, then by solver: the solvers take turns, so that a
+machine that slows down slows all of them alike. What it caches, it keys on the parameters below; whatever changes a
+result is one of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchopt import BaseDataset, BaseObjective, BaseSolver
+from benchopt.stopping_criterion import SingleRunCriterion
+
+from ..core.errors import EdgeOptError
+from ..core.registry import find
+from . import instances as library
+from .campaign import Campaign
+from .spec import parse
+from .task import load, perform
+
+
+def dataset(folder: str | Path) -> type[BaseDataset]:
+    """Return the data sets of the campaign in `folder`: its instances."""
+    campaign = Campaign.read(Path(folder))
+
+    class Dataset(BaseDataset):  # type: ignore[misc]
+        name = "instance"
+        parameters = {  # noqa: RUF012, benchopt reads a class attribute
+            "instance, fingerprint": [(name, library.describe_one(name)["fingerprint"]) for name in campaign.instances]
+        }
+
+        def get_data(self) -> dict[str, Any]:
+            return {"instance": self.instance}
+
+    return Dataset
+
+
+def objective(folder: str | Path) -> type[BaseObjective]:
+    """Return the objective of the campaign in `folder`: what counts is decided by :mod:`edgeopt.bench.task`."""
+    campaign = Campaign.read(Path(folder))
+
+    class Objective(BaseObjective):  # type: ignore[misc]
+        name = "edgeopt"
+        url = "https://edgeopt.invalid/benchmark"
+        sampling_strategy = "run_once"
+        parameters = {  # noqa: RUF012
+            "repetition": list(range(campaign.repetitions)),
+            "seed": list(campaign.seeds),
+            "time_limit": [campaign.time_limit],
+            "memory_limit": [campaign.memory_limit],
+            "threads": [campaign.threads],
+        }
+
+        def set_data(self, instance: str) -> None:
+            self.instance = instance
+
+        def get_objective(self) -> dict[str, Any]:
+            return {"instance": self.instance, **{name: getattr(self, name) for name in self.parameters}}
+
+        def evaluate_result(self, row: dict[str, Any]) -> dict[str, Any]:
+            return {"value": row.get("excess"), **row}
+
+        def get_one_result(self) -> dict[str, Any]:
+            return {"row": {}}
+
+    return Objective
+
+
+def solver(folder: str | Path) -> type[BaseSolver]:
+    """Return the solvers of the campaign in `folder`, each with its version: a new one is run anew."""
+    campaign = Campaign.read(Path(folder))
+
+    class Solver(BaseSolver):  # type: ignore[misc]
+        name = "solver"
+        stopping_criterion = SingleRunCriterion(strategy="run_once")
+        parameters = {  # noqa: RUF012
+            "solver, version": [(entry, find(parse(entry)[0])[0].version) for entry in campaign.solvers]
+        }
+
+        def skip(self, instance: str, **_: Any) -> tuple[bool, str | None]:
+            try:
+                refusal = find(parse(self.solver)[0])[0].refusal(load(instance).problem)
+            except EdgeOptError:
+                return False, None  # the task fails with this error, and its row says so
+            return refusal is not None, refusal
+
+        def set_objective(self, **task: Any) -> None:
+            self.task = task
+
+        def run(self, _: int) -> None:
+            self.row = perform(solver=self.solver, **self.task)
+
+        def get_result(self) -> dict[str, Any]:
+            return {"row": self.row}
+
+    return Solver

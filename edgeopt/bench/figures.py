@@ -1,0 +1,132 @@
+"""Figures of a comparison, each drawn from the table of runs onto matplotlib axes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.errors import ExtraNotInstalledError
+from . import measures
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+MARKERS = "osD^vP*X<>hd"
+
+
+def performance_profile(table: pd.DataFrame, tolerance: float = measures.SOLVED, axes: Axes | None = None) -> Axes:
+    """Draw the share of runs that each solver solved within a factor of the fastest (Dolan and Moré 2002).
+
+    Only runs that every solver tried count; an unverified answer is a failure.
+    """
+    axes = _axes(axes)
+    shares = measures.performance_profile(measures.times(table, tolerance))
+    order = shares.iloc[-1].sort_values(ascending=False, kind="stable").index
+    last = max(10.0, float(shares.index[-1]) * 1.5)
+    for place, solver in enumerate(order):
+        steps = np.r_[1.0, shares.index.to_numpy(), last]
+        values = np.r_[shares[solver].iloc[0], shares[solver].to_numpy(), shares[solver].iloc[-1]]
+        axes.step(steps, values, where="post", label=solver, linestyle=("-", "--", ":", "-.")[place // 10 % 4])
+    runs = len(measures.common(measures.times(table, tolerance)))
+    axes.set(
+        xscale="log", xlim=(1.0, last), ylim=(-0.02, 1.02), xlabel="time relative to the fastest solver",
+        ylabel="share of runs solved", title=f"Performance profile over {runs} common runs",
+    )  # fmt: skip
+    axes.legend(fontsize="small")
+    axes.grid(alpha=0.3)
+    return axes
+
+
+def mean_times(table: pd.DataFrame, tolerance: float = measures.SOLVED, axes: Axes | None = None) -> Axes:
+    """Draw the shifted geometric mean time of each solver with its bootstrap interval; failures count as the limit."""
+    axes = _axes(axes)
+    order = measures.by_solver(table, tolerance)["solver"].tolist()[::-1]
+    good = measures.solved(table, tolerance)
+    for place, solver in enumerate(order):
+        rows = table.index[table["solver"] == solver]
+        seconds = np.where(good[rows], table.loc[rows, "wall_time"], table.loc[rows, "time_limit"])
+        mean = measures.shifted_geometric_mean(seconds)
+        low, high = measures.bootstrap_interval(seconds, measures.shifted_geometric_mean)
+        axes.barh(place, mean, color="tab:blue", alpha=0.7)
+        axes.plot([low, high], [place, place], color="black", linewidth=1.5)
+    axes.set(
+        xscale="log", yticks=range(len(order)), yticklabels=order,
+        xlabel="shifted geometric mean time [s]; bars: 95 % bootstrap", title="Mean times, failures at their limit",
+    )  # fmt: skip
+    axes.grid(alpha=0.3, axis="x")
+    return axes
+
+
+def scaling(
+    table: pd.DataFrame, formulation: str, tolerance: float = measures.SOLVED, axes: Axes | None = None
+) -> Axes:
+    """Draw time against size for one formulation, with the fitted exponent of each solver."""
+    axes = _axes(axes)
+    kept = table[measures.solved(table, tolerance) & (table["formulation"] == formulation)]
+    fits = measures.growth(kept, tolerance).set_index("solver")
+    for place, (solver, runs) in enumerate(kept.groupby("solver")):
+        label = str(solver)
+        if label in fits.index:
+            exponent, constant = fits.loc[label, ["exponent", "constant"]]
+            ends = np.array([runs["size"].min(), runs["size"].max()], float)
+            axes.plot(ends, constant * ends**exponent, color=f"C{place % 10}", linewidth=1)
+            label += f": size^{exponent:.2f}"
+        marker = MARKERS[place % len(MARKERS)]
+        axes.plot(runs["size"], runs["wall_time"], marker, color=f"C{place % 10}", label=label, markersize=4)
+    axes.set(
+        xscale="log", yscale="log", xlabel="numbers that the problem's data hold", ylabel="time [s]", title=formulation
+    )
+    axes.legend(fontsize="small")
+    axes.grid(alpha=0.3)
+    return axes
+
+
+def gap_against_time(table: pd.DataFrame, axes: Axes | None = None) -> Axes:
+    """Draw how far each solver ends from the best known objective, against its time; medians over runs."""
+    axes = _axes(axes)
+    shown = table.assign(distance=measures.excess(table))
+    shown = shown[np.isfinite(shown["distance"])]
+    for place, (solver, runs) in enumerate(shown.groupby("solver")):
+        time, distance = runs["wall_time"].median(), np.maximum(runs["distance"], 1e-12)
+        low, middle, high = np.quantile(distance, [0.1, 0.5, 0.9])
+        marker = MARKERS[place % len(MARKERS)]
+        axes.errorbar(
+            time, middle, yerr=[[middle - low], [high - middle]], fmt=marker, color=f"C{place % 10}", label=solver
+        )
+    axes.set(
+        xscale="log", yscale="log", xlabel="median time [s]",
+        ylabel="above the best known objective (relative)", title="Median, and 10 to 90 % of the runs; 1e-12 is none",
+    )  # fmt: skip
+    axes.legend(fontsize="small")
+    axes.grid(alpha=0.3)
+    return axes
+
+
+def win_loss(table: pd.DataFrame, tolerance: float = measures.SOLVED, axes: Axes | None = None) -> Axes:
+    """Draw the share of common runs that the solver of the row won against that of the column."""
+    axes = _axes(axes)
+    order = measures.by_solver(table, tolerance)["solver"].tolist()
+    share = measures.win_loss(table, tolerance).loc[order, order].to_numpy(float)
+    axes.imshow(share, vmin=0, vmax=1, cmap="RdYlGn")
+    for i in range(len(order)):
+        for j in range(len(order)):
+            if not np.isnan(share[i, j]):
+                axes.text(j, i, f"{100 * share[i, j]:.0f}", ha="center", va="center", fontsize=7)
+    axes.set(
+        xticks=range(len(order)), yticks=range(len(order)), yticklabels=order,
+        title="Runs won by the row against the column [%]",
+    )  # fmt: skip
+    axes.set_xticks(range(len(order)), order, rotation=60, ha="right")
+    return axes
+
+
+def _axes(axes: Axes | None) -> Any:
+    if axes is not None:
+        return axes
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ExtraNotInstalledError("figures need matplotlib; install with: pip install 'edgeopt[plot]'") from error
+    return Figure(figsize=(7.5, 4.8), layout="constrained").add_subplot()

@@ -1,0 +1,58 @@
+"""The papers' heuristics against proven optima: how far off, how often right, how fast."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import measures
+from .spec import parse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PAPERS = {
+    "genetic": "genetic algorithm (Zuo 2024)",
+    "edgent": "Edgent (Li et al. 2018, in Zuo 2024)",
+    "neurosurgeon": "Neurosurgeon (Kang et al. 2017)",
+    "algorithm-1": "Algorithm 1 (Giannakas et al. 2025)",
+    "lambert-w": "Lambert-W surrogate (Labriji et al. 2023)",
+}
+"""Registered solvers that papers propose or compare with."""
+
+
+def against_optima(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each heuristic of :data:`PAPERS` in the table, on instances whose optimum is proved.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns heuristic, runs, optimal (share), median_gap and worst_gap (relative, of feasible answers), infeasible
+        (runs that gave no feasible answer), median_time (seconds).
+    """
+    import pandas as pd
+
+    proved = table[table["best"].notna() | (table["status"] == "failed")]
+    stems = proved["solver"].map(lambda text: parse(text)[0].partition(":")[0])
+    rows = [
+        gaps(words, measures.excess(part.reset_index(drop=True)), part["wall_time"].to_numpy(float))
+        for stem, words in PAPERS.items()
+        if len(part := proved[stems == stem])
+    ]
+    return pd.DataFrame(rows, columns=["heuristic", "runs", "optimal", "median_gap", "worst_gap", "infeasible", "time"])
+
+
+def gaps(heuristic: str, excess: Any, seconds: Any) -> dict[str, Any]:
+    """Return a row for relative distances to the optimum; infinite ones are runs without a feasible answer."""
+    distance = np.asarray(excess, float)
+    shown = distance[np.isfinite(distance)]
+    return {
+        "heuristic": heuristic,
+        "runs": distance.size,
+        "optimal": float((distance <= measures.SOLVED).mean()),
+        "median_gap": float(np.median(shown)) if shown.size else None,
+        "worst_gap": float(shown.max()) if shown.size else None,
+        "infeasible": int((~np.isfinite(distance)).sum()),
+        "time": float(np.nanmedian(seconds)) if np.isfinite(seconds).any() else None,
+    }

@@ -1,0 +1,98 @@
+"""Record the library anew: build every instance, prove its best known answer, write what ships with the package.
+
+``python -m edgeopt.bench.instances.prove`` needs the data sets at hand. It belongs to releases: run it after a family
+or a solver has changed, and look at what ``git diff`` says of ``index.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...core.compare import solvers_for
+from ...core.instance import Instance
+from ...core.outcome import Status
+from ...core.registry import find
+from ...core.solve import solve
+from ...core.storage import fingerprint, save
+from ...data.folder import data_folder
+from . import LIBRARY, _find, _path, names
+
+if TYPE_CHECKING:
+    from ...core.problem import Problem
+    from ...core.solution import Solution
+
+logger = logging.getLogger("edgeopt")
+
+SHIPPED = 40_000
+"""Bytes up to which a problem ships with the package."""
+LIMIT = 120.0
+"""Seconds that a solver gets."""
+
+
+def main() -> None:
+    """Record every instance."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    for room in [path for path in LIBRARY.iterdir() if path.is_dir()] if LIBRARY.is_dir() else []:
+        shutil.rmtree(room)
+    index = {}
+    for name in names():
+        index[name] = record(name)
+        logger.info("%s: %s", name, index[name])
+    text = json.dumps(index, indent=1, sort_keys=True) + "\n"
+    (LIBRARY / "index.json").write_text(text, encoding="utf-8")
+
+
+def record(name: str) -> dict[str, Any]:
+    """Build, prove and write one instance; return its entry of the index."""
+    family, knobs = _find(name)
+    assert family is not None
+    problem = family.problem(knobs, data_folder())
+    best = best_of(problem)
+    instance = Instance(name, problem, family.version, fingerprint(problem))
+    _path(name).parent.mkdir(parents=True, exist_ok=True)
+    if not family.needs_data and 8 * instance.size <= SHIPPED:
+        save(problem, _path(name))
+    _write_best(best, name)
+    return {
+        "formulation": type(problem).__name__, "size": instance.size, "version": family.version,
+        "fingerprint": instance.fingerprint, "status": str(best.status),
+        "objective": None if best.objective is None else float(np.mean(best.objective)),
+        "bound": None if best.bound is None else float(np.mean(best.bound)),
+        "proved_by": f"{best.solver} {best.solver_version}",
+        "certificate": None if best.certificate is None else str(best.certificate).splitlines()[0],
+    }  # fmt: skip
+
+
+def best_of(problem: Problem) -> Solution:
+    """Return the best answer of the exact solvers, the first that proves it; else the best of all solvers."""
+    found: list[Solution] = []
+    listed = solvers_for(problem)
+    for name in listed.loc[listed["installed"], "solver"]:
+        entry, _ = find(name)
+        if found and found[-1].status is Status.OPTIMAL:
+            break
+        limit = {"time_limit": LIMIT} if "time_limit" in entry.honours else {}
+        solution = solve(problem, name, **limit)  # type: ignore[arg-type]
+        if solution.status in (Status.OPTIMAL, Status.FEASIBLE, Status.INFEASIBLE):
+            found.append(solution)
+    return min(found, key=lambda s: (s.status is not Status.OPTIMAL, problem.sense.sign * float(np.mean(s.objective))))
+
+
+def _write_best(best: Solution, name: str) -> None:
+    """Save the best answer: whole where it is small, else without its decision, else without its certificate too."""
+    file = LIBRARY / f"{name}.best.json"
+    kept = replace(best, wall_time=0.0, verify_time=0.0, statistics={}, options={})
+    for lighter in (kept, replace(kept, found=None), replace(kept, found=None, certificate=None)):
+        save(lighter, file)
+        if sum(part.stat().st_size for part in file.parent.glob(f"{file.name}*")) <= SHIPPED:
+            return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""What a table of runs says: times in which an unverified answer counts as a failure, profiles, means, intervals.
+
+Every function here takes the table of :func:`edgeopt.bench.results.tidy`. A run counts as *solved* when its answer is
+verified and within `tolerance` of the best known objective; all else, a wrong or unproved claim first of all, has
+infinite time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.errors import InvalidOptionError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+SOLVED = 1e-6
+"""Relative distance to the best known objective within which an answer counts as solved."""
+SHIFT = 0.01
+"""Seconds added to all times of a shifted geometric mean, so that microseconds do not decide it."""
+RANKED = (
+    "solver", "kind", "runs", "solved", "low", "high", "unverified", "mean_time", "median_excess", "worst_excess"
+)  # fmt: skip
+RUN = ["instance", "seed", "repetition"]
+"""What makes two runs of different solvers comparable."""
+
+
+def solved(table: pd.DataFrame, tolerance: float = SOLVED) -> NDArray[np.bool_]:
+    """(rows,) whether each run gave a verified answer within `tolerance` of the best that is known.
+
+    Where no best is recorded, the best verified objective of the table's own rows of that instance takes its place.
+    """
+    return np.asarray(table["verified"] & (excess(table) <= tolerance))
+
+
+def excess(table: pd.DataFrame) -> NDArray[np.float64]:
+    """(rows,) relative distance of each verified objective to the best known one; infinite where there is none."""
+    known = table["excess"].to_numpy(float)
+    shown = np.where(table["verified"], known, np.nan)
+    bare = table["best"].isna() & table["verified"] & table["objective"].notna()
+    if bare.any():
+        # Senses are not in the table; a proved optimum is, and without one the rows' own bounds give the direction.
+        for _, rows in table[bare].groupby("instance"):
+            proved = rows.loc[rows["status"] == "optimal", "objective"]
+            best = proved.iloc[0] if len(proved) else _better_end(rows)
+            shown[rows.index] = np.abs(rows["objective"] - best) / (abs(best) or 1.0)
+    # An answer "infeasible" or "unbounded" that was verified has no objective and is as good as it can be.
+    proved_empty = table["verified"] & table["status"].isin(["infeasible", "unbounded"])
+    shown[proved_empty.to_numpy()] = 0.0
+    return np.where(np.isnan(shown), np.inf, np.maximum(shown, 0.0))
+
+
+def _better_end(rows: pd.DataFrame) -> float:
+    """Best objective of rows whose sense only their bounds tell: a bound lies on the better side."""
+    bounded = rows.dropna(subset=["bound"])
+    downwards = bool((bounded["bound"] <= bounded["objective"]).all()) if len(bounded) else True
+    return float(rows["objective"].min() if downwards else rows["objective"].max())
+
+
+def times(table: pd.DataFrame, tolerance: float = SOLVED) -> pd.DataFrame:
+    """Return seconds by run (rows) and solver (columns): infinite where not solved, nan where not tried.
+
+    A solver that cannot take an instance was not tried on it.
+    """
+    counted = table.assign(seconds=np.where(solved(table, tolerance), table["wall_time"], np.inf))
+    return counted.pivot(index=RUN, columns="solver", values="seconds")
+
+
+def common(seconds: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs that every solver tried; fair comparisons rest on these alone."""
+    return seconds.dropna()
+
+
+def performance_profile(seconds: pd.DataFrame) -> pd.DataFrame:
+    """Return the performance profile of Dolan and Moré (2002).
+
+    Parameters
+    ----------
+    seconds : DataFrame, runs x solvers
+        As :func:`times` returns it. Runs that some solver did not try are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by the ratio to the fastest solver of a run, tau >= 1; by solver the share of runs it solved within that
+        ratio. A run that nobody solved counts for nobody.
+    """
+    import pandas as pd
+
+    both = common(seconds)
+    fastest = both.min(axis=1).to_numpy()[:, None]
+    values = both.to_numpy()
+    # Where nobody solved it, or in no time at all, a ratio is a failure or 1.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(np.isfinite(values), np.where(values == fastest, 1.0, values / fastest), np.inf)
+    marks = np.unique(ratio[np.isfinite(ratio)])
+    marks = marks if marks.size else np.ones(1)
+    share = (ratio[None] <= marks[:, None, None]).mean(axis=1) if len(both) else np.zeros((1, both.shape[1]))
+    return pd.DataFrame(share, index=pd.Index(marks, name="ratio"), columns=both.columns)
+
+
+def shifted_geometric_mean(seconds: Any, shift: float = SHIFT, limit: float | None = None) -> float:
+    """Return ``exp(mean(log(t + shift))) - shift``; failures count as `limit` seconds, or make it infinite.
+
+    >>> round(shifted_geometric_mean([1.0, 100.0], shift=10.0), 3)
+    24.785
+    """
+    values = np.asarray(seconds, float)
+    if shift < 0 or values.size == 0:
+        raise InvalidOptionError(f"shift is {shift} and there are {values.size} times; expected >= 0 and at least one")
+    if limit is not None:
+        values = np.minimum(values, limit)
+    return float(np.exp(np.mean(np.log(values + shift))) - shift)
+
+
+def bootstrap_interval(
+    values: Any, statistic: Any = np.mean, level: float = 0.95, draws: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """Return the percentile bootstrap interval of a statistic (Efron 1979).
+
+    >>> low, high = bootstrap_interval(np.arange(100.0), seed=1)
+    >>> low < 49.5 < high
+    True
+    """
+    sample = np.asarray(values, float)
+    if sample.size == 0 or not 0 < level < 1 or draws < 1:
+        raise InvalidOptionError(f"{sample.size} values, level {level}, {draws} draws; expected a sample to draw from")
+    rng = np.random.default_rng(seed)
+    found = [statistic(sample[rng.integers(sample.size, size=sample.size)]) for _ in range(draws)]
+    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def win_loss(table: pd.DataFrame, tolerance: float = SOLVED) -> pd.DataFrame:
+    """Return for each pair the share of common runs that the solver of the row won against that of the column.
+
+    A run is won by who solved it where the other did not, else by the shorter time; runs that neither solved are draws
+    and count half.
+    """
+    import pandas as pd
+
+    seconds = times(table, tolerance)
+    share = pd.DataFrame(np.nan, index=seconds.columns, columns=seconds.columns)
+    share.index.name = "winner"
+    for a in seconds:
+        for b in seconds:
+            pair = seconds[[a, b]].dropna() if a != b else seconds.iloc[:0]
+            if a != b and len(pair):
+                share.loc[a, b] = float(((pair[a] < pair[b]) + 0.5 * (pair[a] == pair[b])).mean())
+    return share
+
+
+def growth(table: pd.DataFrame, tolerance: float = SOLVED) -> pd.DataFrame:
+    """Return by solver and formulation the exponent of ``time = constant * size ** exponent``, fitted to logarithms.
+
+    Only solved runs count, and only where sizes differ by a factor of two at least.
+    """
+    import pandas as pd
+
+    kept = table[solved(table, tolerance) & (table["wall_time"] > 0) & (table["size"] > 0)]
+    rows = []
+    for (solver, formulation), runs in kept.groupby(["solver", "formulation"]):
+        if runs["size"].max() < 2 * runs["size"].min():
+            continue
+        exponent, constant = np.polyfit(np.log(runs["size"]), np.log(runs["wall_time"]), 1)
+        rows.append((solver, formulation, float(exponent), float(np.exp(constant)), len(runs)))
+    return pd.DataFrame(rows, columns=["solver", "formulation", "exponent", "constant", "runs"])
+
+
+def by_solver(table: pd.DataFrame, tolerance: float = SOLVED) -> pd.DataFrame:
+    """Return one row for each solver, best first: more runs solved, then the smaller mean time.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns solver, kind, runs, solved (share), low and high (its 95 % bootstrap interval), unverified (runs without
+        a verified answer), mean_time (shifted geometric, failures at their time limit), median_excess and worst_excess
+        (relative distance to the best known objective of verified answers; infinite if there is none).
+    """
+    import pandas as pd
+
+    gap, good = excess(table), solved(table, tolerance)
+    rows = []
+    for solver, runs in table.groupby("solver"):
+        place = runs.index.to_numpy()
+        low, high = bootstrap_interval(good[place])
+        seconds = np.where(good[place], runs["wall_time"], runs["time_limit"])
+        shown = gap[place][np.isfinite(gap[place])]
+        rows.append({
+            "solver": solver, "kind": runs["kind"].iloc[0], "runs": len(runs), "solved": float(good[place].mean()),
+            "low": low, "high": high, "unverified": int((~runs["verified"]).sum()),
+            "mean_time": shifted_geometric_mean(seconds),
+            "median_excess": float(np.median(shown)) if shown.size else np.inf,
+            "worst_excess": float(shown.max()) if shown.size else np.inf,
+        })  # fmt: skip
+    ranked = pd.DataFrame(rows, columns=list(RANKED)).sort_values(
+        ["solved", "mean_time", "solver"], ascending=[False, True, True]
+    )
+    return ranked.reset_index(drop=True)

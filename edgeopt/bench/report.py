@@ -1,0 +1,227 @@
+"""One HTML page of a comparison that needs nothing else: table, plots, failures, machine.
+
+Everything is in the file, plotly's script too: it and the data are gzipped, which the browser undoes. Strings from data
+reach the page through jinja's autoescape, or as JSON of which the page's own script makes text and never markup.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import importlib.resources
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.errors import ExtraNotInstalledError, InvalidProblemError
+from ..core.storage import write_atomically
+from . import measures
+from .heuristics import against_optima
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLE = (
+    "instance", "solver", "kind", "seed", "repetition", "status", "verified", "objective", "excess", "gap", "wall_time",
+    "build_time", "verify_time", "memory", "size", "message", "command",
+)  # fmt: skip
+MACHINE = ("machine", "processor", "cores", "system", "python", "numpy", "edgeopt", "revision", "threads")
+MOST_POINTS = 4000
+"""Points of one plot; of a larger table each plot shows this many rows, evenly taken."""
+
+
+def write_report(table: pd.DataFrame, path: str | Path, title: str = "Comparison of solvers") -> None:
+    """Write the page; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As :func:`edgeopt.bench.run.collect` returns it.
+    path : path
+        Where; usually it ends in ``.html``.
+    title : str
+        Heading of the page.
+
+    Raises
+    ------
+    InvalidProblemError
+        If the table has no row.
+    """
+    if table.empty:
+        raise InvalidProblemError("the table has no row; run something first: edgeopt bench run")
+    write_atomically(Path(path), page(table, title).encode())
+
+
+def page(table: pd.DataFrame, title: str) -> str:
+    """Return the page's HTML."""
+    try:
+        import jinja2
+        import plotly
+    except ImportError as error:
+        raise ExtraNotInstalledError(f"the report needs {error.name}; pip install 'edgeopt[bench]'") from error
+    rooms = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "page"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    ranking = measures.by_solver(table)
+    failures = table.loc[~table["verified"], ["instance", "solver", "seed", "status", "message", "command"]]
+    return rooms.get_template("report.html").render(
+        title=title,
+        summary=_summary(table, ranking),
+        ranking=[_ranked(row) for row in _records(ranking)],
+        failures=_records(failures),
+        heuristics=_records(against_optima(table)),
+        machines=_machines(table),
+        versions=sorted(
+            {f"{row['solver']} {row['solver_version']}" for row in _records(table) if row["solver_version"]}
+        ),
+        payload=_packed(json.dumps({"columns": TABLE, "rows": _rows(table), "plots": plots(table)}, allow_nan=False)),
+        plotly_version=plotly.__version__,
+        plotly=_packed(_plotly()),
+    )
+
+
+def plots(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the interactive plots as plotly describes them: data and layout."""
+    return [_profile_plot(table), _gap_plot(table), _scaling_plot(table), _win_plot(table)]
+
+
+def _profile_plot(table: pd.DataFrame) -> dict[str, Any]:
+    shares = measures.performance_profile(measures.times(table))
+    order = shares.iloc[-1].sort_values(ascending=False, kind="stable").index
+    last = max(10.0, float(shares.index[-1]) * 1.5)
+    traces = [
+        {
+            "type": "scatter", "mode": "lines", "name": solver, "line": {"shape": "hv"},
+            "x": [1.0, *shares.index.tolist(), last],
+            "y": [shares[solver].iloc[0], *shares[solver].tolist(), shares[solver].iloc[-1]],
+        }
+        for solver in order
+    ]  # fmt: skip
+    runs = len(measures.common(measures.times(table)))
+    title = f"Performance profile: {runs} runs that all solvers tried" if runs else "No run was tried by all solvers"
+    return {"id": "profile", "data": traces, "layout": _layout(
+        title, {"type": "log", "title": "time relative to the fastest"}, {"title": "share solved", "range": [0, 1.02]}
+    )}  # fmt: skip
+
+
+def _gap_plot(table: pd.DataFrame) -> dict[str, Any]:
+    shown = _thinned(table.assign(distance=measures.excess(table)))
+    shown = shown[np.isfinite(shown["distance"])]
+    traces = [
+        {
+            "type": "scatter", "mode": "markers", "name": solver, "x": runs["wall_time"].tolist(),
+            "y": np.maximum(runs["distance"], 1e-12).tolist(), "text": runs["instance"].tolist(),
+            "hovertemplate": "%{text}<br>%{x:.3g} s, %{y:.3g} above the best<extra>%{fullData.name}</extra>",
+        }
+        for solver, runs in shown.groupby("solver")
+    ]  # fmt: skip
+    return {"id": "gap", "data": traces, "layout": _layout(
+        "Distance to the best known objective against time (1e-12: none)", {"type": "log", "title": "time [s]"},
+        {"type": "log", "title": "relative distance"},
+    )}  # fmt: skip
+
+
+def _scaling_plot(table: pd.DataFrame) -> dict[str, Any]:
+    shown = _thinned(table[measures.solved(table)])
+    fits = measures.growth(table)
+    exponents = {(row["solver"], row["formulation"]): row["exponent"] for row in _records(fits)}
+    traces = [
+        {
+            "type": "scatter", "mode": "markers", "x": runs["size"].tolist(), "y": runs["wall_time"].tolist(),
+            "text": runs["instance"].tolist(),
+            "name": f"{solver}, {formulation}"
+            + (f": size^{exponents[solver, formulation]:.2f}" if (solver, formulation) in exponents else ""),
+            "hovertemplate": "%{text}<br>%{x} numbers, %{y:.3g} s<extra>%{fullData.name}</extra>",
+        }
+        for (solver, formulation), runs in shown.groupby(["solver", "formulation"])
+    ]  # fmt: skip
+    return {"id": "scaling", "data": traces, "layout": _layout(
+        "Time against size, solved runs", {"type": "log", "title": "numbers in the problem's data"},
+        {"type": "log", "title": "time [s]"},
+    )}  # fmt: skip
+
+
+def _win_plot(table: pd.DataFrame) -> dict[str, Any]:
+    order = measures.by_solver(table)["solver"].tolist()
+    share = measures.win_loss(table).loc[order, order].to_numpy(float)
+    cells = [[None if np.isnan(value) else round(100 * value, 1) for value in row] for row in share]
+    trace = {
+        "type": "heatmap", "x": order, "y": order, "z": cells, "zmin": 0, "zmax": 100, "colorscale": "RdBu",
+        "hovertemplate": "%{y} beats %{x} in %{z} % of their common runs<extra></extra>",
+    }  # fmt: skip
+    layout = _layout("Runs won by the row against the column [%]", {"tickangle": -60}, {"autorange": "reversed"})
+    return {"id": "wins", "data": [trace], "layout": layout}
+
+
+def _layout(title: str, x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
+    def axis(given: dict[str, Any]) -> dict[str, Any]:
+        named = {"title": {"text": given["title"]}} if "title" in given else {}
+        return {"automargin": True, **given, **named}
+
+    return {
+        "title": {"text": title, "font": {"size": 15}}, "xaxis": axis(x), "yaxis": axis(y), "height": 460,
+        "margin": {"t": 50, "r": 10, "b": 50, "l": 60}, "legend": {"orientation": "h", "y": -0.25},
+    }  # fmt: skip
+
+
+def _thinned(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows if len(rows) <= MOST_POINTS else rows.iloc[:: -(-len(rows) // MOST_POINTS)]
+
+
+def _rows(table: pd.DataFrame) -> list[list[Any]]:
+    """Cells of the table as JSON has them: no nan, no numpy."""
+    plain = table[list(TABLE)].astype(object).where(table[list(TABLE)].notna(), None)
+    finite = plain.map(lambda value: None if isinstance(value, float) and not np.isfinite(value) else value)
+    rows: list[list[Any]] = finite.to_numpy().tolist()
+    return rows
+
+
+def _ranked(row: dict[str, Any]) -> dict[str, str]:
+    def percent(value: float) -> str:
+        return f"{100 * value:.1f} %" if np.isfinite(value) else "no answer"
+
+    return {
+        "solver": row["solver"], "kind": row["kind"], "runs": str(row["runs"]), "solved": percent(row["solved"]),
+        "interval": f"{percent(row['low'])} to {percent(row['high'])}", "unverified": str(row["unverified"]),
+        "mean_time": f"{row['mean_time']:.3g} s", "median": _gap(row["median_excess"]),
+        "worst": _gap(row["worst_excess"]),
+    }  # fmt: skip
+
+
+def _gap(value: float) -> str:
+    if not np.isfinite(value):
+        return "no answer"
+    return "0" if value < measures.SOLVED else f"{100 * value:.3g} %"
+
+
+def _summary(table: pd.DataFrame, ranking: pd.DataFrame) -> str:
+    best = ranking.iloc[0]
+    wrong = int((~table["verified"]).sum())
+    return (
+        f"{len(table)} runs of {table['solver'].nunique()} solvers on {table['instance'].nunique()} instances; {wrong} "
+        f"without a verified answer. {best['solver']} solved {100 * best['solved']:.0f} % of its runs to within "
+        f"{measures.SOLVED:g} of the best known objective."
+    )
+
+
+def _machines(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return _records(table[list(MACHINE)].drop_duplicates())
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as mappings."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _packed(text: str) -> str:
+    """Return text as gzip in base64: a third of its size, and no character of it means anything to HTML."""
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+
+
+def _plotly() -> str:
+    """Return plotly's script as its Python package ships it."""
+    return (importlib.resources.files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")

@@ -1,0 +1,139 @@
+"""One task of a campaign: one solver on one instance, in a process of its own; always one row, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.errors import EdgeOptError
+from ..core.outcome import Status
+from ..core.registry import find
+from ..core.solve import solve
+from . import instances as library
+from .spec import parse
+
+if TYPE_CHECKING:
+    from ..core.instance import Instance
+    from ..core.solution import Solution
+
+WARM_UP = 1.0
+"""Seconds below which a solve is done twice and the second counts."""
+AGREEMENT = 1e-6
+"""Relative distance by which a proved optimum may differ from the best that is known."""
+
+ANSWERS = (Status.OPTIMAL, Status.FEASIBLE, Status.INFEASIBLE, Status.UNBOUNDED)
+
+
+def perform(
+    instance: str, solver: str, seed: int, repetition: int, time_limit: float, memory_limit: float, threads: int
+) -> dict[str, Any]:
+    """Solve and return the row of the table; an error becomes a row ``failed`` with its reason."""
+    limits = {"time_limit": time_limit, "memory_limit": memory_limit, "threads": threads}
+    row: dict[str, Any] = {
+        "instance": instance, "solver": solver, "seed": seed, "repetition": repetition, **limits,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"), "command": command(instance, solver, seed, limits),
+        **machine(),
+    }  # fmt: skip
+    name, options = parse(solver)
+    try:
+        loaded = load(instance)
+        row |= {"formulation": type(loaded.problem).__name__, "size": loaded.size, "fingerprint": loaded.fingerprint}
+        found = solve(loaded, name, seed=seed, isolate=True, warm_up=WARM_UP, **limits, **options)  # type: ignore[arg-type]
+        row |= outcome(loaded, found)
+    except Exception as error:  # a row that says so is worth more than a run that ends
+        words = str(error) if isinstance(error, EdgeOptError) else f"{type(error).__name__}: {error}"
+        row |= {"status": str(Status.FAILED), "verified": False, "message": words}
+    return row | {"kind": find(name)[0].kind}
+
+
+@lru_cache(maxsize=2)
+def load(instance: str) -> Instance:
+    """Return an instance; the last two are kept, since tasks come instance by instance."""
+    return library.load(instance)
+
+
+def outcome(instance: Instance, solution: Solution) -> dict[str, Any]:
+    """Return what a row says of a solution; of a batch the means of objective and bound and the largest gap."""
+    objective, bound, gap = _whole(solution.objective), _whole(solution.bound), _whole(solution.gap, np.max)
+    best = _whole(instance.best_objective)
+    sign = instance.problem.sense.sign
+    excess = None
+    if objective is not None and best is not None:
+        excess = sign * (objective - best) / (abs(best) or 1.0)
+    reason = contradiction(solution, instance.best, excess)
+    return {
+        "status": str(solution.status), "verified": solution.status in ANSWERS and reason is None,
+        "objective": objective, "bound": bound, "gap": gap, "best": best, "excess": excess,
+        "wall_time": solution.wall_time, "build_time": solution.statistics.get("build_time"),
+        "verify_time": solution.verify_time, "memory": solution.statistics.get("memory"),
+        "message": reason or solution.message, "solver_version": solution.solver_version,
+    }  # fmt: skip
+
+
+def contradiction(solution: Solution, best: Solution | None, excess: float | None) -> str | None:
+    """Say how an answer contradicts what is proved of its instance, or None."""
+    if best is None or best.status is not Status.OPTIMAL or solution.status not in ANSWERS:
+        return None
+    if solution.status in (Status.INFEASIBLE, Status.UNBOUNDED):
+        return f"says {solution.status}, but a proved optimum is known"
+    if excess is not None and excess < -AGREEMENT:
+        return f"says {solution.objective!r}, better than the proved optimum {best.objective!r}"
+    allowed = AGREEMENT + (_whole(solution.gap, np.max) or 0.0)
+    if solution.status is Status.OPTIMAL and excess is not None and excess > allowed:
+        return f"says optimal, but {best.objective!r} is known"
+    return None
+
+
+def _whole(value: Any, of: Any = np.mean) -> float | None:
+    return None if value is None else float(of(value))
+
+
+def command(instance: str, solver: str, seed: int, limits: dict[str, Any]) -> str:
+    """Return the command line that runs this one solve again."""
+    name, options = parse(solver)
+    words = ["edgeopt", "solve", instance, "--solver", name, "--seed", str(seed), "--isolate"]
+    for key, limit in limits.items():
+        words += [f"--{key.replace('_', '-')}", f"{limit:g}"]
+    for key, setting in options.items():
+        words += ["--option", f"{key}={setting}"]
+    return shlex.join(words)
+
+
+@lru_cache(maxsize=1)
+def machine() -> dict[str, Any]:
+    """Return what a row says of where it ran."""
+    from .. import __version__
+
+    return {
+        "machine": platform.node(), "processor": _processor(), "cores": os.cpu_count(), "system": platform.platform(),
+        "python": platform.python_version(), "numpy": np.__version__, "edgeopt": __version__, "revision": _revision(),
+    }  # fmt: skip
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def _revision() -> str:
+    """Git revision of the checkout that edgeopt runs from, with a plus where files have changed; empty elsewhere."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return ""
+    try:
+        words = ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--abbrev=12"]
+        return subprocess.run(words, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""

@@ -1,0 +1,24 @@
+"""What a shell offers when the tabulator is pressed: solvers, instances, studies."""
+
+from __future__ import annotations
+
+
+def complete_solver(incomplete: str) -> list[str]:
+    """Return the registered solvers that start so."""
+    from ..core.registry import solvers
+
+    return [name for name in ("auto", *solvers()) if name.startswith(incomplete)]
+
+
+def complete_instance(incomplete: str) -> list[str]:
+    """Return the instances that start so; the shell itself offers files."""
+    from ..bench.instances import names
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
+def complete_study(incomplete: str) -> list[str]:
+    """Return the studies that start so."""
+    from ..studies import studies
+
+    return [name for name in (*studies(), "list") if name.startswith(incomplete)]

@@ -1,0 +1,56 @@
+"""Printing rows for people, as tables, and for machines, as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from enum import Enum
+from typing import Any
+
+import typer
+
+
+def show(rows: list[dict[str, Any]], as_json: bool, title: str) -> None:
+    """Print a table."""
+    if as_json:
+        typer.echo(json.dumps([{key: _plain(value) for key, value in row.items()} for row in rows], indent=1))
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title)
+    for column in rows[0] if rows else []:
+        table.add_column(column, overflow="fold", justify="right" if isinstance(rows[0][column], float) else "left")
+    for row in rows:
+        table.add_row(*(escape(_text(value)) for value in row.values()))
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def show_one(row: dict[str, Any], as_json: bool, title: str) -> None:
+    """Print one thing, a line for each of its properties."""
+    if as_json:
+        typer.echo(json.dumps({key: _plain(value) for key, value in row.items()}, indent=1))
+        return
+    typer.echo(title)
+    for key, value in row.items():
+        if value not in (None, "", []):
+            typer.echo(f"  {key}: {_text(value)}")
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no nan and no infinity: both become null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, (bool, int, float, str, list)) else str(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    if isinstance(value, list):
+        return "".join(f"\n    {item}" for item in value)
+    return str(value.value if isinstance(value, Enum) else value)

@@ -1,0 +1,105 @@
+"""``edgeopt profile``: what a torch model costs layer by layer, and where it can be cut."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..core.errors import InvalidOptionError
+from .printing import show
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..profiles.dnn import LayerTable
+
+
+def profile(
+    model: Annotated[
+        str, typer.Argument(help="A network of edgeopt's zoo (resnet18, …), or MODULE:NAME of a torch model of yours.")
+    ],
+    shape: Annotated[
+        str | None, typer.Option("--input", help="Shape of an input, batch included: 1,3,224,224. Known for the zoo.")
+    ] = None,
+    units: Annotated[bool, typer.Option("--units", help="One row for each unit between two possible cuts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Print the layers of a torch model: sizes, parameters, MACs, FLOPs, and where it can be cut.
+
+    \b
+    Examples:
+      edgeopt profile branchy_alexnet --units
+      edgeopt profile mypackage.models:build --input 1,3,64,64 --json
+    """
+    from ..profiles.dnn import LayerTable
+
+    network, example = _model(model, shape)
+    table = LayerTable.from_module(network, example)
+    rows = _units(table) if units else _layers(table)
+    show(rows, as_json, f"{model}: {'units, with a possible cut behind each' if units else 'layers'}")
+
+
+def _layers(table: LayerTable) -> list[dict[str, Any]]:
+    """One row for each layer, and their sums."""
+    rows = [
+        {
+            "layer": layer.name, "kind": layer.kind, "output": "x".join(map(str, layer.output_shape)),
+            "output_bits": layer.output_bits, "parameters": layer.parameters, "macs": layer.macs, "flops": layer.flops,
+        }
+        for layer in table.layers
+    ]  # fmt: skip
+    total = {"layer": "total", "kind": "", "output": "", "output_bits": float(table.layers[-1].output_bits)}
+    return [*rows, total | {name: getattr(table, name) for name in ("parameters", "macs", "flops")}]
+
+
+def _units(table: LayerTable) -> list[dict[str, Any]]:
+    """One row for each unit of each exit."""
+    return [
+        {
+            "exit": place, "unit": name, "layers": len(layers), "output_bits": float(bits),
+            "parameters": sum(layer.parameters for layer in layers), "macs": sum(layer.macs for layer in layers),
+        }
+        for place, chain in enumerate(table.exits())
+        for name, layers, bits in zip(
+            chain.names, (chain.table.layers[part] for part in chain.parts()), chain.output_bits[1:], strict=True
+        )
+    ]  # fmt: skip
+
+
+def _model(name: str, shape: str | None) -> tuple[torch.nn.Module, torch.Tensor]:
+    """Model and example input of a name."""
+    import torch
+
+    from ..profiles import zoo
+
+    example = None if shape is None else torch.zeros(*_shape(shape))
+    if ":" not in name:
+        return zoo.build(name), zoo.example_input(name) if example is None else example
+    if example is None:
+        raise InvalidOptionError(f"{name} is a model of yours; give the shape of an input: --input 1,3,224,224")
+    module, _, attribute = name.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InvalidOptionError(f"{name} cannot be imported: {error}") from error
+    finally:
+        sys.path.pop(0)
+    built = found if isinstance(found, torch.nn.Module) else found()
+    if not isinstance(built, torch.nn.Module):
+        raise InvalidOptionError(f"{name} gives a {type(built).__name__}; expected a torch.nn.Module")
+    return built.eval(), example
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        sizes = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        sizes = ()
+    if not sizes or min(sizes) < 1:
+        raise InvalidOptionError(f"--input is {text!r}; expected whole numbers above 0, as in 1,3,224,224")
+    return sizes

@@ -1,0 +1,272 @@
+"""Campaigns: complete tables, whatever is killed meanwhile; rows that say what happened; files."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import edgeopt as eo
+from edgeopt.bench import task
+from edgeopt.bench.campaign import Campaign
+from edgeopt.bench.results import COLUMNS, Format, content, export, markdown, read, tidy
+from edgeopt.bench.run import collect, run
+
+KEYS = ["instance", "solver", "seed", "repetition"]
+SMALL = ("offloading/generated-tiny", "split/generated-tiny")
+SOLVERS = ("selection", "shortest-path", "highs", "random")
+
+
+def done(folder: Path) -> int:
+    return len(list((folder / "__cache__").rglob("run_one_to_cvg/*/output.pkl")))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished campaign: folder, campaign, table."""
+    folder = tmp_path_factory.mktemp("campaign")
+    campaign = Campaign(SMALL, SOLVERS, seeds=(0, 1), time_limit=20)
+    return folder, campaign, run(campaign, folder)
+
+
+def test_every_possible_pair_has_one_row_for_each_seed(finished):
+    _, _, table = finished
+    assert list(table.columns) == list(COLUMNS)
+    assert len(table) == 2 * (3 + 3)
+    assert not table.duplicated(KEYS).any()
+    assert set(table["status"]) == {"optimal", "feasible"}
+    assert table["verified"].all()
+    assert (table.loc[table["kind"] == "exact", "excess"].abs() < 1e-9).all()
+    for name in ("wall_time", "verify_time", "memory", "size", "cores"):
+        assert (table[name] > 0).all(), name
+    assert (table.loc[table["solver"] == "highs", "build_time"] > 0).all()
+    for name in ("machine", "numpy", "solver_version", "fingerprint", "started", "revision"):
+        assert (table[name] != "").all(), name
+
+
+def test_the_same_again_runs_nothing(finished, monkeypatch):
+    folder, campaign, table = finished
+    monkeypatch.setattr("edgeopt.bench.components.perform", lambda **_: pytest.fail("ran again"))
+    pd.testing.assert_frame_equal(run(campaign, folder), table)
+    pd.testing.assert_frame_equal(collect(folder), table)
+    pd.testing.assert_frame_equal(read(folder / "results.parquet"), table)
+    assert not list((folder / "outputs").iterdir())
+
+
+def test_a_larger_campaign_keeps_what_there_is(finished):
+    folder, campaign, table = finished
+    wider = Campaign(SMALL, (*SOLVERS, "greedy"), seeds=(0, 1), time_limit=20)
+    found = run(wider, folder)
+    assert set(found["solver"]) == {*SOLVERS, "greedy"}
+    kept = found[found["solver"] != "greedy"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, table)
+    pd.testing.assert_frame_equal(run(campaign, folder), table)
+
+
+def test_solvers_take_turns(tmp_path):
+    campaign = Campaign(("slot/generated-tiny",), ("two-regime", "lambert-w"), repetitions=2, time_limit=20)
+    order = []
+    genuine = task.perform
+
+    def noted(**what):
+        order.append((what["repetition"], what["solver"]))
+        return genuine(**what)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edgeopt.bench.components.perform", noted)
+        run(campaign, tmp_path)
+    assert order == [(0, "two-regime"), (0, "lambert-w"), (1, "two-regime"), (1, "lambert-w")]
+
+
+def test_a_run_that_is_killed_again_and_again_ends_complete(tmp_path):
+    words = [
+        sys.executable, "-m", "edgeopt", "bench", "run", *SMALL, "--solvers", "selection,shortest-path,highs",
+        "--repetitions", "4", "--out", str(tmp_path),
+    ]  # fmt: skip
+    before, kills = 0, 0
+    rng = np.random.default_rng(0)
+    while kills < 4:
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait = time.monotonic() + 30
+        while process.poll() is None and time.monotonic() < wait and done(tmp_path) < before + 2:
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0.0, 0.5))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills += 1
+        assert done(tmp_path) >= before  # nothing that was done is lost
+        before = done(tmp_path)
+    subprocess.run(words, check=True, capture_output=True)
+    table = read(tmp_path / "results.parquet")
+    assert len(table) == 16
+    assert not table.duplicated(KEYS).any()
+    assert table["verified"].all()
+    assert not _workers(tmp_path)
+
+
+def _workers(folder: Path) -> list[str]:
+    """Isolated solvers that still run though what started them is gone."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().decode().split("\0")
+            parent = int((process / "stat").read_text().rsplit(")", 1)[1].split()[1])
+        except (OSError, ValueError):
+            continue
+        if "edgeopt.core.worker" in words and parent == 1:
+            found.append(" ".join(words))
+    return found
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_a_cluster_that_loses_a_worker_gives_the_same_table(finished, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    _, campaign, here = finished
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        killed = []
+
+        def kill_one():
+            while done(tmp_path) < 2:
+                time.sleep(0.05)
+            nanny = next(iter(cluster.workers.values()))
+            killed.append(nanny.pid)
+            os.kill(nanny.pid, signal.SIGKILL)
+
+        killer = Thread(target=kill_one)
+        killer.start()
+        there = run(campaign, tmp_path, dask=cluster.scheduler_address)
+        killer.join()
+    assert killed
+    same = [*KEYS, "status", "verified", "objective", "bound", "best", "excess", "fingerprint"]
+    pd.testing.assert_frame_equal(there[same], here[same])
+
+
+def test_two_tasks_at_once_give_the_same_table(finished, tmp_path):
+    _, campaign, here = finished
+    seen = []
+    there = run(campaign, tmp_path, jobs=2, progress=lambda *counts: seen.append(counts))
+    same = [*KEYS, "status", "objective"]
+    pd.testing.assert_frame_equal(there[same], here[same])
+    assert seen[-1] == (16, 16)
+
+
+def test_a_crash_and_a_hang_cost_their_own_rows():
+    limits = {"memory_limit": 4e9, "threads": 1}
+    hang = task.perform("offloading/generated-huge", "cp-sat", 0, 0, time_limit=0.5, **limits)
+    assert hang["status"] in ("no_solution", "failed", "feasible")
+    starved = task.perform("offloading/generated-huge", "highs", 0, 0, 60.0, memory_limit=3e8, threads=1)
+    assert (starved["status"], starved["verified"]) == ("failed", False)
+    assert "memory limit" in starved["message"]
+    wrong = task.perform("offloading/generated-tiny", "highs[nonsense=1]", 0, 0, 5.0, **limits)
+    assert (wrong["status"], wrong["verified"]) == ("failed", False)
+    assert "nonsense" in wrong["message"]
+
+
+def test_the_command_of_a_row_runs_it_again(finished, capsys, monkeypatch):
+    from edgeopt import cli
+
+    row = finished[2].iloc[0]
+    monkeypatch.setattr(sys, "argv", [*row["command"].split(), "--json"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    again = json.loads(capsys.readouterr().out)
+    assert (again["status"], again["objective"]) == (row["status"], row["objective"])
+
+
+def test_what_contradicts_a_proved_optimum_is_not_verified():
+    instance = eo.instances.load("offloading/generated-tiny")
+    truth = eo.solve(instance)
+    worse = eo.solve(instance, "local-only")
+    lie = eo.Solution(eo.Status.OPTIMAL, worse.objective, worse.objective, 0.0, problem=instance.problem)
+    row = task.outcome(instance, lie)
+    assert not row["verified"]
+    assert "says optimal" in row["message"]
+    better = eo.Solution(eo.Status.FEASIBLE, truth.objective - 1.0)
+    assert "better than the proved optimum" in task.outcome(instance, better)["message"]
+    assert not task.outcome(instance, eo.Solution(eo.Status.INFEASIBLE))["verified"]
+    assert task.outcome(instance, truth)["verified"]
+    assert task.outcome(instance, worse)["verified"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"instances": ()}, "at least one entry in instances"),
+        ({"instances": ("nonsense",)}, "no instance is called"),
+        ({"solvers": ("nonsense",)}, "no solver is called"),
+        ({"seeds": (-1,)}, "seed is -1"),
+        ({"repetitions": 0}, "repetitions is 0"),
+        ({"time_limit": 0.0}, "time_limit"),
+        ({"memory_limit": float("nan")}, "memory_limit"),
+        ({"threads": 0}, "threads is 0"),
+    ],
+)
+def test_a_campaign_that_makes_no_sense_is_refused(fields, said):
+    with pytest.raises(eo.EdgeOptError, match=said):
+        Campaign(**{"instances": SMALL, "solvers": SOLVERS} | fields)
+
+
+def test_patterns_stand_for_instances():
+    chosen = Campaign.of(["split/generated-t*", "offloading/generated[samples=9]"], ["highs"]).instances
+    assert chosen == (
+        "split/generated-tiny",
+        "split/generated-tied",
+        "split/generated-trunk",
+        "offloading/generated[samples=9]",
+    )
+    assert len(Campaign.of().instances) == len(eo.instances.names(shipped=True))
+    with pytest.raises(eo.InvalidOptionError, match="no instance matches"):
+        Campaign.of(["nonsense/*"])
+
+
+def test_a_damaged_campaign_is_refused(tmp_path):
+    with pytest.raises(eo.DataFormatError, match="bench run"):
+        collect(tmp_path)
+    for text in ("{", "[]", '{"instances": 3}', '{"instances": [], "solvers": 3}'):
+        (tmp_path / "campaign.json").write_text(text)
+        with pytest.raises(eo.DataFormatError):
+            Campaign.read(tmp_path)
+    with pytest.raises(eo.InvalidOptionError, match="jobs is 0"):
+        run(Campaign(SMALL, SOLVERS), tmp_path, jobs=0)
+
+
+def test_a_campaign_without_results_gives_an_empty_table(tmp_path):
+    Campaign(SMALL, ("two-regime",)).write(tmp_path)
+    assert run(Campaign(SMALL, ("two-regime",), time_limit=5), tmp_path).empty
+    assert collect(tmp_path).empty
+
+
+def test_a_table_goes_to_files_and_back(finished, tmp_path):
+    table = finished[2]
+    for ending in ("parquet", "csv", "json"):
+        export(table, tmp_path / f"t.{ending}")
+        back = read(tmp_path / f"t.{ending}")
+        pd.testing.assert_frame_equal(back, table, check_exact=ending == "parquet")
+    export(table, tmp_path / "t.md")
+    assert (tmp_path / "t.md").read_text().count("\n") == len(table) + 2
+    with pytest.raises(eo.InvalidOptionError, match="no format"):
+        export(table, tmp_path / "t.xlsx")
+    with pytest.raises(eo.InvalidOptionError, match="no folder"):
+        export(table, tmp_path / "nowhere" / "t.csv")
+
+
+def test_files_that_are_no_tables_are_refused(tmp_path):
+    for name, text in (("a.csv", "x\n1\n"), ("a.json", "{"), ("a.parquet", "PAR1"), ("a.txt", "")):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(eo.DataFormatError):
+            read(tmp_path / name)
+
+
+def test_markdown_escapes_what_would_break_a_cell():
+    table = pd.DataFrame({"a|b": ["x|y\nz <b>"], "n": [0.1]})
+    assert "x\\|y z &lt;b>" in markdown(table)
+    assert content(tidy(None), Format.CSV).decode().startswith("instance,formulation")
