@@ -11,6 +11,7 @@ import pytest
 
 import edgeopt as eo
 from edgeopt import cli
+from edgeopt.cli import printing
 
 
 @pytest.fixture
@@ -163,8 +164,8 @@ def test_help_loads_no_heavy_package():
 
 
 def test_text_of_values():
-    assert cli._text(np.nan) == ""
-    assert cli._text(True) == "yes"
+    assert printing._text(np.nan) == ""
+    assert printing._text(True) == "yes"
 
 
 def test_studies_are_listed_and_unknown_ones_refused(run):

@@ -13,7 +13,7 @@ import edgeopt
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(edgeopt.__path__, "edgeopt.")
-    if module.name not in ("edgeopt.core.worker", "edgeopt.cli")
+    if module.name not in ("edgeopt.core.worker", "edgeopt.__main__")
 ]
 
 

@@ -33,7 +33,7 @@ def test_solving_with_edgeopts_own_solver_needs_numpy_and_scipy_only(package):
 
 
 def test_every_public_name_is_there():
-    assert set(edgeopt.__all__) - {"__version__"} == set(edgeopt._HOME_OF)
+    assert set(edgeopt.__all__) - {"__version__"} == set(edgeopt._HOME_OF) | set(edgeopt._ROOMS)
     for name in edgeopt.__all__:
         assert getattr(edgeopt, name) is not None
     assert set(dir(edgeopt)) == set(edgeopt.__all__)

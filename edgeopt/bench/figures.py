@@ -19,20 +19,20 @@ MARKERS = "osD^vP*X<>hd"
 def performance_profile(table: pd.DataFrame, tolerance: float = measures.SOLVED, axes: Axes | None = None) -> Axes:
     """Draw the share of runs that each solver solved within a factor of the fastest (Dolan and Moré 2002).
 
-    Only runs that every solver tried count; an unverified answer is a failure.
+    An unverified answer is a failure, and so is an instance that a solver cannot take.
     """
     axes = _axes(axes)
-    shares = measures.performance_profile(measures.times(table, tolerance))
+    seconds = measures.times(table, tolerance)
+    shares = measures.performance_profile(seconds)
     order = shares.iloc[-1].sort_values(ascending=False, kind="stable").index
     last = max(10.0, float(shares.index[-1]) * 1.5)
     for place, solver in enumerate(order):
         steps = np.r_[1.0, shares.index.to_numpy(), last]
         values = np.r_[shares[solver].iloc[0], shares[solver].to_numpy(), shares[solver].iloc[-1]]
         axes.step(steps, values, where="post", label=solver, linestyle=("-", "--", ":", "-.")[place // 10 % 4])
-    runs = len(measures.common(measures.times(table, tolerance)))
     axes.set(
         xscale="log", xlim=(1.0, last), ylim=(-0.02, 1.02), xlabel="time relative to the fastest solver",
-        ylabel="share of runs solved", title=f"Performance profile over {runs} common runs",
+        ylabel="share of runs solved", title=f"Performance profile over {len(seconds)} runs",
     )  # fmt: skip
     axes.legend(fontsize="small")
     axes.grid(alpha=0.3)

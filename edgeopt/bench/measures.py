@@ -61,17 +61,9 @@ def _better_end(rows: pd.DataFrame) -> float:
 
 
 def times(table: pd.DataFrame, tolerance: float = SOLVED) -> pd.DataFrame:
-    """Return seconds by run (rows) and solver (columns): infinite where not solved, nan where not tried.
-
-    A solver that cannot take an instance was not tried on it.
-    """
+    """Return seconds by run (rows) and solver (columns): infinite where not solved, nan where not tried."""
     counted = table.assign(seconds=np.where(solved(table, tolerance), table["wall_time"], np.inf))
     return counted.pivot(index=RUN, columns="solver", values="seconds")
-
-
-def common(seconds: pd.DataFrame) -> pd.DataFrame:
-    """Return the runs that every solver tried; fair comparisons rest on these alone."""
-    return seconds.dropna()
 
 
 def performance_profile(seconds: pd.DataFrame) -> pd.DataFrame:
@@ -80,7 +72,8 @@ def performance_profile(seconds: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     seconds : DataFrame, runs x solvers
-        As :func:`times` returns it. Runs that some solver did not try are left out.
+        As :func:`times` returns it, best of one formulation. A run that a solver did not try, because it cannot take
+        the instance, is one that it did not solve.
 
     Returns
     -------
@@ -90,16 +83,15 @@ def performance_profile(seconds: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    both = common(seconds)
-    fastest = both.min(axis=1).to_numpy()[:, None]
-    values = both.to_numpy()
+    values = seconds.fillna(np.inf).to_numpy()
+    fastest = values.min(axis=1, initial=np.inf)[:, None]
     # Where nobody solved it, or in no time at all, a ratio is a failure or 1.
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(np.isfinite(values), np.where(values == fastest, 1.0, values / fastest), np.inf)
     marks = np.unique(ratio[np.isfinite(ratio)])
     marks = marks if marks.size else np.ones(1)
-    share = (ratio[None] <= marks[:, None, None]).mean(axis=1) if len(both) else np.zeros((1, both.shape[1]))
-    return pd.DataFrame(share, index=pd.Index(marks, name="ratio"), columns=both.columns)
+    share = (ratio[None] <= marks[:, None, None]).mean(axis=1) if len(values) else np.zeros((1, values.shape[1]))
+    return pd.DataFrame(share, index=pd.Index(marks, name="ratio"), columns=seconds.columns)
 
 
 def shifted_geometric_mean(seconds: Any, shift: float = SHIFT, limit: float | None = None) -> float:

@@ -28,6 +28,9 @@ TABLE = (
     "build_time", "verify_time", "memory", "size", "message", "command",
 )  # fmt: skip
 MACHINE = ("machine", "processor", "cores", "system", "python", "numpy", "edgeopt", "revision", "threads")
+DASHES = ("solid", "dash", "dot")
+SYMBOLS = ("circle", "diamond-open", "x")
+"""Plotly has ten colours; from the eleventh line on the strokes differ too."""
 MOST_POINTS = 4000
 """Points of one plot; of a larger table each plot shows this many rows, evenly taken."""
 
@@ -86,24 +89,27 @@ def page(table: pd.DataFrame, title: str) -> str:
 
 def plots(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the interactive plots as plotly describes them: data and layout."""
-    return [_profile_plot(table), _gap_plot(table), _scaling_plot(table), _win_plot(table)]
+    kinds = [(str(kind), rows.reset_index(drop=True)) for kind, rows in table.groupby("formulation") if kind]
+    profiles = [plot(kind, rows) for kind, rows in kinds for plot in (_profile_plot, _scaling_plot)]
+    return [*profiles, _gap_plot(table), _win_plot(table)]
 
 
-def _profile_plot(table: pd.DataFrame) -> dict[str, Any]:
-    shares = measures.performance_profile(measures.times(table))
+def _profile_plot(kind: str, table: pd.DataFrame) -> dict[str, Any]:
+    seconds = measures.times(table)
+    shares = measures.performance_profile(seconds)
     order = shares.iloc[-1].sort_values(ascending=False, kind="stable").index
     last = max(10.0, float(shares.index[-1]) * 1.5)
     traces = [
         {
-            "type": "scatter", "mode": "lines", "name": solver, "line": {"shape": "hv"},
+            "type": "scatter", "mode": "lines", "name": solver,
+            "line": {"shape": "hv", "dash": DASHES[place // 10 % 3]},
             "x": [1.0, *shares.index.tolist(), last],
             "y": [shares[solver].iloc[0], *shares[solver].tolist(), shares[solver].iloc[-1]],
         }
-        for solver in order
+        for place, solver in enumerate(order)
     ]  # fmt: skip
-    runs = len(measures.common(measures.times(table)))
-    title = f"Performance profile: {runs} runs that all solvers tried" if runs else "No run was tried by all solvers"
-    return {"id": "profile", "data": traces, "layout": _layout(
+    title = f"{kind}: performance profile over {len(seconds)} runs"
+    return {"id": f"profile-{kind}", "data": traces, "layout": _layout(
         title, {"type": "log", "title": "time relative to the fastest"}, {"title": "share solved", "range": [0, 1.02]}
     )}  # fmt: skip
 
@@ -113,11 +119,12 @@ def _gap_plot(table: pd.DataFrame) -> dict[str, Any]:
     shown = shown[np.isfinite(shown["distance"])]
     traces = [
         {
-            "type": "scatter", "mode": "markers", "name": solver, "x": runs["wall_time"].tolist(),
+            "type": "scatter", "mode": "markers", "marker": {"symbol": SYMBOLS[place // 10 % 3]}, "name": solver,
+            "x": runs["wall_time"].tolist(),
             "y": np.maximum(runs["distance"], 1e-12).tolist(), "text": runs["instance"].tolist(),
             "hovertemplate": "%{text}<br>%{x:.3g} s, %{y:.3g} above the best<extra>%{fullData.name}</extra>",
         }
-        for solver, runs in shown.groupby("solver")
+        for place, (solver, runs) in enumerate(shown.groupby("solver"))
     ]  # fmt: skip
     return {"id": "gap", "data": traces, "layout": _layout(
         "Distance to the best known objective against time (1e-12: none)", {"type": "log", "title": "time [s]"},
@@ -125,22 +132,22 @@ def _gap_plot(table: pd.DataFrame) -> dict[str, Any]:
     )}  # fmt: skip
 
 
-def _scaling_plot(table: pd.DataFrame) -> dict[str, Any]:
+def _scaling_plot(kind: str, table: pd.DataFrame) -> dict[str, Any]:
     shown = _thinned(table[measures.solved(table)])
     fits = measures.growth(table)
-    exponents = {(row["solver"], row["formulation"]): row["exponent"] for row in _records(fits)}
+    exponents = {row["solver"]: row["exponent"] for row in _records(fits)}
     traces = [
         {
-            "type": "scatter", "mode": "markers", "x": runs["size"].tolist(), "y": runs["wall_time"].tolist(),
+            "type": "scatter", "mode": "markers", "marker": {"symbol": SYMBOLS[place // 10 % 3]},
+            "x": runs["size"].tolist(), "y": runs["wall_time"].tolist(),
             "text": runs["instance"].tolist(),
-            "name": f"{solver}, {formulation}"
-            + (f": size^{exponents[solver, formulation]:.2f}" if (solver, formulation) in exponents else ""),
+            "name": f"{solver}: size^{exponents[solver]:.2f}" if solver in exponents else str(solver),
             "hovertemplate": "%{text}<br>%{x} numbers, %{y:.3g} s<extra>%{fullData.name}</extra>",
         }
-        for (solver, formulation), runs in shown.groupby(["solver", "formulation"])
+        for place, (solver, runs) in enumerate(shown.groupby("solver"))
     ]  # fmt: skip
-    return {"id": "scaling", "data": traces, "layout": _layout(
-        "Time against size, solved runs", {"type": "log", "title": "numbers in the problem's data"},
+    return {"id": f"scaling-{kind}", "data": traces, "layout": _layout(
+        f"{kind}: time against size, solved runs", {"type": "log", "title": "numbers in the problem's data"},
         {"type": "log", "title": "time [s]"},
     )}  # fmt: skip
 
@@ -164,7 +171,7 @@ def _layout(title: str, x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
 
     return {
         "title": {"text": title, "font": {"size": 15}}, "xaxis": axis(x), "yaxis": axis(y), "height": 460,
-        "margin": {"t": 50, "r": 10, "b": 50, "l": 60}, "legend": {"orientation": "h", "y": -0.25},
+        "margin": {"t": 50, "r": 10, "b": 50, "l": 60}, "legend": {"orientation": "h", "yanchor": "top", "y": -0.18},
     }  # fmt: skip
 
 
@@ -173,11 +180,12 @@ def _thinned(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rows(table: pd.DataFrame) -> list[list[Any]]:
-    """Cells of the table as JSON has them: no nan, no numpy."""
-    plain = table[list(TABLE)].astype(object).where(table[list(TABLE)].notna(), None)
-    finite = plain.map(lambda value: None if isinstance(value, float) and not np.isfinite(value) else value)
-    rows: list[list[Any]] = finite.to_numpy().tolist()
-    return rows
+    """Return the cells of the table as JSON has them: no nan, no infinity."""
+
+    def plain(value: Any) -> Any:
+        return None if isinstance(value, float) and not np.isfinite(value) else value
+
+    return [[plain(value) for value in cells] for cells in zip(*(table[name].tolist() for name in TABLE), strict=True)]
 
 
 def _ranked(row: dict[str, Any]) -> dict[str, str]:

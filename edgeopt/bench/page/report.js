@@ -89,7 +89,9 @@
     // Plotly reads markup in names: angle brackets of data are shown as what they are.
     const escaped = JSON.parse(JSON.stringify(plot.data), (key, value) =>
       typeof value === "string" && !key.startsWith("hover") ? value.replace(/&/g, "&amp;").replace(/</g, "&lt;") : value);
-    await Plotly.newPlot(box, escaped, { ...plot.layout, ...(small ? { legend: { orientation: "h", y: -0.4 } } : {}) },
+    // The legend stands below the plot and takes what room its lines need.
+    const lines = Math.ceil(escaped.length / (small ? 2 : 5));
+    await Plotly.newPlot(box, escaped, { ...plot.layout, height: plot.layout.height + 20 * lines },
       { responsive: true, displaylogo: false, scrollZoom: false });
   }
   element("plot-wait").remove();

@@ -1,0 +1,130 @@
+"""What a table says, against what a hand counts; figures that draw it."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import edgeopt as eo
+from edgeopt.bench import figures, measures
+from edgeopt.bench.heuristics import against_optima
+
+mpl.use("Agg")
+
+
+def test_a_liar_ranks_last(table):
+    ranking = measures.by_solver(table)
+    assert ranking["solver"].tolist() == ["sure", "quick", "rough", "liar"]
+    last = ranking.iloc[-1]
+    assert (last["solved"], last["unverified"], last["mean_time"]) == (0.0, 3, pytest.approx(100.0))
+    assert measures.win_loss(table).loc["liar"].max() <= 0.5
+    assert measures.performance_profile(measures.times(table))["liar"].max() == 0.0
+
+
+def test_solved_means_verified_and_as_good_as_known(table):
+    good = dict(zip(zip(table["solver"], table["instance"], strict=True), measures.solved(table), strict=True))
+    assert good["rough", "b"]
+    assert not good["rough", "a"]
+    assert not good["liar", "a"]
+    assert measures.solved(table, tolerance=0.2)[table.index[(table["solver"] == "rough")]].all()
+
+
+def test_without_a_record_the_best_of_the_table_counts(made, row):
+    table = made(
+        row("a", "x", 1.0, best=None, excess=None, objective=2.0, status="optimal"),
+        row("b", "x", 1.0, best=None, excess=None, objective=3.0, status="feasible", bound=2.0),
+        row("c", "y", 1.0, best=None, excess=None, objective=5.0, status="feasible", bound=7.0),
+        row("d", "y", 1.0, best=None, excess=None, objective=6.0, status="feasible", bound=7.0),
+        row("e", "z", 1.0, best=None, excess=None, objective=None, status="infeasible"),
+    )
+    assert measures.excess(table).tolist() == pytest.approx([0.0, 0.5, 1 / 6, 0.0, 0.0])
+
+
+def test_the_performance_profile_by_hand(table):
+    profile = measures.performance_profile(measures.times(table[table["solver"].isin(["quick", "sure"])]))
+    assert profile.index.tolist() == [1.0, 2.0, 4.0]
+    assert profile["quick"].tolist() == pytest.approx([2 / 3, 2 / 3, 2 / 3])
+    assert profile["sure"].tolist() == pytest.approx([1 / 3, 2 / 3, 1.0])
+
+
+@given(st.lists(st.tuples(*[st.floats(1e-6, 1e3) | st.just(np.inf)] * 3), min_size=1, max_size=12))
+def test_performance_profiles_rise_to_the_share_solved(seconds):
+    frame = pd.DataFrame(seconds, columns=list("abc"))
+    profile = measures.performance_profile(frame)
+    assert (profile.diff().dropna() >= 0).all().all()
+    np.testing.assert_allclose(profile.iloc[-1], np.isfinite(frame).mean())
+    solved_by_one = np.isfinite(frame.min(axis=1)).mean()
+    assert profile.iloc[0].sum() >= solved_by_one - 1e-12  # someone is fastest wherever someone solves
+
+
+def test_shifted_geometric_means():
+    assert measures.shifted_geometric_mean([4.0, 9.0], shift=0.0) == pytest.approx(6.0)
+    assert measures.shifted_geometric_mean([1.0, np.inf], limit=10.0) == pytest.approx(np.sqrt(1.01 * 10.01) - 0.01)
+    assert measures.shifted_geometric_mean([1.0, np.inf]) == np.inf
+    with pytest.raises(eo.InvalidOptionError):
+        measures.shifted_geometric_mean([])
+
+
+def test_bootstrap_intervals_cover():
+    rng = np.random.default_rng(0)
+    covered = [
+        low <= 0.0 <= high
+        for low, high in (measures.bootstrap_interval(rng.normal(size=40), draws=300, seed=k) for k in range(200))
+    ]
+    assert np.mean(covered) > 0.88
+    assert measures.bootstrap_interval([3.0]) == (3.0, 3.0)
+    with pytest.raises(eo.InvalidOptionError):
+        measures.bootstrap_interval([])
+
+
+def test_wins_and_losses_add_up(table):
+    share = measures.win_loss(table)
+    assert share.loc["quick", "sure"] == pytest.approx(2 / 3)
+    pairs = share + share.T
+    np.testing.assert_allclose(pairs.to_numpy()[~np.eye(4, dtype=bool)], 1.0)
+
+
+def test_growth_finds_the_exponent(made, row):
+    table = made(*(row("cubic", str(n), 1e-6 * n**3, size=n) for n in (10, 20, 40, 80)), row("flat", "x", 1.0))
+    fits = measures.growth(table)
+    assert fits["solver"].tolist() == ["cubic"]
+    assert fits["exponent"].iloc[0] == pytest.approx(3.0)
+
+
+def test_heuristics_against_optima(made, row):
+    table = made(
+        row("genetic[population=9]", "a", 0.1, excess=0.2), row("genetic", "b", 0.3, excess=0.0),
+        row("algorithm-1", "a", 0.1, status="failed", verified=False, excess=None), row("highs", "a", 1.0),
+    )  # fmt: skip
+    found = against_optima(table).set_index("heuristic")
+    assert len(found) == 2
+    genetic = found.loc["genetic algorithm (Zuo 2024)"]
+    assert (genetic["runs"], genetic["optimal"], genetic["worst_gap"]) == (2, 0.5, pytest.approx(0.2))
+    assert found.loc["Algorithm 1 (Giannakas et al. 2025)", "infeasible"] == 1
+
+
+@pytest.mark.parametrize("name", ["performance_profile", "mean_times", "gap_against_time", "win_loss"])
+def test_a_figure_is_drawn_on_axes_of_ones_own_or_new_ones(name, table):
+    from matplotlib.figure import Figure
+
+    draw = getattr(figures, name)
+    axes = Figure().add_subplot()
+    assert draw(table, axes=axes) is axes
+    fresh = draw(table)
+    fresh.figure.draw_without_rendering()
+    words = [text.get_text() for text in fresh.get_legend().get_texts()] if fresh.get_legend() else [
+        text.get_text() for text in fresh.get_yticklabels()
+    ]  # fmt: skip
+    expected = {"sure", "quick", "rough"} if name == "gap_against_time" else {"sure", "quick", "rough", "liar"}
+    assert set(words) == expected
+
+
+def test_the_scaling_figure_names_the_exponent(table):
+    axes = figures.scaling(table, "OfflineOffloading")
+    words = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert "sure: size^1.00" in words
+    axes.figure.draw_without_rendering()
