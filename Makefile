@@ -15,7 +15,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(STAMP)
-	$(BIN)/python examples/offloading.py --out report
+	$(BIN)/python examples/demo.py --out report
 
 test: $(STAMP)
 	$(BIN)/python -m pytest --cov --cov-report=term

@@ -428,6 +428,9 @@ class SharedSlot(Formulation):
 
     decode = encode = program  # type: ignore[assignment]
 
+    def __repr__(self) -> str:
+        return f"SharedSlot({self.users} users, {self.splits} splits)"
+
 
 def _product(sets: NDArray[np.bool_]) -> int:
     """Exact number of ways to pick one of each row's choices."""

@@ -321,3 +321,6 @@ class SlotProblem(Formulation):
         )
 
     decode = encode = program  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"SlotProblem({self.splits} splits, {self.arrivals:g} inputs, deadline {self.max_delay:g} s)"

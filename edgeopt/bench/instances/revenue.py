@@ -21,31 +21,31 @@ NETWORKS = ("alexnet", "vgg16", "deepface")
 """Of Lyu et al. 2024, section V."""
 
 
-def geant(data: Path, first: int = 144, slots: int = 1, deviation: float = 30.0, seed: int = 0) -> RevenueMaximization:
+def geant(data: Path, first: int = 144, slots: int = 1, mean_capacity: float = 80.0, seed: int = 0) -> RevenueMaximization:
     """Deploy thirty services on GEANT (Lyu et al. 2024); each quarter of an hour of its traffic is a slot."""
     from ...data import totem
 
     topology = totem.read_topology(data / "geant/original_format/Geant-topology-anonymised.xml")
     matrices = totem.read_archive(data / "geant/geant_totem_tm_15min.npz")
-    return _deployed(topology, matrices, first, slots, deviation, seed)
+    return _deployed(topology, matrices, first, slots, mean_capacity, seed)
 
 
 def abilene(
-    data: Path, first: int = 200, slots: int = 1, deviation: float = 30.0, seed: int = 0
+    data: Path, first: int = 200, slots: int = 1, mean_capacity: float = 80.0, seed: int = 0
 ) -> RevenueMaximization:
     """Deploy thirty services on Abilene in the same way."""
     from ...data import abilene as reader
 
     topology = reader.read_topology(data / "abilene/Abilene_topology.txt")
-    return _deployed(topology, reader.read_matrices(data / "abilene/AbileneTM.txt.gz"), first, slots, deviation, seed)
+    return _deployed(topology, reader.read_matrices(data / "abilene/AbileneTM.txt.gz"), first, slots, mean_capacity, seed)
 
 
 def _deployed(
-    topology: Topology, matrices: pd.DataFrame, first: int, slots: int, deviation: float, seed: int
+    topology: Topology, matrices: pd.DataFrame, first: int, slots: int, mean_capacity: float, seed: int
 ) -> RevenueMaximization:
     from ...data.scenarios import split_services
 
-    scenario = split_services(topology, NETWORKS, "gus", matrices, count=30, deviation=deviation, seed=seed)
+    scenario = split_services(topology, NETWORKS, "gus", matrices, count=30, mean_capacity=mean_capacity, seed=seed)
     chosen = scenario.traffic.dropna().to_numpy()[first : first + count(slots, "slots")]
     problem = scenario.problem
     return replace(
@@ -103,7 +103,7 @@ FAMILIES = (
             "night": {"first": 16},
             "noon": {"first": 144},
             "day": {"first": 96, "slots": 96},
-            "scarce": {"deviation": 60.0},
+            "scarce": {"mean_capacity": 30.0},
         },
     ),
     Family(
@@ -111,7 +111,7 @@ FAMILIES = (
         "thirty split services on 12 servers and 30 links",
         "Abilene's traffic matrices (data set abilene)",
         abilene,
-        {"night": {"first": 60}, "noon": {"first": 200}},
+        {"night": {"first": 60}, "noon": {"first": 200}, "scarce": {"first": 200, "mean_capacity": 30.0}},
     ),
     Family(
         "revenue/generated",
