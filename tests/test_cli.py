@@ -188,3 +188,121 @@ def test_studies_say_what_they_are_at_and_leave_no_handler_behind(capsys):
         logging.getLogger("edgeopt.studies.early_exit").info("3 of 40 networks left")
     assert "3 of 40 networks left" in capsys.readouterr().err
     assert (list(logger.handlers), logger.level) == before
+
+
+def test_an_instance_is_solved_and_compared_by_its_name(run):
+    code, out, _ = run("solve", "split/generated-tiny", "--json")
+    assert (code, json.loads(out)["status"]) == (0, "optimal")
+    code, out, _ = run("compare", "slot/generated-tiny", "--solvers", "two-regime,lambert-w", "--json")
+    assert {row["problem"] for row in json.loads(out)} == {"slot/generated-tiny"}
+    code, _, err = run("solve", "split/nonsense")
+    assert code == 2
+    assert "bench instances" in err
+
+
+def test_profile_lists_layers_and_units(run):
+    code, out, _ = run("profile", "branchy_alexnet", "--json")
+    rows = json.loads(out)
+    assert code == 0
+    assert rows[-1]["layer"] == "total"
+    assert rows[-1]["macs"] == sum(row["macs"] for row in rows[:-1])
+    code, out, _ = run("profile", "branchy_alexnet", "--units", "--json")
+    assert {row["exit"] for row in json.loads(out)} == set(range(5))
+    assert "conv" in run("profile", "alexnet")[1]
+
+
+def test_profile_takes_a_model_of_ones_own(run, tmp_path, monkeypatch):
+    (tmp_path / "ours.py").write_text("import torch\n\ndef build():\n    return torch.nn.Linear(4, 2)\n\nnothing = 3\n")
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run("profile", "ours:build", "--input", "1,4", "--json")
+    assert (code, json.loads(out)[-1]["macs"]) == (0, 8)
+    sys.modules.pop("ours")
+    for words in (
+        ("nonsense",), ("ours:build",), ("ours:missing", "--input", "1,4"), ("ours:build", "--input", "1,x"),
+        ("missing:build", "--input", "1,4"), ("ours:nothing", "--input", "1,4"), ("ours:build", "--input", "1,5"),
+    ):  # fmt: skip
+        code, _, err = run("profile", *words)
+        assert code == 2, words
+        assert err.count("\n") == 1, words
+
+
+def test_a_campaign_from_the_command_line(run, tmp_path):
+    folder = tmp_path / "bench"
+    words = ("slot/generated-tiny", "--solvers", "two-regime,lambert-w", "--out", folder)
+    code, out, err = run("bench", "run", *words)
+    assert code == 0
+    assert "2 rows, 0 of them without a verified answer" in out
+    assert "running: 2 of 2" in err
+    code, out, _ = run("bench", "show", "--out", folder, "--json", "--export", tmp_path / "t.md")
+    assert {row["solver"] for row in json.loads(out)} == {"two-regime", "lambert-w"}
+    assert (tmp_path / "t.md").read_text().startswith("| instance |")
+    assert "mean_time" in run("bench", "show", "--summary", "--out", folder)[1]
+    code, out, _ = run("bench", "report", "--out", folder)
+    assert (code, out.strip()) == (0, str(folder / "report.html"))
+    assert (folder / "report.html").stat().st_size > 1e6
+    code, out, _ = run("bench", "instances", "slot", "--json")
+    assert all(row["instance"].startswith("slot/") for row in json.loads(out))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("bench", "run", "nonsense"), ("bench", "run", "slot/generated-tiny", "--solvers", "nonsense"),
+        ("bench", "run", "slot/generated-tiny", "--seeds", "x"), ("bench", "run", "slot/*", "--repetitions", "0"),
+        ("bench", "show"), ("bench", "report"), ("bench", "instances", "nonsense"),
+    ],
+)  # fmt: skip
+def test_a_wrong_campaign_is_one_line_and_exit_code_2(run, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+
+
+def test_every_command_has_help_with_an_example(run):
+    from typer.main import get_command
+
+    def commands(group, path=()):
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from commands(command, (*path, name))
+            else:
+                yield (*path, name)
+
+    listed = list(commands(get_command(cli.app)))
+    wanted = {"solvers", "solve", "compare", "verify", "profile", "reproduce", "data", "bench"}
+    assert {path[0] for path in listed} == wanted
+    for path in listed:
+        code, out, _ = run(*path, "--help")
+        assert code == 0
+        assert f"edgeopt {' '.join(path)}" in out.partition("Examples:")[2], path
+        assert "\b" not in out
+
+
+def test_shells_complete_solvers_instances_and_studies():
+    from edgeopt.cli.completion import complete_instance, complete_solver, complete_study
+
+    assert complete_solver("sho") == ["shortest-path"]
+    assert "split/branchy-alexnet-lte" in complete_instance("split/branchy-alexnet-l")
+    assert complete_study("zuo") == ["zuo2024"]
+
+
+def test_shell_completion_works_from_outside():
+    import os
+
+    done = subprocess.run(
+        [sys.executable, "-c", "from edgeopt.cli import main; main()"], capture_output=True, text=True, check=False,
+        env={**os.environ, "_EDGEOPT_COMPLETE": "complete_bash", "COMP_WORDS": "edgeopt be", "COMP_CWORD": "1"},
+    )  # fmt: skip
+    assert "bench" in done.stdout
+
+
+def test_no_colour_and_no_terminal_give_plain_text():
+    import os
+
+    for extra in ({"NO_COLOR": "1", "FORCE_COLOR": ""}, {}):
+        environment = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"} | extra
+        done = subprocess.run(
+            [sys.executable, "-m", "edgeopt", "solvers"], capture_output=True, check=True, env=environment
+        )
+        assert b"\x1b[" not in done.stdout

@@ -61,7 +61,13 @@ def _root(
 
 @app.command()
 def solvers(as_json: Json = False) -> None:
-    """List every registered solver: what it reads, exact or heuristic, what to install."""
+    """List every registered solver: what it reads, exact or heuristic, what to install.
+
+    \b
+    Examples:
+      edgeopt solvers
+      edgeopt solvers --json
+    """
     from ..core.registry import solvers as registered
 
     rows = []
@@ -237,7 +243,12 @@ def _narrated() -> Iterator[None]:
 
 @data_app.command("list")
 def data_list(as_json: Json = False) -> None:
-    """List the data sets that can be fetched, with licence and source."""
+    """List the data sets that can be fetched, with licence and source.
+
+    \b
+    Examples:
+      edgeopt data list
+    """
     from ..data.fetch import available
 
     rows = [

@@ -89,7 +89,7 @@ def _model(name: str, shape: str | None) -> tuple[torch.nn.Module, torch.Tensor]
         raise InvalidOptionError(f"{name} cannot be imported: {error}") from error
     finally:
         sys.path.pop(0)
-    built = found if isinstance(found, torch.nn.Module) else found()
+    built = found() if callable(found) and not isinstance(found, torch.nn.Module) else found
     if not isinstance(built, torch.nn.Module):
         raise InvalidOptionError(f"{name} gives a {type(built).__name__}; expected a torch.nn.Module")
     return built.eval(), example

@@ -132,7 +132,8 @@ def test_strings_from_data_are_text(page):
     assert page.locator("#failures b, #table b, #table img, #ranking b").count() == 0
     assert "49" not in page.locator("h1").inner_text()
     assert (
-        "<b>bold</b>" in page.locator("#plot-profile-OfflineOffloading .legendtext", has_text="bold").first.text_content()
+        "<b>bold</b>"
+        in page.locator("#plot-profile-OfflineOffloading .legendtext", has_text="bold").first.text_content()
     )
 
 
