@@ -1,8 +1,8 @@
 """All four decision problems in one go: solve, prove, compare, report.
 
-Run it with ``make demo``. Instances cut from real traffic are used where the data sets are at hand (``EDGEOPT_DATA``, or
-``../shared/data``), generated ones otherwise. Every solver that is installed meets every instance in a process of its
-own; what it answers is verified, and the comparison ends as one HTML page.
+Run it with ``make demo``. Instances cut from real traffic are used where the data sets are at hand (``EDGEOPT_DATA``,
+or ``../shared/data``), generated ones otherwise. Every solver that is installed meets every instance in a process of
+its own; what it answers is verified, and the comparison ends as one HTML page.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def main() -> None:
     for question, name in zip(QUESTIONS, names, strict=True):
         tell(question, eo.instances.load(name))
 
-    solvers = ["selection", "shortest-path", "simplex", "two-regime", "genetic", "lambert-w"] if arguments.quick else None
+    own = ["selection", "shortest-path", "simplex", "two-regime", "genetic", "lambert-w"]
+    solvers = own if arguments.quick else None
     folder = arguments.out / "bench"
     folder.mkdir(parents=True, exist_ok=True)
     print(f"\nEvery solver on {len(names) + len(MORE)} instances, each in a process of its own, at most 5 s:")

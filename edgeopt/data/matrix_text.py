@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 
 import numpy as np
 
 from ..core.errors import DataFormatError
-from .telecom_italia import damaged_gzip
+from .text_file import read_text
 
 
 def read_lines(path: Path) -> list[str]:
@@ -17,13 +16,9 @@ def read_lines(path: Path) -> list[str]:
     Raises
     ------
     DataFormatError
-        If the file is missing or damaged.
+        If the file is missing, damaged, or no text.
     """
-    try:
-        with damaged_gzip(path), gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
-            return file.readlines()
-    except OSError as error:
-        raise DataFormatError(f"{path} cannot be read: {error.strerror or error}") from error
+    return read_text(path).splitlines(keepends=True)
 
 
 def read_rates(path: Path, number: int, fields: list[str]) -> list[float]:

@@ -7,7 +7,6 @@ by demand. An interval without a file, or whose file holds no demand, is a row o
 
 from __future__ import annotations
 
-import gzip
 import re
 import tarfile
 from collections.abc import Iterable, Iterator
@@ -18,7 +17,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from ..core.errors import DataFormatError, InvalidProblemError
-from .telecom_italia import damaged_gzip
+from .text_file import decoded, read_text
 from .topology import Topology
 from .traffic_frames import regular
 
@@ -46,7 +45,7 @@ def read_topology(path: str | Path) -> Topology:
         If the file is missing, malformed, or names an unknown node; with the line or the element.
     """
     path = Path(path)
-    text = _text(path)
+    text = read_text(path)
     nodes, links = _xml_network(path, text) if text.lstrip().startswith("<") else _native_network(path, text)
     scale = _scale(path, text)
     known = [(tail, head, c * scale if c > 0 else np.nan) for tail, head, c in links]
@@ -68,7 +67,7 @@ def read_demands(path: str | Path) -> pd.Series[float]:
         If the file is malformed, or a demand is negative or no number.
     """
     path = Path(path)
-    return _demands(path, _text(path))
+    return _demands(path, read_text(path))
 
 
 def read_matrices(source: str | Path | Iterable[str | Path]) -> pd.DataFrame:
@@ -115,7 +114,7 @@ def _files(source: str | Path | Iterable[str | Path]) -> Iterator[tuple[Path, st
             return
         source = sorted(path.glob("*.xml")) if path.is_dir() else [path]
     for one in source:
-        yield Path(one), _text(Path(one))
+        yield Path(one), read_text(Path(one))
 
 
 def _archived(path: Path) -> Iterator[tuple[Path, str]]:
@@ -124,20 +123,9 @@ def _archived(path: Path) -> Iterator[tuple[Path, str]]:
             for member in archive:
                 if member.isfile() and member.name.endswith(".xml"):
                     content = archive.extractfile(member)
-                    yield path / member.name, content.read().decode() if content else ""
+                    yield path / member.name, decoded(path / member.name, content.read()) if content else ""
     except (OSError, tarfile.TarError, EOFError) as error:
         raise DataFormatError(f"{path}: damaged or unreadable archive ({error}); fetch it again") from error
-
-
-def _text(path: Path) -> str:
-    try:
-        with damaged_gzip(path):
-            raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        return raw.decode()
-    except OSError as error:
-        raise DataFormatError(f"{path} cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise DataFormatError(f"{path}: not text ({error.reason} at byte {error.start})") from error
 
 
 def parse_xml(path: Path, text: str) -> ElementTree.Element:

@@ -13,10 +13,13 @@ import numpy as np
 from ..core.errors import DataFormatError, InvalidOptionError, InvalidProblemError
 from .matrix_text import read_lines, read_rates
 from .sndlib import parse_xml
+from .text_file import read_text
 from .topology import Topology
 from .traffic_frames import regular
 
 if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
     import pandas as pd
 
 _KBPS = 1e3
@@ -31,10 +34,7 @@ def read_topology(path: str | Path) -> Topology:
         If the file is malformed or a link names an unknown node.
     """
     path = Path(path)
-    try:
-        root = parse_xml(path, path.read_text())
-    except OSError as error:
-        raise DataFormatError(f"{path} cannot be read: {error.strerror or error}") from error
+    root = parse_xml(path, read_text(path))
     nodes = sorted((node.get("id") or "" for node in root.iterfind("topology/nodes/node")), key=_natural)
     if not nodes:
         raise DataFormatError(f"{path}: no topology/nodes/node; expected a TOTEM domain")
@@ -43,12 +43,20 @@ def read_topology(path: str | Path) -> Topology:
         ends = [end.get("node") if (end := link.find(name)) is not None else None for name in ("from", "to")]
         if None in ends:
             raise DataFormatError(f"{path}: <link id={link.get('id')!r}> lacks <from node=…> or <to node=…>")
-        capacity = link.findtext("bw")
-        links.append((str(ends[0]), str(ends[1]), float(capacity) * _KBPS if capacity else np.nan))
+        links.append((str(ends[0]), str(ends[1]), _capacity(path, link)))
     try:
         return Topology.of(nodes, links, path.stem)
     except InvalidProblemError as error:
         raise DataFormatError(f"{path}: {error}") from error
+
+
+def _capacity(path: Path, link: Element) -> float:
+    """Bit/s of a link; nan where the file has none."""
+    text = link.findtext("bw")
+    try:
+        return float(text) * _KBPS if text else np.nan
+    except ValueError as error:
+        raise DataFormatError(f"{path}: <bw> of link {link.get('id')!r} is {text!r}; expected a number") from error
 
 
 def _natural(name: str) -> tuple[int, str]:

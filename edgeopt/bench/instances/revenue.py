@@ -21,7 +21,9 @@ NETWORKS = ("alexnet", "vgg16", "deepface")
 """Of Lyu et al. 2024, section V."""
 
 
-def geant(data: Path, first: int = 144, slots: int = 1, mean_capacity: float = 80.0, seed: int = 0) -> RevenueMaximization:
+def geant(
+    data: Path, first: int = 144, slots: int = 1, mean_capacity: float = 80.0, seed: int = 0
+) -> RevenueMaximization:
     """Deploy thirty services on GEANT (Lyu et al. 2024); each quarter of an hour of its traffic is a slot."""
     from ...data import totem
 
@@ -37,7 +39,8 @@ def abilene(
     from ...data import abilene as reader
 
     topology = reader.read_topology(data / "abilene/Abilene_topology.txt")
-    return _deployed(topology, reader.read_matrices(data / "abilene/AbileneTM.txt.gz"), first, slots, mean_capacity, seed)
+    matrices = reader.read_matrices(data / "abilene/AbileneTM.txt.gz")
+    return _deployed(topology, matrices, first, slots, mean_capacity, seed)
 
 
 def _deployed(
@@ -111,7 +114,11 @@ FAMILIES = (
         "thirty split services on 12 servers and 30 links",
         "Abilene's traffic matrices (data set abilene)",
         abilene,
-        {"night": {"first": 60}, "noon": {"first": 200}, "scarce": {"first": 200, "mean_capacity": 30.0}},
+        {
+            "night": {"first": 60},
+            "noon": {"first": 200},
+            "scarce": {"first": 200, "mean_capacity": 30.0},
+        },
     ),
     Family(
         "revenue/generated",
