@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRA ?= dev
 
-.PHONY: demo test check examples bench wheel-test clean install
+.PHONY: demo test check examples bench soak wheel-test clean install
 
 install: $(STAMP)
 
@@ -30,7 +30,12 @@ examples: $(STAMP)
 	for script in examples/*.py; do $(BIN)/python $$script --quick || exit 1; done
 
 bench: $(STAMP)
-	$(BIN)/python benchmarks/offloading.py
+	$(BIN)/python benchmarks/all.py --out report/benchmarks.md
+
+# An hour at least: a hundred thousand damaged files and commands, and as many random instances for the exact solvers.
+soak: $(STAMP)
+	EDGEOPT_FUZZ=100000 $(BIN)/python -m pytest -q tests/test_fuzz.py
+	EDGEOPT_TRUTH=100000 EDGEOPT_TRUTH_SECONDS=7200 $(BIN)/python -m pytest -q -s tests/test_truth.py tests/test_concurrency.py
 
 # The built wheel, not the checkout: what users install must be whole.
 wheel-test: $(STAMP)

@@ -12,11 +12,11 @@ from __future__ import annotations
 import argparse
 import resource
 import time
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import torch
+from record import median, note
 from scipy.signal import correlate
 
 from edgeopt.predictors.boxes import shape_distances
@@ -24,15 +24,6 @@ from edgeopt.predictors.ddnn import DDNN, resources
 from edgeopt.predictors.joint import train_jointly
 from edgeopt.predictors.rules import dropout_variance
 from edgeopt.profiles.costs import AllocationCost
-
-
-def median(call: Callable[[], object], repeats: int) -> float:
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - started)
-    return float(np.median(times))
 
 
 def networks(repeats: int, samples: int) -> pd.DataFrame:
@@ -75,9 +66,20 @@ def passes(repeats: int, samples: int) -> None:
             dropout_variance(model, one[None], 10, 0)
 
     looped = median(loop, repeats)
-    print(f"uncertainty rule, B = 10, a sample at a time: {looped / median(batched, repeats):.1f} x a loop of passes")
+    single = looped / median(batched, repeats)
+    print(f"uncertainty rule, B = 10, a sample at a time: {single:.1f} x a loop of passes")
+    note(
+        "uncertainty of 10 passes, a sample at a time",
+        "batched passes",
+        samples * single / looped,
+        "1/s",
+        single,
+        "loop",
+    )
     together = median(lambda: dropout_variance(model, past, 10, 0), repeats)
     print(f"uncertainty rule, B = 10, {samples} samples at once: {looped / together:.1f} x a loop of passes")
+    ratio = looped / together
+    note(f"uncertainty of 10 passes, {samples} samples", "batched passes", samples / together, "1/s", ratio, "loop")
 
 
 def distances(cells: int) -> None:
@@ -95,6 +97,8 @@ def distances(cells: int) -> None:
         f"shape-based distances of all {pairs:.3g} pairs of {cells} series: {seconds:.1f} s, at most {memory:.1f} GB,"
     )
     print(f"  {pair * pairs / seconds:.0f} x pair by pair with scipy.signal.correlate")
+    case = f"shape-based distances, {cells:,} series"
+    note(case, "shape_distances", seconds, "s", pair * pairs / seconds, "scipy.signal.correlate")
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 import torch
+from record import median, note
 
 import edgeopt as eo
 from edgeopt.layers.lp import LinearProgramLayer
@@ -121,17 +122,6 @@ def pull(
     return point.detach(), given[0].grad, given[1].grad
 
 
-def timed(call: Callable[[], object], repeats: int) -> float:
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - started)
-        if sum(times) > PATIENCE:
-            break
-    return float(np.median(times))
-
-
 def errors(
     found: tuple[torch.Tensor, ...], exact: tuple[torch.Tensor, ...], keep: torch.Tensor, profit: torch.Tensor
 ) -> tuple[float, float]:
@@ -167,7 +157,7 @@ def measure(services: int, batch: int, repeats: int, peers: bool = True) -> pd.D
             first = time.perf_counter() - first
             used = batch if first / few * batch * (repeats + 1) < 4 * PATIENCE else max(8, batch // 8)
             found = pull(route, traffic[:used], capacity[:used], weights)
-            seconds = timed(lambda: pull(route, traffic[:used], capacity[:used], weights), repeats)  # noqa: B023
+            seconds = median(lambda: pull(route, traffic[:used], capacity[:used], weights), repeats, PATIENCE)  # noqa: B023
             row = {"instances_per_s": used / seconds}
             row["objective_error"], row["gradient_error"] = errors(found, exact, keep, profit)
             row["note"] = "" if used == batch else f"{used} instances"
@@ -197,6 +187,9 @@ def main() -> None:
         for batch in options.batch:
             table = measure(services, batch, options.repeats, not options.no_peers)
             print(table.to_string(index=False, float_format=lambda v: f"{v:.3g}"), flush=True)
+            for row in table.dropna(subset=["instances_per_s"]).to_dict("records"):
+                case = f"forward and backward, {services} services, batch {batch}"
+                note(case, row["route"], row["instances_per_s"], "instances/s", row["ratio"], "best peer")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import time
 
 import numpy as np
 import pandas as pd
+from record import note
 from scipy import sparse
 
 import edgeopt as eo
@@ -67,6 +68,7 @@ def main() -> None:
     for name in ROUTES:
         with context.Pool(1) as pool:
             rows.append(pool.apply(measure, (name, sizes, options.limit)))
+        note(f"{sizes[0]:,} services, {sizes[1]:,} servers", name, rows[-1]["seconds"], "s")
         print(pd.DataFrame(rows[-1:]).to_string(index=False, float_format=lambda v: f"{v:.4g}"), flush=True)
 
 

@@ -20,6 +20,7 @@ from importlib.metadata import version
 from statistics import median
 
 import numpy as np
+from record import note
 
 FRACTION = 0.6
 SIZES = (10**3, 10**5, 10**6, 10**7)
@@ -230,6 +231,7 @@ def table(size: int, routes: list[str], budget: float) -> None:
         if isinstance(row, str) or not isinstance(base, dict):
             print(f"| {route} | {row} |")
             continue
+        note(f"K = {size:,}", route, 1e3 * row["solve"], "ms", base["solve"] / row["solve"], "selection")
         apart = abs(row["objective"] - base["objective"]) / abs(base["objective"])
         print(
             f"| {route} | {1e3 * row['build']:.3g} | {1e3 * row['solve']:.3g} | {1e3 * row['verify']:.3g} | "

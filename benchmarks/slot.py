@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import argparse
 import math
-import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from record import median, note
 from scipy.special import lambertw
 
 from edgeopt import solve
@@ -23,15 +22,6 @@ from edgeopt.control import DriftPlusPenalty, Environment, simulate
 from edgeopt.profiles.energy import SplitCosts
 from edgeopt.solvers.compiled.slots import run_slots
 from edgeopt.studies.labriji2023.beyond import crowd
-
-
-def median(call: Callable[[], object], repeats: int) -> float:
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - started)
-    return float(np.median(times))
 
 
 def plain(environment: Environment, controller: DriftPlusPenalty, block: tuple[np.ndarray, ...]) -> float:
@@ -115,10 +105,13 @@ def main() -> None:
         over_splits(environment, controller, few),
     ]
     print(table.to_string(index=False, float_format=lambda v: f"{v:,.1f}"))
+    for name, pace, ratio in table[["route", "slots_per_s", "ratio_to_plain"]].itertuples(index=False):
+        note("slots in turn, one thread", name, pace, "slots/s", ratio, "plain Python")
     print(f"energies agree to {max(agree) / min(agree) - 1:.1e}")
     for runs in (1, 8, 64):
         many = [{"seed": s} for s in range(runs)]
         seconds = median(lambda: simulate(controller, environment, slots, runs=many, warm_up=0), 3)  # noqa: B023
+        note(f"simulate, {runs} runs, draws included", "simulate", runs * slots / seconds, "slots/s")
         print(f"simulate, {runs} runs, draws included: {runs * slots / seconds:,.0f} slots/s")
     growth(environment, controller, block, repeats)
     shared(repeats, quick)
@@ -160,6 +153,7 @@ def shared(repeats: int, quick: bool) -> None:
             found = [solve(crowd(users, seed), name) for seed in range(repeats)]
             gap = max(one.gap for one in found)
             rows.append((name, users, 1e3 * float(np.median([one.wall_time for one in found])), gap))
+            note(f"a slot of {users:,} users, largest gap {gap:.0e}", name, rows[-1][2], "ms")
     columns = ["solver", "users", "milliseconds", "largest_gap"]
     print(pd.DataFrame(rows, columns=columns).to_string(index=False, float_format=lambda v: f"{v:,.3g}"))
 

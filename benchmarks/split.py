@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import argparse
 import platform
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
+from record import median, note
 
 import edgeopt as eo
 from edgeopt.solvers.shortest_path import least_latency
@@ -31,15 +31,6 @@ def instance(exits: int, layers: int, tiers: int = 3, seed: int = 0) -> eo.Stoch
         eo.Exit(k / exits, rng.gamma(1.0, 1.0, (layers, tiers)), rng.gamma(1.0, 1.0, layers + 1)) for k in range(exits)
     ]
     return eo.StochasticSplit(chains, rng.dirichlet(np.ones(exits)), 2.0, 5.0 if tiers == 3 else None)
-
-
-def median(function: Callable[[], object], repeats: int) -> float:
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - started)
-    return float(np.median(times))
 
 
 def deap_ga(problem: eo.StochasticSplit, seed: int = 0) -> float:
@@ -156,10 +147,18 @@ def main() -> None:
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}")
     for exits, layers in [(5, 16)] if quick else [(5, 16), (20, 200)]:
         print(f"\n{exits} exits of {layers} layers on 3 tiers")
-        print(compare(exits, layers).to_string(index=False, float_format="{:.4g}".format))
+        table = compare(exits, layers)
+        print(table.to_string(index=False, float_format="{:.4g}".format))
+        for name, milliseconds, ratio in table[["route", "time [ms]", "ratio"]].itertuples(index=False):
+            note(
+                f"{exits} exits of {layers} layers, 3 tiers", name, milliseconds, "ms", 1 / ratio, "eo.solve, verified"
+            )
     devices = 1_000 if quick else 100_000
     print(f"\nA batch of {devices} devices with their own link rates, 80 layers each")
-    print(batch(devices).to_string(index=False, float_format="{:.4g}".format))
+    steps = batch(devices)
+    print(steps.to_string(index=False, float_format="{:.4g}".format))
+    for step, seconds in steps[["step", "time [s]"]].itertuples(index=False):
+        note(f"batch of {devices:,} devices, 80 layers each", step, seconds, "s")
     frame, exponent = growth([200, 400, 800] if quick else [200, 400, 800, 1600, 3200, 6400])
     print(f"\nGrowth with the number of layers: time ~ layers^{exponent:.2f}")
     print(frame.to_string(index=False, float_format="{:.4g}".format))

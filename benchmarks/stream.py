@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from record import note
 
 import edgeopt as eo
 
@@ -43,6 +44,7 @@ def main() -> None:
         kept = sum(int(mask.sum()) for mask in found.masks())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{arguments.samples:,} samples: {elapsed:.1f} s, {found.passes} passes, peak resident memory {peak:.0f} MB")
+    note(f"{arguments.samples:,} samples from disk, {peak:.0f} MB resident", "select_stream", elapsed, "s")
     print(f"objective {found.objective:.9f}, multiplier {found.multiplier:.9f}, {kept:,} samples local")
 
 

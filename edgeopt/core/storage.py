@@ -225,7 +225,7 @@ def _decode(value: Any, arrays: Mapping[str, Any], path: Path) -> Any:
         try:
             matrix = sparse.csc_array(tuple(parts), shape=tuple(value["sparse"]))
             matrix.check_format(full_check=True)
-        except (TypeError, ValueError, IndexError) as error:
+        except (TypeError, ValueError, IndexError, OverflowError) as error:
             raise DataFormatError(f"{path} holds a damaged sparse matrix: {error}") from error
         return matrix
     return _decode_mapping(value, arrays, path)

@@ -36,13 +36,15 @@ def read_topology(path: str | Path) -> Topology:
     links = []
     for number, line in enumerate(lines[2:], 3):
         fields = line.split()
-        if len(fields) != 5 or not all(field.isdigit() for field in fields):
+        if len(fields) != 5 or not all(field.isdecimal() for field in fields):
             raise DataFormatError(
                 f"{path}, line {number}: {line.strip()!r}; expected index, tail, head, OSPF, capacity"
             )
         links.append((fields[1], fields[2], float(fields[4]) * 1e3))
     if len(links) != edges:
         raise DataFormatError(f"{path}: {len(links)} links; line 1 announces {edges}")
+    if nodes > 2 * edges:
+        raise DataFormatError(f"{path}, line 1: {nodes} nodes; {edges} links cannot reach that many")
     try:
         return Topology.of([str(i) for i in range(nodes)], links, "abilene")
     except InvalidProblemError as error:

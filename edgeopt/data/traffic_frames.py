@@ -6,23 +6,44 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..core.errors import DataFormatError
+
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
 
+_SPARSEST, _ALLOWED = 20, 10_000
+"""A grid may have so many times the rows that there are, and so many more."""
+
+
 def regular(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return `frame` on the regular grid of its most frequent step; intervals that are not there become rows of nan."""
+    """Return `frame` on the regular grid of its most frequent step; intervals that are not there become rows of nan.
+
+    Raises
+    ------
+    DataFormatError
+        If a time is there twice, or almost all of the grid would be gaps: one damaged time can stretch it over
+        centuries.
+    """
+    import pandas as pd
+
+    if frame.index.has_duplicates:
+        raise DataFormatError(
+            f"the time {frame.index[frame.index.duplicated()][0]} is there twice; drop one of its rows"
+        )
+
     steps = frame.index.to_series().diff().dropna()
     if steps.empty:
         return frame
-    return frame.reindex(frame.index.union(_grid(frame, steps.mode().iloc[0])))
-
-
-def _grid(frame: pd.DataFrame, step: pd.Timedelta) -> pd.DatetimeIndex:
-    import pandas as pd
-
-    return pd.date_range(frame.index[0], frame.index[-1], freq=step)
+    first, last, step = frame.index[0], frame.index[-1], steps.mode().iloc[0]
+    intervals = int((last - first) / step) + 1 if step > pd.Timedelta(0) else 0
+    if not 0 < intervals <= _SPARSEST * len(frame) + _ALLOWED:
+        raise DataFormatError(
+            f"{len(frame)} times from {first} to {last} in steps of {step}: the grid would have {intervals} rows. "
+            "Is the first or the last time damaged? Otherwise read the parts one by one"
+        )
+    return frame.reindex(frame.index.union(pd.date_range(first, last, freq=step)))
 
 
 def gaps(frame: pd.DataFrame) -> pd.DataFrame:
