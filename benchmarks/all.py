@@ -71,7 +71,7 @@ def main() -> None:
     missing = "".join(f"\n{name} failed: {why}\n" for name, why in failed.items())
     options.out.write_text(
         f"# Benchmarks\n\n{where}; Python {platform.python_version()}, {', '.join(_versions())}.\n\n"
-        f"Medians of several runs{', small sizes' if options.quick else ''}. Ratios above 1 are in favour of the route. "
+        f"Medians of several runs{', small' if options.quick else ''}; ratios above 1 are in favour of the route. "
         f"Regenerate: make bench.\n\n{measured}{missing}",
         encoding="utf-8",
     )

@@ -1,4 +1,4 @@
-"""What the README shows is what runs."""
+"""What the README and the guide show is what runs."""
 
 from __future__ import annotations
 
@@ -7,38 +7,59 @@ import io
 import re
 from pathlib import Path
 
-from edgeopt.core.registry import solvers
+import pytest
 
-README = Path(__file__).parents[1] / "README.md"
+from edgeopt.bench import matrix
 
-
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-
-
-def test_the_ten_lines_print_what_the_readme_says():
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(_blocks("python")[0], str(README), "exec"), {})  # the README's own first block
-    assert printed.getvalue().splitlines() == _blocks("text")[0].splitlines()
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = [README, ROOT / "docs" / "guide.md", ROOT / "docs" / "benchmarks.md", ROOT / "CONTRIBUTING.md"]
 
 
-def test_every_python_block_runs_after_the_first(tmp_path, monkeypatch, capsys):
+def blocks(page: Path) -> list[tuple[str, str | None]]:
+    """Python blocks of a page, each with the text block that follows it at once, if one does."""
+    text = page.read_text(encoding="utf-8")
+    found = re.findall(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", text, re.DOTALL)
+    return [(code, printed or None) for code, printed in found]
+
+
+def test_the_readme_prints_what_it_says():
+    names: dict[str, object] = {"__name__": "readme"}
+    compared = 0
+    for code, expected in blocks(README):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, str(README), "exec"), names)  # the README's own blocks, in order
+        if expected is not None:
+            assert printed.getvalue() == expected
+            compared += 1
+    assert compared >= 5
+
+
+def test_the_examples_of_the_four_decisions_are_short():
+    for code, _ in blocks(README)[:4]:
+        assert len(code.splitlines()) < 10
+
+
+def test_every_block_of_the_guide_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    for block in _blocks("python"):
-        exec(compile(block, str(README), "exec"), names)  # the README's own blocks, in order
+    for code, _ in blocks(ROOT / "docs" / "guide.md"):
+        exec(compile(code, "guide.md", "exec"), names)
     assert "0.5 is the largest feasible local fraction" in capsys.readouterr().out
 
 
-def test_the_solver_table_names_exactly_the_registered_solvers():
-    table = README.read_text(encoding="utf-8").split("## Who solves it")[1].split("Statuses are")[0]
-    named = {name.partition(":")[0] for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
-             for name in re.findall(r"`([^`]+)`", row)}  # fmt: skip
-    assert named == set(solvers())
+def test_the_solver_table_is_the_registry_s():
+    text = README.read_text(encoding="utf-8")
+    assert matrix.renewed(text) == text, "run: python -m edgeopt.bench.matrix"
 
 
-def test_every_linked_file_exists():
-    links = re.findall(r"\]\(([^)#:]+)\)", README.read_text(encoding="utf-8"))
-    assert links
-    assert [link for link in links if not (README.parent / link).exists()] == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_linked_file_and_section_exists(page):
+    for link, section in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text(encoding="utf-8")):
+        target = page.parent / link if link else page
+        assert target.exists(), link
+        if section:
+            heads = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            anchors = {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+            assert section in anchors, (link, section)

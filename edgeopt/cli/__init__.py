@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 the answer is no (not solved to a decision, or not verifie
 
 from __future__ import annotations
 
+import itertools
 import logging
 import sys
 from collections.abc import Iterator
@@ -14,11 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..bench.spec import separate
 from ..bench.spec import value as parse_value
 from ..core.errors import EdgeOptError, InvalidOptionError
 from .bench import app as bench_app
 from .completion import complete_instance, complete_solver, complete_study
-from .printing import show, show_one
+from .printing import progress_bar, show, show_one
 from .profile import profile
 
 if TYPE_CHECKING:
@@ -147,19 +149,18 @@ def compare(
       edgeopt compare split/branchy-alexnet-lte split/generated-small
       edgeopt compare afiro.mps egout.mps --solvers highs,scipy,pyomo
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
     from ..core.compare import compare as run
+    from ..core.compare import solvers_for
 
     problems = [_problem(name) for name in files]
-    chosen = [name.strip() for name in solvers.split(",") if name.strip()] if solvers else None
+    able = solvers_for(problems[0])
+    chosen = separate(solvers) if solvers else able.loc[able["installed"], "solver"].tolist()
     limit = {} if time_limit is None else {"time_limit": time_limit}
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("comparing", total=None)
+    with progress_bar("comparing") as tell:
+        done = itertools.count()
         table = run(
             problems, chosen, names=files, seed=seed,
-            progress=lambda problem, name: bar.update(task, description=f"{Path(problem).name}: {name}"), **limit,
+            progress=lambda *_: tell(next(done), len(problems) * len(chosen)), **limit,
         )  # fmt: skip
     show([{str(k): v for k, v in row.items()} for row in table.to_dict("records")], as_json, "Comparison")
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +10,7 @@ import typer
 from ..bench.spec import separate
 from ..core.errors import InvalidOptionError
 from .completion import complete_instance
-from .printing import show
+from .printing import progress_bar, show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +83,7 @@ def run(
         time_limit=time_limit, memory_limit=memory_limit, threads=threads,
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
-    with _bar("running") as progress:
+    with progress_bar("running") as progress:
         table = run_campaign(campaign, folder, jobs=jobs, dask=dask, force=force, progress=progress)
     failed = int((~table["verified"]).sum())
     typer.echo(f"{len(table)} rows, {failed} of them without a verified answer: {folder / RESULTS}")
@@ -147,26 +144,3 @@ def _seeds(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise InvalidOptionError(f"--seeds is {text!r}; expected whole numbers separated by commas") from None
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show progress with the time that remains on standard error; on no terminal, a line every tenth."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    if not sys.stderr.isatty():
-        told = -1
-
-        def tell(done: int, total: int) -> None:
-            nonlocal told
-            if (tenth := 10 * done // max(1, total)) > told:
-                told = tenth
-                typer.echo(f"{what}: {done} of {total}", err=True)
-
-        yield tell
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from typing import Any
 
@@ -54,3 +56,29 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return "".join(f"\n    {item}" for item in value)
     return str(value.value if isinstance(value, Enum) else value)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show progress with the time that remains on standard error; on no terminal, a line every tenth.
+
+    Yields a function of the number done and the number of all.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    if not sys.stderr.isatty():
+        told = -1
+
+        def tell(done: int, total: int) -> None:
+            nonlocal told
+            if (tenth := 10 * done // max(1, total)) > told:
+                told = tenth
+                typer.echo(f"{what}: {done} of {total}", err=True)
+
+        yield tell
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
