@@ -22,6 +22,7 @@ import numpy as np
 
 from ..core.errors import DataFormatError, InvalidOptionError
 from .telecom_italia import SLOT_MS, SQUARES, Activity, damaged_gzip, pieces
+from .traffic_frames import demand_dense
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,12 +108,13 @@ def read_25_cells(path: str | Path) -> pd.DataFrame:
         times = pd.DatetimeIndex(pd.to_datetime(frame.index, format="%Y-%m-%d %H:%M:%S")).tz_localize(TIME_ZONE)
     except DataFormatError:
         raise
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         expected = "expected CSV: a column time_local_CET (YYYY-MM-DD HH:MM:SS), then one column of numbers per square"
         raise DataFormatError(f"{path}: {error}; {expected}") from error
     if raw.index.name != "time_local_CET" or not len(frame):
         raise DataFormatError(f"{path}, line 1: first column is {raw.index.name!r}; expected time_local_CET, and rows")
     steps = (times[-1] - times[0]) // pd.Timedelta(SLOT) + 1
+    demand_dense(len(frame), steps, f"{times[0]} to {times[-1]} in {path}")
     grid = _time_index(times[0], steps)
     if not times.is_unique or not times.isin(grid).all():
         bad = next(i for i, time in enumerate(times) if time not in grid or time in times[:i])
@@ -204,6 +206,7 @@ class _Sums:
         keep = self.seen if self.chosen is None else np.ones(len(self.squares), dtype=bool)
         first = min(self.rows)
         steps = (max(self.rows) - first) // SLOT_MS + 1
+        demand_dense(len(self.rows), steps, f"{first} to {max(self.rows)} ms")
         values = np.full((steps, int(keep.sum())), np.nan)
         for moment in sorted(self.rows):
             values[(moment - first) // SLOT_MS] = self.rows.pop(moment)[keep]

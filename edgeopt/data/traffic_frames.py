@@ -23,8 +23,7 @@ def regular(frame: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     DataFormatError
-        If a time is there twice, or almost all of the grid would be gaps: one damaged time can stretch it over
-        centuries.
+        If a time is there twice, or almost all of the grid would be gaps.
     """
     import pandas as pd
 
@@ -37,13 +36,23 @@ def regular(frame: pd.DataFrame) -> pd.DataFrame:
     if steps.empty:
         return frame
     first, last, step = frame.index[0], frame.index[-1], steps.mode().iloc[0]
-    intervals = int((last - first) / step) + 1 if step > pd.Timedelta(0) else 0
-    if not 0 < intervals <= _SPARSEST * len(frame) + _ALLOWED:
-        raise DataFormatError(
-            f"{len(frame)} times from {first} to {last} in steps of {step}: the grid would have {intervals} rows. "
-            "Is the first or the last time damaged? Otherwise read the parts one by one"
-        )
+    demand_dense(len(frame), int((last - first) / step) + 1 if step > pd.Timedelta(0) else 0, f"{first} to {last}")
     return frame.reindex(frame.index.union(pd.date_range(first, last, freq=step)))
+
+
+def demand_dense(rows: int, intervals: int, span: str) -> None:
+    """Refuse a regular grid that would be almost nothing but gaps: one damaged time can stretch it over centuries.
+
+    Raises
+    ------
+    DataFormatError
+        If the grid has no interval, or many times the rows that there are.
+    """
+    if not 0 < intervals <= _SPARSEST * rows + _ALLOWED:
+        raise DataFormatError(
+            f"{rows} times from {span}: the regular grid would have {intervals} rows. Is the first or the last time "
+            "damaged? Otherwise read the parts one by one"
+        )
 
 
 def gaps(frame: pd.DataFrame) -> pd.DataFrame:
