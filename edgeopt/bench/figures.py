@@ -34,7 +34,7 @@ def performance_profile(table: pd.DataFrame, tolerance: float = measures.SOLVED,
         xscale="log", xlim=(1.0, last), ylim=(-0.02, 1.02), xlabel="time relative to the fastest solver",
         ylabel="share of runs solved", title=f"Performance profile over {len(seconds)} runs",
     )  # fmt: skip
-    axes.legend(fontsize="small")
+    _legend(axes)
     axes.grid(alpha=0.3)
     return axes
 
@@ -78,7 +78,7 @@ def scaling(
     axes.set(
         xscale="log", yscale="log", xlabel="numbers that the problem's data hold", ylabel="time [s]", title=formulation
     )
-    axes.legend(fontsize="small")
+    _legend(axes)
     axes.grid(alpha=0.3)
     return axes
 
@@ -99,7 +99,7 @@ def gap_against_time(table: pd.DataFrame, axes: Axes | None = None) -> Axes:
         xscale="log", yscale="log", xlabel="median time [s]",
         ylabel="above the best known objective (relative)", title="Median, and 10 to 90 % of the runs; 1e-12 is none",
     )  # fmt: skip
-    axes.legend(fontsize="small")
+    _legend(axes)
     axes.grid(alpha=0.3)
     return axes
 
@@ -120,6 +120,11 @@ def win_loss(table: pd.DataFrame, tolerance: float = measures.SOLVED, axes: Axes
     )  # fmt: skip
     axes.set_xticks(range(len(order)), order, rotation=60, ha="right")
     return axes
+
+
+def _legend(axes: Any) -> None:
+    """Put the names beside the plot: with a dozen solvers there is no free corner inside."""
+    axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.02), frameon=False)
 
 
 def _axes(axes: Axes | None) -> Any:
