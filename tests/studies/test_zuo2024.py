@@ -9,7 +9,8 @@ import pytest
 
 import edgeopt as eo
 from edgeopt.data import portend
-from edgeopt.studies import data_folder, find, studies
+from edgeopt.data.folder import data_folder
+from edgeopt.studies import find, studies
 from edgeopt.studies.zuo2024 import measured, paper, regimes
 
 mpl.use("Agg")
