@@ -9,9 +9,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import DataFormatError, InvalidOptionError
-from ..core.outcome import Options
+from ..core.errors import DataFormatError, EdgeOptError, InvalidOptionError
+from ..core.records import number
 from ..core.registry import find, solvers
+from ..core.solve import RESERVED
 from ..core.storage import write_atomically
 from . import instances as library
 from .spec import parse
@@ -37,6 +38,8 @@ class Campaign:
         Hard limits of one task, seconds and bytes.
     threads : int
         Threads that a task may use.
+    fingerprints : tuple of str
+        Of the instances, as they were when the campaign was made; found out if not given.
 
     Raises
     ------
@@ -51,24 +54,41 @@ class Campaign:
     time_limit: float = 60.0
     memory_limit: float = 4e9
     threads: int = 1
+    fingerprints: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("instances", "solvers", "seeds"):
-            unique = tuple(dict.fromkeys(getattr(self, name)))
-            if not unique:
-                raise InvalidOptionError(f"a campaign needs at least one entry in {name}")
-            object.__setattr__(self, name, unique)
-        if self.repetitions < 1:
-            raise InvalidOptionError(f"repetitions is {self.repetitions}; expected at least 1")
+        for name, kind in (("instances", str), ("solvers", str), ("seeds", int)):
+            object.__setattr__(self, name, _listed(name, getattr(self, name), kind))
+        for name in ("repetitions", "threads"):
+            _whole_number(name, getattr(self, name), at_least=1)
         for name in ("time_limit", "memory_limit"):
-            if not getattr(self, name) > 0:
-                raise InvalidOptionError(f"{name} is {getattr(self, name)!r}; expected a number above 0")
+            if not (value := number(getattr(self, name), name)) > 0:
+                raise InvalidOptionError(f"{name} is {value!r}; expected a number above 0")
+            object.__setattr__(self, name, value)
         for seed in self.seeds:
-            Options(seed=seed, threads=self.threads)
+            _whole_number("seed", seed, at_least=0)
         for entry in self.solvers:
-            find(parse(entry)[0])
-        for name in self.instances:
-            library.describe_one(name)
+            _check_solver(entry)
+        if not self.fingerprints:
+            object.__setattr__(self, "instances", tuple(_whole_path(name) for name in self.instances))
+            marks = tuple(library.describe_one(name)["fingerprint"] for name in self.instances)
+            object.__setattr__(self, "fingerprints", marks)
+        if len(self.fingerprints) != len(self.instances):
+            raise InvalidOptionError(f"{len(self.fingerprints)} fingerprints for {len(self.instances)} instances")
+
+    @property
+    def tasks(self) -> int:
+        """Pairs of instance and solver, those that refuse each other included, times seeds and repetitions."""
+        return len(self.instances) * len(self.solvers) * len(self.seeds) * self.repetitions
+
+    def asks_for(self, task: Mapping[str, Any]) -> bool:
+        """Whether a task is one of this campaign."""
+        pairs = set(zip(self.instances, self.fingerprints, strict=True))
+        limits = all(task[name] == getattr(self, name) for name in ("time_limit", "memory_limit", "threads"))
+        known = task["solver"] in self.solvers and task["seed"] in self.seeds
+        return limits and known and task["repetition"] < self.repetitions and (
+            task["instance"], task["fingerprint"]
+        ) in pairs  # fmt: skip
 
     @classmethod
     def of(
@@ -105,13 +125,45 @@ class Campaign:
         values: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in found.items()}
         try:
             return cls(**values)
-        except (TypeError, ValueError) as error:
+        except (EdgeOptError, TypeError, ValueError) as error:
             raise DataFormatError(f"{path} is no campaign: {error}") from error
 
 
 def solvers_installed() -> list[Any]:
     """Return every solver that can run here."""
     return [entry for entry in solvers().values() if entry.installed]
+
+
+def _listed(name: str, values: Any, kind: type) -> tuple[Any, ...]:
+    """Return the different entries of a list, all of one kind."""
+    if wrong := [value for value in values if not isinstance(value, kind) or isinstance(value, bool)]:
+        raise InvalidOptionError(f"{name} holds {wrong[0]!r}; expected {kind.__name__} values")
+    if not values:
+        raise InvalidOptionError(f"a campaign needs at least one entry in {name}")
+    return tuple(dict.fromkeys(values))
+
+
+def _whole_number(name: str, value: Any, at_least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not at_least <= value < 2**63:
+        raise InvalidOptionError(f"{name} is {value!r}; expected a whole number of at least {at_least}, below 2^63")
+
+
+def _check_solver(text: str) -> None:
+    """Raise unless `text` names a solver, with options that are its own."""
+    name, options = parse(text)
+    find(name)
+    if taken := sorted(set(options) & RESERVED - {"relative_gap"}):
+        raise InvalidOptionError(f"{text!r}: {taken[0]} is set for the whole campaign, not for one solver")
+
+
+def _whole_path(name: str) -> str:
+    """Return a file's whole path, and the name of an instance as it is: a campaign may be read from anywhere."""
+    try:
+        name.encode()
+        known = "[" in name or name in library.names()
+        return name if known or not Path(name).is_file() else str(Path(name).resolve())
+    except (OSError, ValueError) as error:
+        raise InvalidOptionError(f"{name[:80]!r} names no instance and no file: {error}") from error
 
 
 def _matching(patterns: Sequence[str | Path]) -> list[str]:

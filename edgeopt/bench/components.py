@@ -15,8 +15,8 @@ from benchopt.stopping_criterion import SingleRunCriterion
 
 from ..core.errors import EdgeOptError
 from ..core.registry import find
-from . import instances as library
 from .campaign import Campaign
+from .incidents import note_incident
 from .spec import parse
 from .task import load, perform
 
@@ -28,11 +28,11 @@ def dataset(folder: str | Path) -> type[BaseDataset]:
     class Dataset(BaseDataset):  # type: ignore[misc]
         name = "instance"
         parameters = {  # noqa: RUF012, benchopt reads a class attribute
-            "instance, fingerprint": [(name, library.describe_one(name)["fingerprint"]) for name in campaign.instances]
+            "instance, fingerprint": list(zip(campaign.instances, campaign.fingerprints, strict=True))
         }
 
         def get_data(self) -> dict[str, Any]:
-            return {"instance": self.instance}
+            return {"instance": self.instance, "fingerprint": self.fingerprint}
 
     return Dataset
 
@@ -43,7 +43,7 @@ def objective(folder: str | Path) -> type[BaseObjective]:
 
     class Objective(BaseObjective):  # type: ignore[misc]
         name = "edgeopt"
-        url = "https://edgeopt.invalid/benchmark"
+        url = "https://github.com/edgeopt/edgeopt"
         sampling_strategy = "run_once"
         parameters = {  # noqa: RUF012
             "repetition": list(range(campaign.repetitions)),
@@ -53,11 +53,11 @@ def objective(folder: str | Path) -> type[BaseObjective]:
             "threads": [campaign.threads],
         }
 
-        def set_data(self, instance: str) -> None:
-            self.instance = instance
+        def set_data(self, **instance: str) -> None:
+            self.given = instance
 
         def get_objective(self) -> dict[str, Any]:
-            return {"instance": self.instance, **{name: getattr(self, name) for name in self.parameters}}
+            return {**self.given, **{name: getattr(self, name) for name in self.parameters}}
 
         def evaluate_result(self, row: dict[str, Any]) -> dict[str, Any]:
             return {"value": row.get("excess"), **row}
@@ -79,18 +79,23 @@ def solver(folder: str | Path) -> type[BaseSolver]:
             "solver, version": [(entry, find(parse(entry)[0])[0].version) for entry in campaign.solvers]
         }
 
-        def skip(self, instance: str, **_: Any) -> tuple[bool, str | None]:
+        def skip(self, instance: str, fingerprint: str, **_: Any) -> tuple[bool, str | None]:
             try:
-                refusal = find(parse(self.solver)[0])[0].refusal(load(instance).problem)
+                refusal = find(parse(self.solver)[0])[0].refusal(load(instance, fingerprint).problem)
             except EdgeOptError:
-                return False, None  # the task fails with this error, and its row says so
+                return False, None  # the task fails with this error, and says so
             return refusal is not None, refusal
 
         def set_objective(self, **task: Any) -> None:
             self.task = task
 
         def run(self, _: int) -> None:
-            self.row = perform(solver=self.solver, **self.task)
+            try:
+                self.row = perform(solver=self.solver, **self.task)
+            except Exception as error:
+                # benchopt keeps no result of what raises: the task is tried again by the next run.
+                note_incident(folder, {"solver": self.solver, **self.task}, error)
+                raise
 
         def get_result(self) -> dict[str, Any]:
             return {"row": self.row}

@@ -44,9 +44,9 @@ def mean_times(table: pd.DataFrame, tolerance: float = measures.SOLVED, axes: Ax
     axes = _axes(axes)
     order = measures.by_solver(table, tolerance)["solver"].tolist()[::-1]
     good = measures.solved(table, tolerance)
+    counted = np.where(good, table["wall_time"], table["time_limit"])
     for place, solver in enumerate(order):
-        rows = table.index[table["solver"] == solver]
-        seconds = np.where(good[rows], table.loc[rows, "wall_time"], table.loc[rows, "time_limit"])
+        seconds = counted[(table["solver"] == solver).to_numpy()]
         mean = measures.shifted_geometric_mean(seconds)
         low, high = measures.bootstrap_interval(seconds, measures.shifted_geometric_mean)
         axes.barh(place, mean, color="tab:blue", alpha=0.7)

@@ -33,10 +33,10 @@ def against_optima(table: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    proved = table[table["best"].notna() | (table["status"] == "failed")]
+    proved = table[table["best_status"] == "optimal"]
     stems = proved["solver"].map(lambda text: parse(text)[0].partition(":")[0])
     rows = [
-        gaps(words, measures.excess(part.reset_index(drop=True)), part["wall_time"].to_numpy(float))
+        gaps(words, measures.excess(part), part["wall_time"].to_numpy(float))
         for stem, words in PAPERS.items()
         if len(part := proved[stems == stem])
     ]
@@ -44,8 +44,12 @@ def against_optima(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def gaps(heuristic: str, excess: Any, seconds: Any) -> dict[str, Any]:
-    """Return a row for relative distances to the optimum; infinite ones are runs without a feasible answer."""
+    """Return a row for relative distances to the optimum.
+
+    Infinite ones, and those below it (no feasible answer can be), are runs without a feasible answer.
+    """
     distance = np.asarray(excess, float)
+    distance = np.where(distance < -measures.SOLVED, np.inf, distance)
     shown = distance[np.isfinite(distance)]
     return {
         "heuristic": heuristic,

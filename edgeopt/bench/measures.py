@@ -29,39 +29,38 @@ RUN = ["instance", "seed", "repetition"]
 
 
 def solved(table: pd.DataFrame, tolerance: float = SOLVED) -> NDArray[np.bool_]:
-    """(rows,) whether each run gave a verified answer within `tolerance` of the best that is known.
-
-    Where no best is recorded, the best verified objective of the table's own rows of that instance takes its place.
-    """
-    return np.asarray(table["verified"] & (excess(table) <= tolerance))
+    """(rows,) whether each run gave a verified answer within `tolerance` of the best that is known."""
+    return np.asarray(table["verified"].to_numpy(bool) & (excess(table) <= tolerance))
 
 
 def excess(table: pd.DataFrame) -> NDArray[np.float64]:
-    """(rows,) relative distance of each verified objective to the best known one; infinite where there is none."""
-    known = table["excess"].to_numpy(float)
-    shown = np.where(table["verified"], known, np.nan)
-    bare = table["best"].isna() & table["verified"] & table["objective"].notna()
-    if bare.any():
-        # Senses are not in the table; a proved optimum is, and without one the rows' own bounds give the direction.
-        for _, rows in table[bare].groupby("instance"):
-            proved = rows.loc[rows["status"] == "optimal", "objective"]
-            best = proved.iloc[0] if len(proved) else _better_end(rows)
-            shown[rows.index] = np.abs(rows["objective"] - best) / (abs(best) or 1.0)
+    """(rows,) relative distance of each verified objective to the best known one; infinite where there is none.
+
+    Where no best is recorded, the best verified objective of the table's own rows of that problem takes its place.
+    """
+    rows = table.reset_index(drop=True)
+    verified = rows["verified"].to_numpy(bool)
+    cost = np.where(rows["sense"] == "maximize", -1.0, 1.0) * rows["objective"]
+    cost = cost.where(verified)
+    best = cost.groupby([rows["instance"], rows["fingerprint"]]).transform("min")
+    found = (cost - best) / best.abs().where(best != 0, 1.0)
+    distance = np.where(rows["best"].notna(), rows["excess"], found)
     # An answer "infeasible" or "unbounded" that was verified has no objective and is as good as it can be.
-    proved_empty = table["verified"] & table["status"].isin(["infeasible", "unbounded"])
-    shown[proved_empty.to_numpy()] = 0.0
-    return np.where(np.isnan(shown), np.inf, np.maximum(shown, 0.0))
-
-
-def _better_end(rows: pd.DataFrame) -> float:
-    """Best objective of rows whose sense only their bounds tell: a bound lies on the better side."""
-    bounded = rows.dropna(subset=["bound"])
-    downwards = bool((bounded["bound"] <= bounded["objective"]).all()) if len(bounded) else True
-    return float(rows["objective"].min() if downwards else rows["objective"].max())
+    distance = np.where(rows["status"].isin(["infeasible", "unbounded"]), 0.0, distance)
+    return np.where(verified & ~np.isnan(distance), np.maximum(distance, 0.0), np.inf)
 
 
 def times(table: pd.DataFrame, tolerance: float = SOLVED) -> pd.DataFrame:
-    """Return seconds by run (rows) and solver (columns): infinite where not solved, nan where not tried."""
+    """Return seconds by run (rows) and solver (columns): infinite where not solved, nan where not tried.
+
+    Raises
+    ------
+    InvalidOptionError
+        If the table holds a run twice: two machines' tables are to be compared one by one.
+    """
+    if twice := table.duplicated([*RUN, "solver"]).sum():
+        first = table.loc[table.duplicated([*RUN, "solver"]), [*RUN, "solver"]].iloc[0].to_dict()
+        raise InvalidOptionError(f"the table holds {twice} runs twice, {first} first; expected one row for each run")
     counted = table.assign(seconds=np.where(solved(table, tolerance), table["wall_time"], np.inf))
     return counted.pivot(index=RUN, columns="solver", values="seconds")
 
@@ -88,9 +87,9 @@ def performance_profile(seconds: pd.DataFrame) -> pd.DataFrame:
     # Where nobody solved it, or in no time at all, a ratio is a failure or 1.
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(np.isfinite(values), np.where(values == fastest, 1.0, values / fastest), np.inf)
-    marks = np.unique(ratio[np.isfinite(ratio)])
-    marks = marks if marks.size else np.ones(1)
-    share = (ratio[None] <= marks[:, None, None]).mean(axis=1) if len(values) else np.zeros((1, values.shape[1]))
+    marks = np.unique(np.r_[1.0, ratio[np.isfinite(ratio)]])
+    within = [np.searchsorted(np.sort(column), marks, side="right") for column in ratio.T]
+    share = np.array(within, float).reshape(-1, marks.size).T / max(1, len(values))
     return pd.DataFrame(share, index=pd.Index(marks, name="ratio"), columns=seconds.columns)
 
 
@@ -163,7 +162,7 @@ def growth(table: pd.DataFrame, tolerance: float = SOLVED) -> pd.DataFrame:
 
 
 def by_solver(table: pd.DataFrame, tolerance: float = SOLVED) -> pd.DataFrame:
-    """Return one row for each solver, best first: more runs solved, then the smaller mean time.
+    """Return one row for each solver, best first: more runs solved, fewer without an answer, the smaller mean time.
 
     Returns
     -------
@@ -174,21 +173,22 @@ def by_solver(table: pd.DataFrame, tolerance: float = SOLVED) -> pd.DataFrame:
     """
     import pandas as pd
 
-    gap, good = excess(table), solved(table, tolerance)
+    table = table.assign(distance=excess(table), good=solved(table, tolerance))
     rows = []
     for solver, runs in table.groupby("solver"):
-        place = runs.index.to_numpy()
-        low, high = bootstrap_interval(good[place])
-        seconds = np.where(good[place], runs["wall_time"], runs["time_limit"])
-        shown = gap[place][np.isfinite(gap[place])]
+        good = runs["good"].to_numpy()
+        low, high = bootstrap_interval(good)
+        shown = runs["distance"][np.isfinite(runs["distance"])]
         rows.append({
-            "solver": solver, "kind": runs["kind"].iloc[0], "runs": len(runs), "solved": float(good[place].mean()),
+            "solver": solver, "kind": runs["kind"].iloc[0], "runs": len(runs), "solved": float(good.mean()),
             "low": low, "high": high, "unverified": int((~runs["verified"]).sum()),
-            "mean_time": shifted_geometric_mean(seconds),
-            "median_excess": float(np.median(shown)) if shown.size else np.inf,
-            "worst_excess": float(shown.max()) if shown.size else np.inf,
+            "mean_time": shifted_geometric_mean(np.where(good, runs["wall_time"], runs["time_limit"])),
+            "median_excess": float(shown.median()) if len(shown) else np.inf,
+            "worst_excess": float(shown.max()) if len(shown) else np.inf,
         })  # fmt: skip
-    ranked = pd.DataFrame(rows, columns=list(RANKED)).sort_values(
-        ["solved", "mean_time", "solver"], ascending=[False, True, True]
-    )
-    return ranked.reset_index(drop=True)
+    ranked = pd.DataFrame(rows, columns=list(RANKED))
+    # Solvers that solved nothing still differ: no answer at all is worse than a poor one.
+    ranked["silent"] = ranked["unverified"] / ranked["runs"]
+    order = ["solved", "silent", "mean_time", "median_excess", "solver"]
+    ranked = ranked.sort_values(order, ascending=[False, True, True, True, True])
+    return ranked[list(RANKED)].reset_index(drop=True)

@@ -31,6 +31,8 @@ MACHINE = ("machine", "processor", "cores", "system", "python", "numpy", "edgeop
 DASHES = ("solid", "dash", "dot")
 SYMBOLS = ("circle", "diamond-open", "x")
 """Plotly has ten colours; from the eleventh line on the strokes differ too."""
+MOST_FAILURES = 500
+"""Failures that are listed with their reasons; the table of runs holds them all."""
 MOST_POINTS = 4000
 """Points of one plot; of a larger table each plot shows this many rows, evenly taken."""
 
@@ -75,13 +77,14 @@ def page(table: pd.DataFrame, title: str) -> str:
         title=title,
         summary=_summary(table, ranking),
         ranking=[_ranked(row) for row in _records(ranking)],
-        failures=_records(failures),
+        failures=_records(failures.head(MOST_FAILURES)),
+        failure_count=len(failures),
         heuristics=_records(against_optima(table)),
         machines=_machines(table),
         versions=sorted(
             {f"{row['solver']} {row['solver_version']}" for row in _records(table) if row["solver_version"]}
         ),
-        payload=_packed(json.dumps({"columns": TABLE, "rows": _rows(table), "plots": plots(table)}, allow_nan=False)),
+        payload=_packed(json.dumps(_plain({"columns": TABLE, "rows": _rows(table), "plots": plots(table)}))),
         plotly_version=plotly.__version__,
         plotly=_packed(_plotly()),
     )
@@ -97,6 +100,8 @@ def plots(table: pd.DataFrame) -> list[dict[str, Any]]:
 def _profile_plot(kind: str, table: pd.DataFrame) -> dict[str, Any]:
     seconds = measures.times(table)
     shares = measures.performance_profile(seconds)
+    if len(shares) > MOST_POINTS:  # keep the last: it says how much was solved at all
+        shares = shares.iloc[np.unique(np.linspace(0, len(shares) - 1, MOST_POINTS).astype(int))]
     order = shares.iloc[-1].sort_values(ascending=False, kind="stable").index
     last = max(10.0, float(shares.index[-1]) * 1.5)
     traces = [
@@ -180,12 +185,17 @@ def _thinned(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rows(table: pd.DataFrame) -> list[list[Any]]:
-    """Return the cells of the table as JSON has them: no nan, no infinity."""
+    """Return the cells of the table."""
+    return [list(cells) for cells in zip(*(table[name].tolist() for name in TABLE), strict=True)]
 
-    def plain(value: Any) -> Any:
-        return None if isinstance(value, float) and not np.isfinite(value) else value
 
-    return [[plain(value) for value in cells] for cells in zip(*(table[name].tolist() for name in TABLE), strict=True)]
+def _plain(value: Any) -> Any:
+    """Return nested values as JSON has them: no nan, no infinity."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _ranked(row: dict[str, Any]) -> dict[str, str]:

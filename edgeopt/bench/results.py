@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..core.errors import DataFormatError, ExtraNotInstalledError, InvalidOptionError
 from ..core.storage import write_atomically
@@ -14,8 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TEXT = (
-    "instance", "formulation", "solver", "kind", "status", "message", "solver_version", "fingerprint", "started",
-    "machine", "processor", "system", "python", "numpy", "edgeopt", "revision", "command",
+    "instance", "formulation", "sense", "solver", "kind", "status", "best_status", "message", "solver_version",
+    "fingerprint", "started", "machine", "processor", "system", "python", "numpy", "edgeopt", "revision", "command",
 )  # fmt: skip
 COUNTS = ("size", "seed", "repetition", "threads", "cores")
 NUMBERS = (
@@ -23,11 +27,15 @@ NUMBERS = (
     "memory_limit",
 )  # fmt: skip
 COLUMNS = (
-    "instance", "formulation", "size", "solver", "kind", "seed", "repetition", "status", "verified", "objective",
-    "bound", "gap", "best", "excess", "wall_time", "build_time", "verify_time", "memory", "message", "solver_version",
-    "time_limit", "memory_limit", "threads", "fingerprint", "started", "machine", "processor", "cores", "system",
-    "python", "numpy", "edgeopt", "revision", "command",
+    "instance", "formulation", "sense", "size", "solver", "kind", "seed", "repetition", "status", "verified",
+    "objective", "bound", "gap", "best", "best_status", "excess", "wall_time", "build_time", "verify_time", "memory",
+    "message", "solver_version", "time_limit", "memory_limit", "threads", "fingerprint", "started", "machine",
+    "processor", "cores", "system", "python", "numpy", "edgeopt", "revision", "command",
 )  # fmt: skip
+
+
+AGREEMENT = 1e-6
+"""Relative distance by which a proved optimum may differ from the best that is known."""
 
 
 class Format(StrEnum):
@@ -40,29 +48,59 @@ class Format(StrEnum):
 
 
 def tidy(found: pd.DataFrame | None) -> pd.DataFrame:
-    """Return the table from what benchopt collected.
+    """Return the table from what was collected; columns that are missing are empty.
 
     Returns
     -------
     pandas.DataFrame
-        One row for each task, sorted: instance, formulation, size (numbers that the problem's data hold), solver, kind,
-        seed, repetition; status, verified, objective, bound, gap, best (best known objective), excess (relative
-        distance to it, positive if worse); wall_time, build_time, verify_time in seconds, memory in bytes; message;
-        limits, versions, machine, git revision, and the command that runs the row again. `verified` is false for
-        everything but an answer that edgeopt checked and that contradicts nothing that is known.
+        One row for each task, sorted: instance, formulation, sense, size (numbers that the problem's data hold),
+        solver, kind, seed, repetition; status, verified, objective, bound, gap, best (known objective) and its status,
+        excess (relative distance to it, positive if worse); wall_time, build_time, verify_time in seconds, memory in
+        bytes; message; limits, versions, machine, git revision, and the command that runs the row again. `verified` is
+        false for everything but an answer that edgeopt checked and that nothing contradicts: neither what is recorded
+        of the instance, nor what another solver found on it.
     """
     import pandas as pd
 
-    table = pd.DataFrame() if found is None else found.filter(regex="^objective_")
-    table = table.rename(columns=lambda name: name.removeprefix("objective_")).reindex(columns=list(COLUMNS))
+    table = (pd.DataFrame() if found is None else found).reindex(columns=list(COLUMNS))
     for name in TEXT:
         table[name] = table[name].astype(object).fillna("").astype(str)
     for name in NUMBERS:
         table[name] = table[name].astype(float)
     for name in COUNTS:
         table[name] = table[name].fillna(0).astype(int)
-    table["verified"] = table["verified"].fillna(False).astype(bool)
-    return table.sort_values(["instance", "solver", "seed", "repetition"]).reset_index(drop=True)
+    table["verified"] = _truth(table["verified"])
+    table = table.sort_values(["instance", "solver", "seed", "repetition"]).reset_index(drop=True)
+    return _without_beaten_optima(table)
+
+
+def _truth(values: pd.Series[Any]) -> pd.Series[bool]:
+    """Return booleans, also as CSV spells them; empty is false.
+
+    Raises
+    ------
+    DataFormatError
+        If a value is neither.
+    """
+    known = {True: True, False: False, "True": True, "False": False, "true": True, "false": False, None: False}
+    plain = values.astype(object).where(values.notna(), None)
+    if strange := [value for value in plain if value not in known]:
+        raise DataFormatError(f"verified is {strange[0]!r}; expected True or False")
+    return plain.map(lambda value: known[value]).astype(bool)
+
+
+def _without_beaten_optima(table: pd.DataFrame) -> pd.DataFrame:
+    """Take `verified` from every `optimal` that another verified answer to the same problem beats."""
+    sign = np.where(table["sense"] == "maximize", -1.0, 1.0)
+    cost = (sign * table["objective"]).where(table["verified"])
+    best = cost.groupby([table["instance"], table["fingerprint"]]).transform("min")
+    allowed = (AGREEMENT + table["gap"].fillna(0.0)) * best.abs().where(best != 0, 1.0)
+    beaten = (table["status"] == "optimal") & table["verified"] & (cost > best + allowed)
+    table.loc[beaten, "message"] = [
+        f"says optimal, but another solver found {value:.10g}" for value in (sign * best)[beaten]
+    ]
+    table.loc[beaten, "verified"] = False
+    return table
 
 
 def export(table: pd.DataFrame, path: str | Path, form: Format | str | None = None) -> None:
@@ -130,18 +168,27 @@ def read(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     DataFormatError
-        If it is none, or lacks a column.
+        If it is none, lacks a column, or a value is not what its column holds.
     """
     import pandas as pd
 
     path = Path(path)
-    readers = {".parquet": pd.read_parquet, ".csv": pd.read_csv, ".json": pd.read_json}
+    text = dict.fromkeys((*TEXT, "verified"), str)
+    readers: dict[str, Callable[[], pd.DataFrame]] = {
+        ".parquet": lambda: pd.read_parquet(path),
+        ".csv": lambda: pd.read_csv(
+            path, dtype=text, keep_default_na=False, na_values={name: [""] for name in NUMBERS}
+        ),
+        ".json": lambda: pd.DataFrame(json.loads(path.read_text(encoding="utf-8"))),
+    }
     if path.suffix not in readers:
         raise DataFormatError(f"{path} ends in {path.suffix!r}; expected .parquet, .csv or .json")
     try:
-        table: pd.DataFrame = readers[path.suffix](path)  # type: ignore[operator]
+        found = readers[path.suffix]()
+        if missing := sorted(set(COLUMNS) - set(map(str, found.columns))):
+            raise DataFormatError(f"{path} is no table of results: it lacks the column {missing[0]!r}")
+        return tidy(found)
+    except DataFormatError:
+        raise
     except Exception as error:  # each of the three formats has errors of its own
         raise DataFormatError(f"{path} is no table of results: {error}") from error
-    if missing := sorted(set(COLUMNS) - set(map(str, table.columns))):
-        raise DataFormatError(f"{path} is no table of results: it lacks the column {missing[0]!r}")
-    return tidy(table.add_prefix("objective_"))

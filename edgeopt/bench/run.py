@@ -12,15 +12,17 @@ import io
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import ExtraNotInstalledError, InvalidOptionError
+from ..core.errors import BenchmarkError, EdgeOptError, ExtraNotInstalledError, InvalidOptionError
 from ..core.storage import write_atomically
 from .campaign import Campaign
-from .results import Format, export, tidy
+from .incidents import with_incidents
+from .results import COLUMNS, Format, export, tidy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,15 +71,16 @@ def run(
     if jobs < 1:
         raise InvalidOptionError(f"jobs is {jobs}; expected at least 1")
     folder = Path(folder).resolve()  # the cache knows a folder by its whole path
-    _write_benchmark(campaign, folder)
+    folder.mkdir(parents=True, exist_ok=True)
     config: dict[str, Any] = {"backend": "loky", "n_jobs": jobs}
     if dask is not None:
         where = {"n_jobs": jobs, "dask_threads_per_worker": 1} if dask == "local" else {"dask_address": dask}
         config = {"backend": "dask", **where}
-    total = len(campaign.instances) * len(campaign.solvers) * len(campaign.seeds) * campaign.repetitions
-    with _counted(folder, total, progress), _one_client():
-        table = _benchopt(folder, force=force, parallel_config=config)
-    export(table, folder / RESULTS, Format.PARQUET)
+    with _alone(folder):
+        _write_benchmark(campaign, folder)
+        with _counted(folder, campaign.tasks, progress), _one_client():
+            table = _table(campaign, folder, force=force, parallel_config=config)
+        export(table, folder / RESULTS, Format.PARQUET)
     return table
 
 
@@ -90,8 +93,36 @@ def collect(folder: str | Path) -> pd.DataFrame:
         If `folder` holds no campaign.
     """
     folder = Path(folder).resolve()
-    Campaign.read(folder)
-    return _benchopt(folder, collect=True)
+    return _table(Campaign.read(folder), folder, collect=True)
+
+
+def _table(campaign: Campaign, folder: Path, **options: Any) -> pd.DataFrame:
+    """Return the table of a campaign: results, and what could not be run."""
+    return tidy(with_incidents(_benchopt(folder, **options), folder, campaign))
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a lock that the system takes back when this process ends, however it ends.
+
+    Raises
+    ------
+    InvalidOptionError
+        If another run holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows: nobody watches
+        yield
+        return
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InvalidOptionError(
+                f"another run is going on in {folder}; wait for it, or choose another folder (--out)"
+            ) from None
+        yield
 
 
 def _write_benchmark(campaign: Campaign, folder: Path) -> None:
@@ -111,6 +142,8 @@ def _write_benchmark(campaign: Campaign, folder: Path) -> None:
 
 def _benchopt(folder: Path, *, force: bool = False, collect: bool = False, **options: Any) -> pd.DataFrame:
     """Let benchopt run, or only collect, the benchmark in `folder`."""
+    import pandas as pd
+
     try:
         from benchopt import run_benchmark
         from benchopt.results import read_results
@@ -118,8 +151,8 @@ def _benchopt(folder: Path, *, force: bool = False, collect: bool = False, **opt
         raise ExtraNotInstalledError("benchmarks need benchopt; install with: pip install 'edgeopt[bench]'") from error
     _forget(folder)
     said = io.StringIO()
-    # Nothing is shared between two runs of the same folder but the cache: each writes an output of its own.
-    output = folder / "outputs" / f".{os.getpid()}.parquet"
+    # Nothing is shared between a run and those who look at it but the cache: each writes an output of its own.
+    output = folder / "outputs" / f".{os.getpid()}-{threading.get_ident()}.parquet"
     output.unlink(missing_ok=True)
     try:
         with contextlib.redirect_stdout(said):
@@ -127,11 +160,16 @@ def _benchopt(folder: Path, *, force: bool = False, collect: bool = False, **opt
                 folder, plot_result=False, display=False, show_progress=False, collect=collect, n_repetitions=1,
                 forced_solvers=["solver"] if force else [], output_file=str(output), **options,
             )  # fmt: skip
-        return tidy(read_results(output))
-    except RuntimeError:
-        if output.exists():
+        found: pd.DataFrame = read_results(output).filter(regex="^objective_")
+        return found.rename(columns=lambda name: name.removeprefix("objective_")).reindex(columns=list(COLUMNS))
+    except Exception as error:
+        if type(error) is RuntimeError and "check the terminal output" in str(error) and not output.exists():
+            return pd.DataFrame(columns=list(COLUMNS))  # how benchopt ends where there is no result at all
+        if isinstance(error, EdgeOptError):
             raise
-        return tidy(None)  # benchopt ends with an error where there is no result at all
+        raise BenchmarkError(
+            f"the run ended early ({type(error).__name__}: {error}); what was done is kept, the same command goes on"
+        ) from error
     finally:
         output.unlink(missing_ok=True)
         logger.debug("benchopt: %s", said.getvalue())
@@ -170,16 +208,21 @@ def _client() -> Any:
 
 @contextlib.contextmanager
 def _counted(folder: Path, total: int, progress: Callable[[int, int], None] | None) -> Iterator[None]:
-    """Report how many entries the cache has, every second: tasks run in other processes, or on other machines."""
+    """Report how many entries the cache has gained, every second: tasks may run on other machines."""
     if progress is None:
         yield
         return
     done = Event()
-    entries = "__cache__/**/run_one_to_cvg/*/output.pkl"
+    before = len(collect(folder))
+
+    def entries() -> int:
+        return sum(1 for _ in folder.glob("__cache__/**/run_one_to_cvg/*/output.pkl"))
+
+    first = entries()
 
     def watch() -> None:
         while not done.wait(1.0):
-            progress(min(total, sum(1 for _ in folder.glob(entries))), total)
+            progress(min(total, before + entries() - first), total)
 
     watcher = Thread(target=watch, daemon=True)
     watcher.start()
@@ -188,4 +231,4 @@ def _counted(folder: Path, total: int, progress: Callable[[int, int], None] | No
     finally:
         done.set()
         watcher.join()
-        progress(total, total)
+    progress(total, total)

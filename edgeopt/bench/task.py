@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -14,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import EdgeOptError
+from ..core.errors import DataFormatError
 from ..core.outcome import Status
 from ..core.registry import find
 from ..core.solve import solve
 from . import instances as library
+from .results import AGREEMENT
 from .spec import parse
 
 if TYPE_CHECKING:
@@ -27,38 +30,61 @@ if TYPE_CHECKING:
 
 WARM_UP = 1.0
 """Seconds below which a solve is done twice and the second counts."""
-AGREEMENT = 1e-6
-"""Relative distance by which a proved optimum may differ from the best that is known."""
-
 ANSWERS = (Status.OPTIMAL, Status.FEASIBLE, Status.INFEASIBLE, Status.UNBOUNDED)
 
 
 def perform(
-    instance: str, solver: str, seed: int, repetition: int, time_limit: float, memory_limit: float, threads: int
+    instance: str,
+    fingerprint: str,
+    solver: str,
+    seed: int,
+    repetition: int,
+    time_limit: float,
+    memory_limit: float,
+    threads: int,
 ) -> dict[str, Any]:
-    """Solve and return the row of the table; an error becomes a row ``failed`` with its reason."""
+    """Solve and return the row of the table.
+
+    Raises
+    ------
+    EdgeOptError
+        If nothing could be run: the instance is no longer the one with this fingerprint, an option is refused, a
+        package is missing. What a solver does, a crash included, is a row.
+    """
+    loaded = load(instance, fingerprint)
     limits = {"time_limit": time_limit, "memory_limit": memory_limit, "threads": threads}
-    row: dict[str, Any] = {
-        "instance": instance, "solver": solver, "seed": seed, "repetition": repetition, **limits,
+    name, options = parse(solver)
+    found = solve(loaded, name, seed=seed, isolate=True, warm_up=WARM_UP, **limits, **options)  # type: ignore[arg-type]
+    row = blank(instance, fingerprint, solver, seed, repetition, **limits)
+    known = {"formulation": type(loaded.problem).__name__, "size": loaded.size, "sense": str(loaded.problem.sense)}
+    return row | known | outcome(loaded, found)
+
+
+def blank(instance: str, fingerprint: str, solver: str, seed: int, repetition: int, **limits: float) -> dict[str, Any]:
+    """Return what a row says before anything is solved."""
+    return {
+        "instance": instance, "fingerprint": fingerprint, "solver": solver, "kind": find(parse(solver)[0])[0].kind,
+        "seed": seed, "repetition": repetition, **limits, "status": str(Status.FAILED), "verified": False,
         "started": datetime.now(UTC).isoformat(timespec="seconds"), "command": command(instance, solver, seed, limits),
         **machine(),
     }  # fmt: skip
-    name, options = parse(solver)
-    try:
-        loaded = load(instance)
-        row |= {"formulation": type(loaded.problem).__name__, "size": loaded.size, "fingerprint": loaded.fingerprint}
-        found = solve(loaded, name, seed=seed, isolate=True, warm_up=WARM_UP, **limits, **options)  # type: ignore[arg-type]
-        row |= outcome(loaded, found)
-    except Exception as error:  # a row that says so is worth more than a run that ends
-        words = str(error) if isinstance(error, EdgeOptError) else f"{type(error).__name__}: {error}"
-        row |= {"status": str(Status.FAILED), "verified": False, "message": words}
-    return row | {"kind": find(name)[0].kind}
 
 
 @lru_cache(maxsize=2)
-def load(instance: str) -> Instance:
-    """Return an instance; the last two are kept, since tasks come instance by instance."""
-    return library.load(instance)
+def load(instance: str, fingerprint: str) -> Instance:
+    """Return an instance; the last two are kept, since tasks come instance by instance.
+
+    Raises
+    ------
+    DataFormatError
+        If it has become another problem than the one with this fingerprint.
+    """
+    loaded = library.load(instance)
+    if loaded.fingerprint != fingerprint:
+        raise DataFormatError(
+            f"{instance} has the fingerprint {loaded.fingerprint} now, {fingerprint} when the campaign began"
+        )
+    return loaded
 
 
 def outcome(instance: Instance, solution: Solution) -> dict[str, Any]:
@@ -72,7 +98,8 @@ def outcome(instance: Instance, solution: Solution) -> dict[str, Any]:
     reason = contradiction(solution, instance.best, excess)
     return {
         "status": str(solution.status), "verified": solution.status in ANSWERS and reason is None,
-        "objective": objective, "bound": bound, "gap": gap, "best": best, "excess": excess,
+        "objective": objective, "bound": bound, "gap": gap, "best": best,
+        "best_status": "" if instance.best is None else str(instance.best.status), "excess": excess,
         "wall_time": solution.wall_time, "build_time": solution.statistics.get("build_time"),
         "verify_time": solution.verify_time, "memory": solution.statistics.get("memory"),
         "message": reason or solution.message, "solver_version": solution.solver_version,
@@ -97,14 +124,15 @@ def _whole(value: Any, of: Any = np.mean) -> float | None:
     return None if value is None else float(of(value))
 
 
-def command(instance: str, solver: str, seed: int, limits: dict[str, Any]) -> str:
+def command(instance: str, solver: str, seed: int, limits: Mapping[str, float]) -> str:
     """Return the command line that runs this one solve again."""
     name, options = parse(solver)
     words = ["edgeopt", "solve", instance, "--solver", name, "--seed", str(seed), "--isolate"]
     for key, limit in limits.items():
-        words += [f"--{key.replace('_', '-')}", f"{limit:g}"]
+        words += [f"--{key.replace('_', '-')}", repr(limit)]
     for key, setting in options.items():
-        words += ["--option", f"{key}={setting}"]
+        text = setting if isinstance(setting, str) else json.dumps(setting)
+        words += ["--relative-gap", text] if key == "relative_gap" else ["--option", f"{key}={text}"]
     return shlex.join(words)
 
 

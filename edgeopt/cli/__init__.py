@@ -285,10 +285,11 @@ def main() -> None:
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     try:
         app(arguments, prog_name="edgeopt")
-    except EdgeOptError as error:
+    except (EdgeOptError, OSError) as error:
         if debug:
             raise
-        typer.echo(f"edgeopt: {error}", err=True)
+        words = str(error).encode(errors="backslashreplace").decode()
+        typer.echo(f"edgeopt: {words}", err=True)
         raise SystemExit(2) from None
 
 
@@ -305,9 +306,15 @@ def _problem(name: str) -> Problem:
 
 
 def _setting(text: str) -> tuple[str, Any]:
+    from ..core.solve import RESERVED
+
     name, sign, value = text.partition("=")
     if not sign or not name:
         raise InvalidOptionError(f"--option is {text!r}; expected NAME=VALUE")
+    if name in RESERVED:
+        raise InvalidOptionError(
+            f"--option {name}: it is no option of a solver; see --{name.replace('_', '-')} in --help"
+        )
     return name, parse_value(value)
 
 

@@ -22,7 +22,7 @@ def show(rows: list[dict[str, Any]], as_json: bool, title: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title)
+    table = Table(title=escape(title))
     for column in rows[0] if rows else []:
         table.add_column(column, overflow="fold", justify="right" if isinstance(rows[0][column], float) else "left")
     for row in rows:

@@ -79,7 +79,7 @@ def _model(name: str, shape: str | None) -> tuple[torch.nn.Module, torch.Tensor]
 
     from ..profiles import zoo
 
-    example = None if shape is None else torch.zeros(*_shape(shape))
+    example = None if shape is None else torch.zeros(()).expand(_shape(shape))
     if ":" not in name:
         return zoo.build(name), zoo.example_input(name) if example is None else example
     if example is None:
@@ -92,7 +92,10 @@ def _model(name: str, shape: str | None) -> tuple[torch.nn.Module, torch.Tensor]
         raise InvalidOptionError(f"{name} cannot be imported: {error}") from error
     finally:
         sys.path.pop(0)
-    built = found() if callable(found) and not isinstance(found, torch.nn.Module) else found
+    try:
+        built = found() if callable(found) and not isinstance(found, torch.nn.Module) else found
+    except Exception as error:  # it is the user's own code
+        raise InvalidOptionError(f"{name} cannot be built: {type(error).__name__}: {error}") from error
     if not isinstance(built, torch.nn.Module):
         raise InvalidOptionError(f"{name} gives a {type(built).__name__}; expected a torch.nn.Module")
     return built.eval(), example

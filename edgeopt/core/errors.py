@@ -37,3 +37,7 @@ class DataFormatError(EdgeOptError, ValueError):
 
 class NoSolutionError(EdgeOptError):
     """A decision was asked of a solution that has none; says why there is none."""
+
+
+class BenchmarkError(EdgeOptError, RuntimeError):
+    """A benchmark run ended before all of it was done; says why, and that the same command goes on."""

@@ -44,8 +44,8 @@ def solve_isolated(
 ) -> Solution:
     """Run `chosen` in its own process and judge what comes back.
 
-    The time limit counts from the moment the worker has loaded the problem and the solver's package, and is extended
-    by the seconds that a warm-up may take. The statistics say how much memory the solve took (`memory`, bytes).
+    The time limit counts from the moment the worker has loaded the problem and the solver's package, and anew after a
+    warm-up. The statistics say how much memory the solve took (`memory`, bytes).
     """
     from .solve import conclude
 
@@ -55,7 +55,7 @@ def solve_isolated(
         work = Path(folder)
         _write_request(work, problem, chosen, options, warm_up)
         started = time.perf_counter()
-        outcome, wall_time = _supervise(work, chosen, options, memory_limit, warm_up)
+        outcome, wall_time = _supervise(work, chosen, options, memory_limit)
         wall_time = time.perf_counter() - started if wall_time is None else wall_time
     # The worker speaks the problem's own words already: nothing is left to decode.
     spoken = replace(chosen, solves=type(problem)) if chosen.reads_program(problem) else chosen
@@ -96,7 +96,7 @@ def _file_of(chosen: Solver) -> str | None:
 
 
 def _supervise(
-    work: Path, chosen: Solver, options: Options, memory_limit: float | None, warm_up: float
+    work: Path, chosen: Solver, options: Options, memory_limit: float | None
 ) -> tuple[Outcome, float | None]:
     log = None if options.log else subprocess.DEVNULL
     with (work / "stderr.txt").open("wb") as errors:
@@ -106,7 +106,7 @@ def _supervise(
             env={**os.environ, **_threads(options), "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
         )  # fmt: skip
         try:
-            killed = _watch(worker, work, options, memory_limit, warm_up)
+            killed = _watch(worker, work, options, memory_limit)
         finally:
             _kill(worker)
     if killed is not None:
@@ -119,18 +119,20 @@ def _threads(options: Options) -> dict[str, str]:
     return {} if options.threads is None else dict.fromkeys(_THREADS, str(options.threads))
 
 
-def _watch(
-    worker: subprocess.Popen[bytes], work: Path, options: Options, memory_limit: float | None, warm_up: float
-) -> str | None:
+def _watch(worker: subprocess.Popen[bytes], work: Path, options: Options, memory_limit: float | None) -> str | None:
     """Wait for the worker; return why it has to be killed, or None if it ended by itself."""
     ready = work / "ready"
     begun: float | None = None
     launched = time.monotonic()
-    limit = math.inf if options.time_limit is None else options.time_limit + warm_up + GRACE
+    limit = math.inf if options.time_limit is None else options.time_limit + GRACE
+    again = work / "again"
     while worker.poll() is None:
         now = time.monotonic()
         if begun is None and ready.exists():
             begun = now
+        if again.exists():  # the warm-up is over: the run that counts has begun
+            begun = now
+            again.unlink(missing_ok=True)
         if begun is None and now - launched > _STARTUP:
             return f"the isolated solver did not start within {_STARTUP:g} s"
         if begun is not None and now - begun > limit:
@@ -142,12 +144,16 @@ def _watch(
 
 
 def _resident(pid: int) -> float:
-    """Resident bytes of the worker, where the system tells them (Linux); 0 elsewhere."""
+    """Resident bytes of a process and all that it started, where the system tells them (Linux); 0 elsewhere."""
+    process = Path(f"/proc/{pid}")
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        pages = int((process / "statm").read_text().split()[1])
+        tasks = [(task / "children").read_text().split() for task in (process / "task").iterdir()]
     except (OSError, IndexError, ValueError):
         return 0.0
-    return float(pages * os.sysconf("SC_PAGE_SIZE"))
+    return float(pages * os.sysconf("SC_PAGE_SIZE")) + sum(
+        _resident(int(child)) for children in tasks for child in children
+    )
 
 
 def _kill(worker: subprocess.Popen[bytes]) -> None:

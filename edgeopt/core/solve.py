@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import time
 from dataclasses import replace
@@ -29,6 +30,8 @@ from .verify import judge
 from .witness import witnessed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .instance import Instance
 
 logger = logging.getLogger("edgeopt")
@@ -117,13 +120,28 @@ def solve(
     return run_warm(problem, chosen, options, warm_up)
 
 
-def run_warm(problem: Problem, chosen: Solver, options: Options, warm_up: float) -> Solution:
-    """Run `chosen`, and once more if that took less than `warm_up` seconds."""
-    options = replace(options, started=time.monotonic())
-    solution = run(problem, chosen, options)
-    if solution.wall_time < warm_up:
-        solution = run(problem, chosen, replace(options, started=time.monotonic()))
-    return solution
+RESERVED = frozenset(inspect.signature(solve).parameters) - {"extra"}
+"""Arguments of ``solve``: no solver has options of its own by these names."""
+
+
+def run_warm(
+    problem: Problem, chosen: Solver, options: Options, warm_up: float, again: Callable[[], object] | None = None
+) -> Solution:
+    """Run `chosen`, and once more if that took less than `warm_up` seconds; `again` is called before."""
+    solution = run(problem, chosen, replace(options, started=time.monotonic()))
+    if solution.wall_time >= warm_up:
+        return solution
+    if again is not None:
+        again()
+    # A copy: whatever the first run left in the problem (its program, sorted costs) is to be made anew.
+    counted = run(_copy(problem), chosen, replace(options, started=time.monotonic()))
+    return replace(counted, problem=problem)
+
+
+def _copy(problem: Any) -> Problem:
+    """Return the same problem as a new object."""
+    fresh: Problem = replace(problem)
+    return fresh
 
 
 def run(problem: Problem, chosen: Solver, options: Options) -> Solution:

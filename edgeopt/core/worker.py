@@ -35,7 +35,7 @@ def main(folder: str) -> None:
         request["time_limit"], request["relative_gap"], warm_start, request["seed"], request["threads"],
         request["log"], request["variant"], request["extra"],
     )  # fmt: skip
-    solution = run_warm(problem, chosen, options, request["warm_up"])
+    solution = run_warm(problem, chosen, options, request["warm_up"], (work / "again").touch)
     statistics = solution.statistics | {"memory": max(0, _resident("VmHWM") - before)}
     save(replace(solution, statistics=statistics), work / "solution.json")
 

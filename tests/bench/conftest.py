@@ -11,11 +11,11 @@ from edgeopt.bench.results import tidy
 def _made(*rows: dict) -> pd.DataFrame:
     """Return a table with these rows, everything else filled in."""
     usual = {
-        "formulation": "OfflineOffloading", "size": 10, "kind": "exact", "seed": 0, "repetition": 0, "status": "optimal",
+        "formulation": "OfflineOffloading", "sense": "minimize", "best_status": "optimal", "size": 10, "kind": "exact", "seed": 0, "repetition": 0, "status": "optimal",
         "verified": True, "objective": 1.0, "bound": 1.0, "gap": 0.0, "best": 1.0, "excess": 0.0, "time_limit": 100.0,
         "verify_time": 0.001, "memory": 1e6, "threads": 1, "cores": 2, "command": "edgeopt solve",
     }  # fmt: skip
-    return tidy(pd.DataFrame([usual | row for row in rows]).add_prefix("objective_"))
+    return tidy(pd.DataFrame([usual | row for row in rows]))
 
 
 def _row(solver: str, instance: str, seconds: float, **rest) -> dict:

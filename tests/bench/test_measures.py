@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import edgeopt as eo
 from edgeopt.bench import figures, measures
-from edgeopt.bench.heuristics import against_optima
+from edgeopt.bench.heuristics import against_optima, gaps
 
 mpl.use("Agg")
 
@@ -34,14 +34,54 @@ def test_solved_means_verified_and_as_good_as_known(table):
 
 
 def test_without_a_record_the_best_of_the_table_counts(made, row):
+    unknown = {"best": None, "best_status": "", "excess": None}
     table = made(
-        row("a", "x", 1.0, best=None, excess=None, objective=2.0, status="optimal"),
-        row("b", "x", 1.0, best=None, excess=None, objective=3.0, status="feasible", bound=2.0),
-        row("c", "y", 1.0, best=None, excess=None, objective=5.0, status="feasible", bound=7.0),
-        row("d", "y", 1.0, best=None, excess=None, objective=6.0, status="feasible", bound=7.0),
-        row("e", "z", 1.0, best=None, excess=None, objective=None, status="infeasible"),
+        row("a", "x", 1.0, **unknown, objective=2.0),
+        row("b", "x", 1.0, **unknown, objective=3.0, status="feasible"),
+        row("c", "y", 1.0, **unknown, objective=5.0, status="feasible", sense="maximize"),
+        row("d", "y", 1.0, **unknown, objective=6.0, status="feasible", sense="maximize"),
+        row("e", "z", 1.0, **unknown, objective=None, status="infeasible"),
     )
     assert measures.excess(table).tolist() == pytest.approx([0.0, 0.5, 1 / 6, 0.0, 0.0])
+
+
+def test_a_liar_is_found_out_by_an_honest_solver(made, row):
+    unknown = {"best": None, "best_status": "", "excess": None, "sense": "maximize"}
+    table = made(
+        row("a-liar", "x", 0.1, **unknown, objective=0.0), row("highs", "x", 1.0, **unknown, objective=4484.0),
+        row("a-liar", "y", 0.1, **unknown, objective=0.0), row("highs", "y", 1.0, **unknown, objective=0.0),
+    )  # fmt: skip
+    lie = table[(table["solver"] == "a-liar") & (table["instance"] == "x")].iloc[0]
+    assert (lie["verified"], lie["message"]) == (False, "says optimal, but another solver found 4484")
+    ranking = measures.by_solver(table)
+    assert ranking["solver"].tolist() == ["highs", "a-liar"]
+    assert ranking["unverified"].tolist() == [0, 1]
+
+
+def test_who_answers_nothing_ranks_behind_who_answers_badly(made, row):
+    silent = {"status": "failed", "verified": False, "objective": None, "excess": None}
+    table = made(
+        *(row("a-liar", name, 0.1, **silent) for name in "ab"),
+        *(row("honest", name, 0.1, status="feasible", excess=0.01, objective=1.01) for name in "ab"),
+    )
+    assert measures.by_solver(table)["solver"].tolist() == ["honest", "a-liar"]
+
+
+def test_a_part_of_a_table_and_another_order_give_the_same(table):
+    whole = measures.by_solver(table)
+    pd.testing.assert_frame_equal(measures.by_solver(table.iloc[::-1]), whole)
+    part = table[table["solver"] == "sure"]
+    assert measures.by_solver(part)["solved"].tolist() == [1.0]
+    assert measures.solved(part).all()
+    figures.mean_times(part).figure.draw_without_rendering()
+    with pytest.raises(eo.InvalidOptionError, match="twice"):
+        measures.times(pd.concat([table, table]))
+
+
+def test_a_large_profile_takes_little_memory():
+    rng = np.random.default_rng(0)
+    profile = measures.performance_profile(pd.DataFrame(rng.gamma(1.0, 1.0, (20_000, 6))))
+    assert profile.iloc[-1].tolist() == [1.0] * 6
 
 
 def test_the_performance_profile_by_hand(table):
@@ -105,6 +145,16 @@ def test_heuristics_against_optima(made, row):
     genetic = found.loc["genetic algorithm (Zuo 2024)"]
     assert (genetic["runs"], genetic["optimal"], genetic["worst_gap"]) == (2, 0.5, pytest.approx(0.2))
     assert found.loc["Algorithm 1 (Giannakas et al. 2025)", "infeasible"] == 1
+
+
+def test_only_proved_optima_count_and_nothing_lies_below_them(made, row):
+    table = made(
+        row("genetic", "a", 0.1, best_status="feasible"),
+        row("genetic", "b", 0.1, best=None, best_status="", excess=None),
+    )
+    assert against_optima(table).empty
+    found = gaps("rule", [-0.05, 0.0, 0.3], [1.0, 1.0, 1.0])
+    assert (found["infeasible"], found["optimal"], found["worst_gap"]) == (1, pytest.approx(1 / 3), 0.3)
 
 
 @pytest.mark.parametrize("name", ["performance_profile", "mean_times", "gap_against_time", "win_loss"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
+import numpy as np
 import pytest
 
 import edgeopt as eo
@@ -43,6 +44,7 @@ def path(tmp_path_factory, made, row):
         for solver, seconds in (("fast", 0.001), ("slow", 0.1))
         for k in range(150)
     ]
+    rows.append(row("odd", "offloading/i001", 1.0, formulation='<a href="https://example.org">click</a>'))
     rows.append(row(NASTY, "offloading/i000", 1.0, status="failed", verified=False, excess=None, message=NASTY))
     file = tmp_path_factory.mktemp("report") / "report.html"
     write_report(made(*rows), file, title=f"Title {NASTY}")
@@ -100,19 +102,19 @@ def test_the_table_is_sorted_from_the_keyboard(page):
 
 
 def test_filters_work_together(page):
-    assert page.locator("#count").inner_text() == "301 of 301 runs"
+    assert page.locator("#count").inner_text() == "302 of 302 runs"
     page.locator("#by-solver").select_option("slow")
-    assert page.locator("#count").inner_text() == "150 of 301 runs"
+    assert page.locator("#count").inner_text() == "150 of 302 runs"
     page.locator("#search").fill("i07")
-    assert page.locator("#count").inner_text() == "10 of 301 runs"
+    assert page.locator("#count").inner_text() == "10 of 302 runs"
     page.locator("#by-status").select_option("failed")
-    assert page.locator("#count").inner_text() == "0 of 301 runs"
+    assert page.locator("#count").inner_text() == "0 of 302 runs"
 
 
 def test_more_rows_come_when_asked_for(page):
     assert page.locator("#table tbody tr").count() == 200
     page.locator("#more").click()
-    assert page.locator("#table tbody tr").count() == 301
+    assert page.locator("#table tbody tr").count() == 302
     assert page.locator("#more").is_hidden()
 
 
@@ -131,6 +133,7 @@ def test_strings_from_data_are_text(page):
     assert NASTY.split(" ")[0] in page.locator("#failures").inner_text()
     assert page.locator("#failures b, #table b, #table img, #ranking b").count() == 0
     assert "49" not in page.locator("h1").inner_text()
+    assert page.locator(".plot a[*|href^=https]").count() == 0
     assert (
         "<b>bold</b>"
         in page.locator("#plot-profile-OfflineOffloading .legendtext", has_text="bold").first.text_content()
@@ -150,6 +153,14 @@ def test_a_phone_shows_it_without_sideways_scrolling(browser, path):
     opened.wait_for_selector("body[data-ready=yes]", timeout=60_000)
     assert opened.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
+
+
+def test_ten_thousand_failures_stay_under_the_limit(tmp_path, made, row):
+    silent = {"status": "failed", "verified": False, "objective": None, "excess": None, "message": "broken " * 30}
+    rows = [row("s", f"offloading/{k}", np.nan, command="edgeopt solve " + "x" * 200, **silent) for k in range(10_000)]
+    write_report(made(*rows), tmp_path / "r.html")
+    assert (tmp_path / "r.html").stat().st_size < 6_000_000
+    assert "the first 500 are listed" in (tmp_path / "r.html").read_text()
 
 
 def test_an_empty_table_is_refused(tmp_path, made, row):

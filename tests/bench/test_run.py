@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import pandas as pd
 import pytest
 
 import edgeopt as eo
+from edgeopt.bench import run as run_module
 from edgeopt.bench import task
 from edgeopt.bench.campaign import Campaign
 from edgeopt.bench.results import COLUMNS, Format, content, export, markdown, read, tidy
@@ -159,16 +161,101 @@ def test_two_tasks_at_once_give_the_same_table(finished, tmp_path):
     assert seen[-1] == (16, 16)
 
 
+def perform(name: str, solver: str, **limits: float) -> dict:
+    mark = eo.instances.load(name).fingerprint
+    usual = {"seed": 0, "repetition": 0, "time_limit": 20.0, "memory_limit": 4e9, "threads": 1}
+    return task.perform(instance=name, fingerprint=mark, solver=solver, **usual | limits)
+
+
 def test_a_crash_and_a_hang_cost_their_own_rows():
-    limits = {"memory_limit": 4e9, "threads": 1}
-    hang = task.perform("offloading/generated-huge", "cp-sat", 0, 0, time_limit=0.5, **limits)
+    hang = perform("offloading/generated-huge", "cp-sat", time_limit=0.5)
     assert hang["status"] in ("no_solution", "failed", "feasible")
-    starved = task.perform("offloading/generated-huge", "highs", 0, 0, 60.0, memory_limit=3e8, threads=1)
+    assert hang["wall_time"] < 2.0
+    starved = perform("offloading/generated-huge", "highs", memory_limit=3e8)
     assert (starved["status"], starved["verified"]) == ("failed", False)
     assert "memory limit" in starved["message"]
-    wrong = task.perform("offloading/generated-tiny", "highs[nonsense=1]", 0, 0, 5.0, **limits)
-    assert (wrong["status"], wrong["verified"]) == ("failed", False)
-    assert "nonsense" in wrong["message"]
+
+
+def test_what_cannot_be_run_is_told_and_tried_again(tmp_path, monkeypatch):
+    campaign = Campaign(("slot/generated-tiny",), ("two-regime", "lambert-w"), time_limit=20)
+    genuine, broken = task.perform, True
+
+    def perform(**what):
+        if broken and what["solver"] == "lambert-w":
+            raise eo.SolverNotInstalledError("lambert-w needs a thing; install with: pip install thing")
+        return genuine(**what)
+
+    monkeypatch.setattr("edgeopt.bench.components.perform", perform)
+    for _ in range(2):
+        table = run(campaign, tmp_path)
+        assert dict(zip(table["solver"], table["status"], strict=True)) == {
+            "two-regime": "optimal",
+            "lambert-w": "failed",
+        }
+        assert "pip install thing" in table.loc[table["solver"] == "lambert-w", "message"].item()
+    broken = False
+    table = run(campaign, tmp_path)
+    assert len(table) == 2
+    assert table["verified"].all()
+
+
+def test_a_file_that_has_changed_is_another_problem(tmp_path):
+    eo.save(eo.OfflineOffloading([1.0], [2.0]), tmp_path / "p.json")
+    first = run(Campaign((str(tmp_path / "p.json"),), ("selection",), time_limit=20), tmp_path / "out")
+    eo.save(eo.OfflineOffloading([5.0], [7.0]), tmp_path / "p.json")
+    second = run(Campaign((str(tmp_path / "p.json"),), ("selection",), time_limit=20), tmp_path / "out")
+    assert (first["objective"].item(), second["objective"].item()) == (1.0, 5.0)
+    assert second["fingerprint"].item() == eo.instances.load(tmp_path / "p.json").fingerprint
+
+
+def test_results_are_shown_from_anywhere_and_without_their_instances(tmp_path, monkeypatch):
+    eo.save(eo.OfflineOffloading([1.0], [2.0]), tmp_path / "p.json")
+    monkeypatch.chdir(tmp_path)
+    run(Campaign(("p.json",), ("selection",), time_limit=20), "out")
+    (tmp_path / "p.json").unlink()
+    monkeypatch.chdir("/")
+    assert collect(tmp_path / "out")["objective"].tolist() == [1.0]
+
+
+def test_two_runs_in_one_folder_do_not_mix(tmp_path):
+    campaign = Campaign(SMALL, SOLVERS, time_limit=20)
+    with run_module._alone(tmp_path), pytest.raises(eo.InvalidOptionError, match="another run is going on"):
+        run(campaign, tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_killed_helper_loses_no_table(finished, tmp_path):
+    folder, campaign, table = finished
+    wider = Campaign(SMALL, SOLVERS, seeds=(0, 1), repetitions=6, time_limit=20)
+
+    def kill_one():
+        before = done(folder)
+        while done(folder) < before + 3:
+            time.sleep(0.02)
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError, ValueError):
+                words = (process / "cmdline").read_bytes()
+                parent = int((process / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                if b"loky" in words and parent == os.getpid() and b"resource_tracker" not in words:
+                    os.kill(int(process.name), signal.SIGKILL)
+                    return
+
+    killer = Thread(target=kill_one)
+    killer.start()
+    with pytest.raises(eo.EdgeOptError, match="the same command goes on"):
+        run(wider, folder, jobs=2)
+    killer.join()
+    pd.testing.assert_frame_equal(read(folder / "results.parquet"), table)
+    whole = run(wider, folder)
+    assert len(whole) == 6 * len(table)
+    assert not whole.duplicated(KEYS).any()
+    pd.testing.assert_frame_equal(run(campaign, folder), table)
+
+
+def test_a_time_limit_holds_for_the_warm_up_too():
+    row = perform("split/generated-huge", "genetic", time_limit=0.3)
+    assert not row["verified"]
+    assert row["wall_time"] < 1.5
 
 
 def test_the_command_of_a_row_runs_it_again(finished, capsys, monkeypatch):
@@ -208,6 +295,12 @@ def test_what_contradicts_a_proved_optimum_is_not_verified():
         ({"time_limit": 0.0}, "time_limit"),
         ({"memory_limit": float("nan")}, "memory_limit"),
         ({"threads": 0}, "threads is 0"),
+        ({"repetitions": 1.5}, "repetitions is 1.5"),
+        ({"seeds": (2**64,)}, "seed is"),
+        ({"solvers": (1,)}, "solvers holds 1"),
+        ({"solvers": ("highs[threads=2]",)}, "threads is set for the whole campaign"),
+        ({"instances": ("x" * 5000,)}, "names no instance"),
+        ({"instances": ("a\udcff.json",)}, "names no instance"),
     ],
 )
 def test_a_campaign_that_makes_no_sense_is_refused(fields, said):
@@ -257,6 +350,18 @@ def test_a_table_goes_to_files_and_back(finished, tmp_path):
         export(table, tmp_path / "t.xlsx")
     with pytest.raises(eo.InvalidOptionError, match="no folder"):
         export(table, tmp_path / "nowhere" / "t.csv")
+
+
+def test_text_stays_text_and_truth_is_not_guessed(finished, tmp_path):
+    table = finished[2].assign(solver_version="1.10", fingerprint="12e4567890123456", build_time=np.nan)
+    for ending in ("csv", "json"):
+        export(table, tmp_path / f"t.{ending}")
+        back = read(tmp_path / f"t.{ending}")
+        assert set(back["solver_version"]) == {"1.10"}
+        assert set(back["fingerprint"]) == {"12e4567890123456"}
+    export(table.assign(verified="no"), tmp_path / "t.csv")
+    with pytest.raises(eo.DataFormatError, match="verified is 'no'"):
+        read(tmp_path / "t.csv")
 
 
 def test_files_that_are_no_tables_are_refused(tmp_path):

@@ -218,3 +218,22 @@ def test_a_general_solver_is_told_of_integers_rounded_to_them():
     solution = eo.solve(PROBLEM, near)
     np.testing.assert_array_equal(solution.decision.local, BEST.local)
     assert solution.objective == 1.25
+
+
+def test_the_run_that_counts_sees_a_problem_that_nobody_has_touched():
+    from edgeopt.core.registry import solver
+
+    seen = []
+
+    @solver("probe", solves=eo.OfflineOffloading, exact=False)
+    def probe(problem, options):
+        seen.append(problem)
+        return eo.Outcome.feasible(eo.OffloadingDecision(np.ones(problem.samples, bool)))
+
+    problem = eo.OfflineOffloading([1.0, 2.0], [2.0, 1.0])
+    solution = eo.solve(problem, probe, warm_up=60.0)
+    assert len(seen) == 2
+    assert seen[1] is not problem
+    assert solution.problem is problem
+    eo.solve(problem, probe)
+    assert len(seen) == 3

@@ -64,10 +64,9 @@ def families() -> Mapping[str, Family]:
     for point in importlib.metadata.entry_points(group="edgeopt.instances"):
         try:
             loaded = point.load()
+            found += [loaded] if isinstance(loaded, Family) else _checked(loaded)
         except Exception as error:  # a broken plug-in costs its own families only
             warnings.warn(f"the plug-in {point.name!r} ({point.value}) cannot be loaded: {error}", stacklevel=2)
-            continue
-        found += [loaded] if isinstance(loaded, Family) else list(loaded)
     table: dict[str, Family] = {}
     for family in found:
         if family.name in table:
@@ -187,9 +186,14 @@ def read_problem(path: Path) -> Problem:
 
 
 def _from_file(path: Path) -> Instance:
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except (OSError, ValueError):
+        there = False
+    if not there:
         raise InvalidOptionError(
-            f"no instance is called {str(path)!r} and there is no such file; `edgeopt bench instances` lists the names"
+            f"no instance is called {str(path)[:200]!r} and there is no such file; `edgeopt bench instances` lists "
+            "the names"
         )
     problem = read_problem(path)
     return Instance(str(path), problem, 1, fingerprint(problem), source="a file")
@@ -205,6 +209,14 @@ def _find(text: str) -> tuple[Family | None, Mapping[str, Any]]:
         if member != text and member in family.members:
             return family, family.members[member]
     return None, {}
+
+
+def _checked(loaded: Any) -> list[Family]:
+    """Families of a plug-in; anything else is a TypeError, which costs that plug-in only."""
+    listed = list(loaded)
+    if wrong := [entry for entry in listed if not isinstance(entry, Family)]:
+        raise TypeError(f"it holds {wrong[0]!r}; expected a Family")
+    return listed
 
 
 @lru_cache(maxsize=1)

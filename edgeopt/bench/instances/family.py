@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.errors import InvalidOptionError
+from ...core.errors import EdgeOptError, InvalidOptionError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,13 +72,22 @@ class Family:
             known = ", ".join(self.knobs)
             raise InvalidOptionError(f"instances of {self.name!r} have no knob {unknown[0]!r}; there are: {known}")
         if not self.needs_data:
-            return self.build(**knobs)
+            return self._built(knobs)
         if data is None:
             raise InvalidOptionError(
                 f"instances of {self.name!r} are cut from {self.source}; set EDGEOPT_DATA to the folder of the data "
                 "sets (`edgeopt data list` names them), or pass data="
             )
-        return self.build(data=data, **knobs)
+        return self._built({"data": data, **knobs})
+
+    def _built(self, knobs: Mapping[str, Any]) -> Problem:
+        try:
+            return self.build(**knobs)
+        except EdgeOptError:
+            raise
+        except (TypeError, ValueError, OverflowError, MemoryError) as error:
+            text = ", ".join(f"{name}={value!r}" for name, value in knobs.items())
+            raise InvalidOptionError(f"no instance of {self.name!r} has {text}: {error}") from error
 
 
 def rounded(values: ArrayLike, digits: int = 8) -> NDArray[np.float64]:

@@ -86,12 +86,13 @@
     box.className = "plot";
     box.id = `plot-${plot.id}`;
     element("plot-area").append(box);
-    // Plotly reads markup in names: angle brackets of data are shown as what they are.
-    const escaped = JSON.parse(JSON.stringify(plot.data), (key, value) =>
+    // Plotly reads markup in names and titles: angle brackets of data are shown as what they are.
+    const asText = (part) => JSON.parse(JSON.stringify(part), (key, value) =>
       typeof value === "string" && !key.startsWith("hover") ? value.replace(/&/g, "&amp;").replace(/</g, "&lt;") : value);
+    const escaped = asText(plot.data), layout = asText(plot.layout);
     // The legend stands below the plot and takes what room its lines need.
     const lines = Math.ceil(escaped.length / (small ? 2 : 5));
-    await Plotly.newPlot(box, escaped, { ...plot.layout, height: plot.layout.height + 20 * lines },
+    await Plotly.newPlot(box, escaped, { ...layout, height: layout.height + 20 * lines },
       { responsive: true, displaylogo: false, scrollZoom: false });
   }
   element("plot-wait").remove();
