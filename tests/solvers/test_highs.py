@@ -36,7 +36,7 @@ def test_duals_basis_and_counts_come_with_an_lp():
     np.testing.assert_allclose(solution.certificate.row_dual, [0.0, -1.5, -1.0])
     assert solution.certificate.prices(LP) == {"row[1]": -1.5, "row[2]": -1.0}
     assert solution.certificate.column_basis is not None
-    assert "simplex_iterations" in solution.statistics or solution.statistics == {}
+    assert "simplex_iterations" in solution.statistics or set(solution.statistics) <= {"build_time"}
 
 
 def test_bound_and_nodes_come_with_an_integer_program():
