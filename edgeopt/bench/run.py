@@ -67,6 +67,13 @@ def run(
     -------
     pandas.DataFrame
         One row for each task; also written to ``results.parquet``. See :func:`edgeopt.bench.results.tidy`.
+
+    Raises
+    ------
+    InvalidOptionError
+        If another run is going on in `folder`.
+    BenchmarkError
+        If the run ended early, because a worker was killed, say; what was done is kept.
     """
     if jobs < 1:
         raise InvalidOptionError(f"jobs is {jobs}; expected at least 1")
