@@ -46,7 +46,8 @@ def run(script: Path, quick: bool, rows: Path) -> str:
 
 def table(rows: Path) -> pd.DataFrame:
     """Return the rows that the benchmarks left."""
-    found = pd.DataFrame([json.loads(line) for line in rows.read_text(encoding="utf-8").splitlines()])
+    lines = [json.loads(line) for line in rows.read_text(encoding="utf-8").splitlines()]
+    found = pd.DataFrame(lines, columns=["benchmark", "case", "route", "value", "unit", "ratio", "against"])
     found["value"] = [f"{value:,.4g}" for value in found["value"]]
     found["ratio"] = ["" if pd.isna(ratio) else f"{ratio:,.3g}" for ratio in found["ratio"].astype(float)]
     return found
@@ -59,6 +60,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="names of scripts")
     parser.add_argument("--out", type=Path, default=Path("report/benchmarks.md"))
     options = parser.parse_args()
+    if unknown := set(options.only or ()) - {path.stem for path in scripts()}:
+        parser.error(f"no benchmark is called {unknown.pop()!r}; there are {', '.join(p.stem for p in scripts())}")
     chosen = [path for path in scripts() if options.only is None or path.stem in options.only]
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "rows.jsonl"

@@ -30,7 +30,7 @@ MORE = ("split/generated-small", "slot/labriji2023-tight-deadline")
 
 
 def tell(question: str, instance: eo.Instance) -> None:
-    """Print a problem, its optimum, the witness, and what two solvers that are not exact make of it."""
+    """Print a problem, its optimum and the witness."""
     solution = eo.solve(instance)
     print(f"\n{question}")
     print(f"  {instance.name}: {instance.problem}")
@@ -61,7 +61,6 @@ def main() -> None:
     own = ["selection", "shortest-path", "simplex", "two-regime", "genetic", "lambert-w"]
     solvers = own if arguments.quick else None
     folder = arguments.out / "bench"
-    folder.mkdir(parents=True, exist_ok=True)
     print(f"\nEvery solver on {len(names) + len(MORE)} instances, each in a process of its own, at most 5 s:")
     table = run(Campaign.of([*names, *MORE], solvers, time_limit=5.0), folder, progress=progress)
     columns = ["solver", "kind", "runs", "solved", "unverified", "mean_time", "worst_excess"]

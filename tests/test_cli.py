@@ -119,7 +119,7 @@ def test_an_error_is_one_line_and_debug_shows_the_traceback(run, monkeypatch):
     assert err.count("\n") == 1
     assert "nowhere.json" in err
     monkeypatch.setattr(sys, "argv", ["edgeopt", "solve", "nowhere.json", "--debug"])
-    with pytest.raises(eo.DataFormatError):
+    with pytest.raises(eo.EdgeOptError):
         cli.main()
 
 

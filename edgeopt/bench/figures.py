@@ -43,8 +43,7 @@ def mean_times(table: pd.DataFrame, tolerance: float = measures.SOLVED, axes: Ax
     """Draw the shifted geometric mean time of each solver with its bootstrap interval; failures count as the limit."""
     axes = _axes(axes)
     order = measures.by_solver(table, tolerance)["solver"].tolist()[::-1]
-    good = measures.solved(table, tolerance)
-    counted = np.where(good, table["wall_time"], table["time_limit"])
+    counted = measures.counted(table, tolerance)
     for place, solver in enumerate(order):
         seconds = counted[(table["solver"] == solver).to_numpy()]
         mean = measures.shifted_geometric_mean(seconds)

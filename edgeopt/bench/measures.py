@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.errors import InvalidOptionError
+from .results import least_cost, relative_excess
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,10 +41,7 @@ def excess(table: pd.DataFrame) -> NDArray[np.float64]:
     """
     rows = table.reset_index(drop=True)
     verified = rows["verified"].to_numpy(bool)
-    cost = np.where(rows["sense"] == "maximize", -1.0, 1.0) * rows["objective"]
-    cost = cost.where(verified)
-    best = cost.groupby([rows["instance"], rows["fingerprint"]]).transform("min")
-    found = (cost - best) / best.abs().where(best != 0, 1.0)
+    found = relative_excess(*least_cost(rows), rows["magnitude"])
     distance = np.where(rows["best"].notna(), rows["excess"], found)
     # An answer "infeasible" or "unbounded" that was verified has no objective and is as good as it can be.
     distance = np.where(rows["status"].isin(["infeasible", "unbounded"]), 0.0, distance)
@@ -93,8 +91,13 @@ def performance_profile(seconds: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(share, index=pd.Index(marks, name="ratio"), columns=seconds.columns)
 
 
-def shifted_geometric_mean(seconds: Any, shift: float = SHIFT, limit: float | None = None) -> float:
-    """Return ``exp(mean(log(t + shift))) - shift``; failures count as `limit` seconds, or make it infinite.
+def counted(table: pd.DataFrame, tolerance: float = SOLVED) -> NDArray[np.float64]:
+    """(rows,) seconds of each run; one that did not solve its instance counts as its time limit."""
+    return np.where(solved(table, tolerance), table["wall_time"], table["time_limit"])
+
+
+def shifted_geometric_mean(seconds: Any, shift: float = SHIFT) -> float:
+    """Return ``exp(mean(log(t + shift))) - shift``.
 
     >>> round(shifted_geometric_mean([1.0, 100.0], shift=10.0), 3)
     24.785
@@ -102,8 +105,6 @@ def shifted_geometric_mean(seconds: Any, shift: float = SHIFT, limit: float | No
     values = np.asarray(seconds, float)
     if shift < 0 or values.size == 0:
         raise InvalidOptionError(f"shift is {shift} and there are {values.size} times; expected >= 0 and at least one")
-    if limit is not None:
-        values = np.minimum(values, limit)
     return float(np.exp(np.mean(np.log(values + shift))) - shift)
 
 
@@ -167,22 +168,26 @@ def by_solver(table: pd.DataFrame, tolerance: float = SOLVED) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns solver, kind, runs, solved (share), low and high (its 95 % bootstrap interval), unverified (runs without
-        a verified answer), mean_time (shifted geometric, failures at their time limit), median_excess and worst_excess
-        (relative distance to the best known objective of verified answers; infinite if there is none).
+        Columns solver, kind, runs, solved (share), low and high (its 95 % bootstrap interval over instances),
+        unverified (runs without a verified answer), mean_time (shifted geometric, failures at their time limit),
+        median_excess and worst_excess (relative distance to the best known objective of verified answers; infinite if
+        there is none).
     """
     import pandas as pd
 
-    table = table.assign(distance=excess(table), good=solved(table, tolerance))
+    table = table.assign(
+        distance=excess(table), good=solved(table, tolerance), seconds=counted(table, tolerance)
+    )  # fmt: skip
     rows = []
     for solver, runs in table.groupby("solver"):
         good = runs["good"].to_numpy()
-        low, high = bootstrap_interval(good)
+        # Runs of one instance are no independent draws: instances are.
+        low, high = bootstrap_interval(runs.groupby("instance")["good"].mean())
         shown = runs["distance"][np.isfinite(runs["distance"])]
         rows.append({
             "solver": solver, "kind": runs["kind"].iloc[0], "runs": len(runs), "solved": float(good.mean()),
             "low": low, "high": high, "unverified": int((~runs["verified"]).sum()),
-            "mean_time": shifted_geometric_mean(np.where(good, runs["wall_time"], runs["time_limit"])),
+            "mean_time": shifted_geometric_mean(runs["seconds"]),
             "median_excess": float(shown.median()) if len(shown) else np.inf,
             "worst_excess": float(shown.max()) if len(shown) else np.inf,
         })  # fmt: skip

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core.errors import DataFormatError, ExtraNotInstalledError, InvalidOptionError
 from ..core.storage import write_atomically
+from ..core.tolerance import AGREEMENT, ROUNDOFF
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,19 +24,15 @@ TEXT = (
 )  # fmt: skip
 COUNTS = ("size", "seed", "repetition", "threads", "cores")
 NUMBERS = (
-    "objective", "bound", "gap", "best", "excess", "wall_time", "build_time", "verify_time", "memory", "time_limit",
-    "memory_limit",
+    "objective", "bound", "gap", "best", "excess", "wall_time", "build_time", "verify_time", "memory", "magnitude",
+    "time_limit", "memory_limit",
 )  # fmt: skip
 COLUMNS = (
     "instance", "formulation", "sense", "size", "solver", "kind", "seed", "repetition", "status", "verified",
-    "objective", "bound", "gap", "best", "best_status", "excess", "wall_time", "build_time", "verify_time", "memory",
-    "message", "solver_version", "time_limit", "memory_limit", "threads", "fingerprint", "started", "machine",
+    "objective", "bound", "gap", "best", "best_status", "excess", "magnitude", "wall_time", "build_time", "verify_time",
+    "memory", "message", "solver_version", "time_limit", "memory_limit", "threads", "fingerprint", "started", "machine",
     "processor", "cores", "system", "python", "numpy", "edgeopt", "revision", "command",
 )  # fmt: skip
-
-
-AGREEMENT = 1e-6
-"""Relative distance by which a proved optimum may differ from the best that is known."""
 
 
 class Format(StrEnum):
@@ -55,10 +52,10 @@ def tidy(found: pd.DataFrame | None) -> pd.DataFrame:
     pandas.DataFrame
         One row for each task, sorted: instance, formulation, sense, size (numbers that the problem's data hold),
         solver, kind, seed, repetition; status, verified, objective, bound, gap, best (known objective) and its status,
-        excess (relative distance to it, positive if worse); wall_time, build_time, verify_time in seconds, memory in
-        bytes; message; limits, versions, machine, git revision, and the command that runs the row again. `verified` is
-        false for everything but an answer that edgeopt checked and that nothing contradicts: neither what is recorded
-        of the instance, nor what another solver found on it.
+        excess (relative distance to it, positive if worse), magnitude (of the objective's terms); wall_time,
+        build_time, verify_time in seconds, memory in bytes; message; limits, versions, machine, git revision, and the
+        command that runs the row again. `verified` is false for everything but an answer that edgeopt checked and that
+        nothing contradicts: neither what is recorded of the instance, nor what another solver found on it.
     """
     import pandas as pd
 
@@ -71,7 +68,7 @@ def tidy(found: pd.DataFrame | None) -> pd.DataFrame:
         table[name] = table[name].fillna(0).astype(int)
     table["verified"] = _truth(table["verified"])
     table = table.sort_values(["instance", "solver", "seed", "repetition"]).reset_index(drop=True)
-    return _without_beaten_optima(table)
+    return _without_contradicted(table)
 
 
 def _truth(values: pd.Series[Any]) -> pd.Series[bool]:
@@ -89,17 +86,30 @@ def _truth(values: pd.Series[Any]) -> pd.Series[bool]:
     return plain.map(lambda value: known[value]).astype(bool)
 
 
-def _without_beaten_optima(table: pd.DataFrame) -> pd.DataFrame:
-    """Take `verified` from every `optimal` that another verified answer to the same problem beats."""
-    sign = np.where(table["sense"] == "maximize", -1.0, 1.0)
-    cost = (sign * table["objective"]).where(table["verified"])
-    best = cost.groupby([table["instance"], table["fingerprint"]]).transform("min")
-    allowed = (AGREEMENT + table["gap"].fillna(0.0)) * best.abs().where(best != 0, 1.0)
-    beaten = (table["status"] == "optimal") & table["verified"] & (cost > best + allowed)
-    table.loc[beaten, "message"] = [
-        f"says optimal, but another solver found {value:.10g}" for value in (sign * best)[beaten]
-    ]
-    table.loc[beaten, "verified"] = False
+def relative_excess(cost: Any, best: Any, magnitude: Any) -> Any:
+    """Return how far costs lie above the best, relative to it; what is rounding of their terms counts as nothing."""
+    cost, best = np.asarray(cost, float), np.asarray(best, float)
+    apart = cost - best
+    rounding = ROUNDOFF * np.nan_to_num(np.asarray(magnitude, float))
+    return np.where(np.abs(apart) <= rounding, 0.0, apart) / np.where(best != 0, np.abs(best), 1.0)
+
+
+def least_cost(table: pd.DataFrame) -> tuple[pd.Series[float], pd.Series[float]]:
+    """Cost of each verified answer (negative where the problem maximises), and the least that anyone found."""
+    cost = (np.where(table["sense"] == "maximize", -1.0, 1.0) * table["objective"]).where(table["verified"])
+    return cost, cost.groupby([table["instance"], table["fingerprint"]]).transform("min")
+
+
+def _without_contradicted(table: pd.DataFrame) -> pd.DataFrame:
+    """Take `verified` from claims that a verified answer to the same problem contradicts."""
+    cost, best = least_cost(table)
+    excess = relative_excess(cost, best, table["magnitude"])
+    beaten = (table["status"] == "optimal") & table["verified"] & (excess > AGREEMENT + table["gap"].fillna(0.0))
+    denied = (table["status"] == "infeasible") & table["verified"] & best.notna()
+    for wrong, claim in ((beaten, "optimal"), (denied, "infeasible")):
+        found = np.where(table["sense"] == "maximize", -best, best)[wrong]
+        table.loc[wrong, "message"] = [f"says {claim}, but another solver found {value:.10g}" for value in found]
+    table.loc[beaten | denied, "verified"] = False
     return table
 
 

@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event, Thread
@@ -85,14 +86,16 @@ def run(
         config = {"backend": "dask", **where}
     with _alone(folder):
         _write_benchmark(campaign, folder)
-        with _counted(folder, campaign.tasks, progress), _one_client():
+        with _counted(folder, campaign.tasks, force, progress), _one_client():
             table = _table(campaign, folder, force=force, parallel_config=config)
         export(table, folder / RESULTS, Format.PARQUET)
     return table
 
 
 def collect(folder: str | Path) -> pd.DataFrame:
-    """Return the table of everything that has been run so far, while a run is going on too.
+    """Return the table of the folder's latest campaign as far as it has been run, while a run is going on too.
+
+    What earlier campaigns of the folder have run stays in the cache, and comes back when they are asked for again.
 
     Raises
     ------
@@ -214,22 +217,21 @@ def _client() -> Any:
 
 
 @contextlib.contextmanager
-def _counted(folder: Path, total: int, progress: Callable[[int, int], None] | None) -> Iterator[None]:
-    """Report how many entries the cache has gained, every second: tasks may run on other machines."""
+def _counted(folder: Path, total: int, force: bool, progress: Callable[[int, int], None] | None) -> Iterator[None]:
+    """Report every second how many entries the cache has, or has anew: tasks may run on other machines.
+
+    Pairs that refuse each other have entries too.
+    """
     if progress is None:
         yield
         return
+    begun = time.time() if force else 0.0
     done = Event()
-    before = len(collect(folder))
-
-    def entries() -> int:
-        return sum(1 for _ in folder.glob("__cache__/**/run_one_to_cvg/*/output.pkl"))
-
-    first = entries()
 
     def watch() -> None:
         while not done.wait(1.0):
-            progress(min(total, before + entries() - first), total)
+            entries = folder.glob("__cache__/**/run_one_to_cvg/*/output.pkl")
+            progress(min(total, sum(entry.stat().st_mtime >= begun for entry in entries)), total)
 
     watcher = Thread(target=watch, daemon=True)
     watcher.start()

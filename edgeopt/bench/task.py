@@ -20,8 +20,9 @@ from ..core.errors import DataFormatError
 from ..core.outcome import Status
 from ..core.registry import find
 from ..core.solve import solve
+from ..core.tolerance import AGREEMENT
 from . import instances as library
-from .results import AGREEMENT
+from .results import relative_excess
 from .spec import parse
 
 if TYPE_CHECKING:
@@ -92,14 +93,16 @@ def outcome(instance: Instance, solution: Solution) -> dict[str, Any]:
     objective, bound, gap = _whole(solution.objective), _whole(solution.bound), _whole(solution.gap, np.max)
     best = _whole(instance.best_objective)
     sign = instance.problem.sense.sign
+    magnitude = None if solution.found is None else _whole(instance.problem.magnitude(solution.found))
     excess = None
     if objective is not None and best is not None:
-        excess = sign * (objective - best) / (abs(best) or 1.0)
+        excess = float(relative_excess(sign * objective, sign * best, magnitude or 0.0))
     reason = contradiction(solution, instance.best, excess)
     return {
         "status": str(solution.status), "verified": solution.status in ANSWERS and reason is None,
         "objective": objective, "bound": bound, "gap": gap, "best": best,
-        "best_status": "" if instance.best is None else str(instance.best.status), "excess": excess,
+        "best_status": "" if instance.best is None else str(instance.best.status),
+        "excess": excess, "magnitude": magnitude,
         "wall_time": solution.wall_time, "build_time": solution.statistics.get("build_time"),
         "verify_time": solution.verify_time, "memory": solution.statistics.get("memory"),
         "message": reason or solution.message, "solver_version": solution.solver_version,

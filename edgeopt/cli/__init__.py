@@ -1,6 +1,6 @@
 """The command line: solve, compare, verify, list solvers, reproduce papers, fetch data.
 
-Exit codes: 0 done; 1 the answer is no (not solved to a decision, or not verified); 2 wrong use or wrong input.
+Exit codes: 0 done; 1 nothing was established (a limit was hit, or the answer did not verify); 2 wrong use or input.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="edgeopt", no_args_is_help=True, pretty_exceptions_enable=False,
     help="Solve edge-inference decision problems, compare solvers, verify answers. "
-    "Exit codes: 0 done, 1 the answer is no, 2 wrong use or input.",
+    "Exit codes: 0 done, 1 nothing was established, 2 wrong use or input.",
 )  # fmt: skip
 data_app = typer.Typer(no_args_is_help=True, help="List and download the original data sets.")
 app.add_typer(data_app, name="data")
@@ -113,6 +113,7 @@ def solve(
       edgeopt solve problem.json --solver highs --out solution.json
       edgeopt solve afiro.mps --solver pyomo:scip --isolate --time-limit 9
     """
+    from ..core.outcome import Status
     from ..core.solve import solve as run
     from ..core.storage import save
 
@@ -125,7 +126,7 @@ def solve(
     if out is not None:
         save(solution, out)
     show_one(_summary(problem, solution), as_json, file)
-    if str(solution.status) in ("no_solution", "failed"):
+    if solution.status in (Status.NO_SOLUTION, Status.FAILED):
         raise typer.Exit(1)
 
 
@@ -294,12 +295,7 @@ def main() -> None:
 
 
 def _problem(name: str) -> Problem:
-    """Return the problem of a file or of an instance."""
-    path = Path(name)
-    if path.is_file() or path.suffix.lower() in (".json", ".mps", ".lp", ".gz"):
-        from ..bench.instances import read_problem
-
-        return read_problem(path)
+    """Return the problem of an instance or of a file."""
     from ..bench.instances import load
 
     return load(name).problem

@@ -1,4 +1,4 @@
-"""``edgeopt bench``: instances, runs, tables, figures and the report."""
+"""``edgeopt bench``: instances, runs, tables and the report."""
 
 from __future__ import annotations
 
@@ -82,7 +82,6 @@ def run(
         instances or None, None if solvers is None else separate(solvers), seeds=_seeds(seeds), repetitions=repetitions,
         time_limit=time_limit, memory_limit=memory_limit, threads=threads,
     )  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
     with progress_bar("running") as progress:
         table = run_campaign(campaign, folder, jobs=jobs, dask=dask, force=force, progress=progress)
     failed = int((~table["verified"]).sum())

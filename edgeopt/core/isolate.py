@@ -45,7 +45,8 @@ def solve_isolated(
     """Run `chosen` in its own process and judge what comes back.
 
     The time limit counts from the moment the worker has loaded the problem and the solver's package, and anew after a
-    warm-up. The statistics say how much memory the solve took (`memory`, bytes).
+    warm-up. The memory limit is on the worker and all that it starts, Python and packages included; the statistic
+    `memory` is what the worker's peak adds to what it held before the solve, bytes.
     """
     from .solve import conclude
 
@@ -106,26 +107,24 @@ def _supervise(
             env={**os.environ, **_threads(options), "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
         )  # fmt: skip
         try:
-            killed = _watch(worker, work, options, memory_limit)
+            killed = _watch(worker, work, chosen, options, memory_limit)
         finally:
             _kill(worker)
-    if killed is not None:
-        ignored = killed.startswith("time") and "time_limit" not in chosen.honours
-        return (Outcome(Status.NO_SOLUTION, message=killed) if ignored else Outcome.failed(killed)), None
-    return _collect(worker.returncode, work)
+    return killed or _collect(worker.returncode, work)
 
 
 def _threads(options: Options) -> dict[str, str]:
     return {} if options.threads is None else dict.fromkeys(_THREADS, str(options.threads))
 
 
-def _watch(worker: subprocess.Popen[bytes], work: Path, options: Options, memory_limit: float | None) -> str | None:
-    """Wait for the worker; return why it has to be killed, or None if it ended by itself."""
-    ready = work / "ready"
-    begun: float | None = None
+def _watch(
+    worker: subprocess.Popen[bytes], work: Path, chosen: Solver, options: Options, memory_limit: float | None
+) -> tuple[Outcome, float] | None:
+    """Wait for the worker; return why it has to be killed and after how long, or None if it ended by itself."""
+    ready, again = work / "ready", work / "again"
     launched = time.monotonic()
+    begun: float | None = None
     limit = math.inf if options.time_limit is None else options.time_limit + GRACE
-    again = work / "again"
     while worker.poll() is None:
         now = time.monotonic()
         if begun is None and ready.exists():
@@ -133,12 +132,17 @@ def _watch(worker: subprocess.Popen[bytes], work: Path, options: Options, memory
         if again.exists():  # the warm-up is over: the run that counts has begun
             begun = now
             again.unlink(missing_ok=True)
-        if begun is None and now - launched > _STARTUP:
-            return f"the isolated solver did not start within {_STARTUP:g} s"
-        if begun is not None and now - begun > limit:
-            return f"time limit of {options.time_limit:g} s: the solver did not stop by itself and was killed"
+        spent = now - (launched if begun is None else begun)
+        if begun is None and spent > _STARTUP:
+            return Outcome.failed(f"the isolated solver did not start within {_STARTUP:g} s"), spent
+        if begun is not None and spent > limit:
+            words = f"time limit of {options.time_limit:g} s: the solver did not stop by itself and was killed"
+            # Who never promised to stop has not failed.
+            broken = "time_limit" in chosen.honours
+            return (Outcome.failed(words) if broken else Outcome(Status.NO_SOLUTION, message=words)), spent
         if memory_limit is not None and (used := _resident(worker.pid)) > memory_limit:
-            return f"memory limit of {memory_limit:.4g} bytes: the solver used {used:.4g} and was killed"
+            words = f"memory limit of {memory_limit:.4g} bytes: the solver used {used:.4g} and was killed"
+            return Outcome.failed(words), spent
         time.sleep(_POLL)
     return None
 

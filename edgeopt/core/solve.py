@@ -81,7 +81,7 @@ def solve(
     isolate : bool
         Run the solver in its own process under hard limits: a crash or hang costs this call only.
     memory_limit : float, optional
-        Bytes that an isolated solver may use.
+        Bytes that an isolated worker and what it starts may hold, Python and packages (some hundred MB) included.
     warm_up : float
         A solve that took less than these seconds is done once more and the second one counts: its time is free of
         imports and compilation.

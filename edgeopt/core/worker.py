@@ -31,10 +31,8 @@ def main(folder: str) -> None:
         importlib.import_module(package)
     before = _resident("VmRSS")
     (work / "ready").touch()
-    options = Options(
-        request["time_limit"], request["relative_gap"], warm_start, request["seed"], request["threads"],
-        request["log"], request["variant"], request["extra"],
-    )  # fmt: skip
+    given = ("time_limit", "relative_gap", "seed", "threads", "log", "variant", "extra")
+    options = Options(warm_start=warm_start, **{name: request[name] for name in given})
     solution = run_warm(problem, chosen, options, request["warm_up"], (work / "again").touch)
     statistics = solution.statistics | {"memory": max(0, _resident("VmHWM") - before)}
     save(replace(solution, statistics=statistics), work / "solution.json")
