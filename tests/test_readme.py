@@ -7,8 +7,10 @@ import io
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import edgeopt as eo
 from edgeopt.bench import matrix
 
 ROOT = Path(__file__).parents[1]
@@ -47,6 +49,17 @@ def test_every_block_of_the_guide_runs(tmp_path, monkeypatch, capsys):
     for code, _ in blocks(ROOT / "docs" / "guide.md"):
         exec(compile(code, "guide.md", "exec"), names)
     assert "0.5 is the largest feasible local fraction" in capsys.readouterr().out
+
+
+def test_the_solver_that_newcomers_copy_is_a_good_one():
+    code = blocks(ROOT / "CONTRIBUTING.md")[0][0].replace("from ..", "from edgeopt.")
+    names: dict[str, object] = {"__name__": "edgeopt.solvers.my_solver"}
+    exec(compile(code, "CONTRIBUTING.md", "exec"), names)
+    shapes = [((3,), False), ((5, 2), False), ((5, 2), True)]
+    for shape, independent in shapes:
+        remote = np.ones(shape) if independent else np.ones(shape[0])
+        problem = eo.OfflineOffloading(np.ones(shape), remote, 0.5, independent_sites=independent)
+        assert eo.solve(problem, names["my_solver"]).status == "feasible"
 
 
 def test_the_solver_table_is_the_registry_s():

@@ -67,9 +67,9 @@ class Campaign:
             object.__setattr__(self, name, value)
         for seed in self.seeds:
             _whole_number("seed", seed, at_least=0)
-        for entry in self.solvers:
-            _check_solver(entry)
         if not self.fingerprints:
+            for entry in self.solvers:
+                _check_solver(entry)
             object.__setattr__(self, "instances", tuple(_whole_path(name) for name in self.instances))
             marks = tuple(library.describe_one(name)["fingerprint"] for name in self.instances)
             object.__setattr__(self, "fingerprints", marks)

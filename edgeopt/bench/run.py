@@ -20,10 +20,13 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import BenchmarkError, EdgeOptError, ExtraNotInstalledError, InvalidOptionError
+from ..core.registry import find, solvers
 from ..core.storage import write_atomically
+from . import instances as library
 from .campaign import Campaign
 from .incidents import with_incidents
-from .results import COLUMNS, Format, export, tidy
+from .results import COLUMNS, Format, export, read, tidy
+from .spec import parse
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +75,7 @@ def run(
     Raises
     ------
     InvalidOptionError
-        If another run is going on in `folder`.
+        If another run is going on in `folder`, or none of the solvers takes any of the instances.
     BenchmarkError
         If the run ended early, because a worker was killed, say; what was done is kept.
     """
@@ -84,6 +87,7 @@ def run(
     if dask is not None:
         where = {"n_jobs": jobs, "dask_threads_per_worker": 1} if dask == "local" else {"dask_address": dask}
         config = {"backend": "dask", **where}
+    _demand_a_pair(campaign)
     with _alone(folder):
         _write_benchmark(campaign, folder)
         with _counted(folder, campaign.tasks, force, progress), _one_client():
@@ -103,7 +107,27 @@ def collect(folder: str | Path) -> pd.DataFrame:
         If `folder` holds no campaign.
     """
     folder = Path(folder).resolve()
-    return _table(Campaign.read(folder), folder, collect=True)
+    campaign = Campaign.read(folder)
+    stems = {parse(text)[0].partition(":")[0] for text in campaign.solvers}
+    if not stems <= set(solvers()) and (folder / RESULTS).is_file():
+        return read(folder / RESULTS)  # a plug-in is gone: what it has solved is not
+    return _table(campaign, folder, collect=True)
+
+
+def _demand_a_pair(campaign: Campaign) -> None:
+    """Raise unless some solver of the campaign takes some instance of it."""
+    reasons = []
+    for name in campaign.instances:
+        try:
+            problem = library.load(name).problem
+        except EdgeOptError:
+            return  # its tasks will say why
+        for text in campaign.solvers:
+            refusal = find(parse(text)[0])[0].refusal(problem)
+            if refusal is None:
+                return
+            reasons.append(f"{text} {refusal}, and {name} is a {type(problem).__name__}")
+    raise InvalidOptionError(f"none of these solvers takes any of these instances: {reasons[0]}")
 
 
 def _table(campaign: Campaign, folder: Path, **options: Any) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -152,8 +153,11 @@ def compare(
     """
     from ..core.compare import compare as run
     from ..core.compare import solvers_for
+    from ..core.registry import find
 
     problems = [_problem(name) for name in files]
+    for name in separate(solvers or ""):
+        find(name)
     able = solvers_for(problems[0])
     chosen = separate(solvers) if solvers else able.loc[able["installed"], "solver"].tolist()
     limit = {} if time_limit is None else {"time_limit": time_limit}
@@ -314,10 +318,17 @@ def _setting(text: str) -> tuple[str, Any]:
     return name, parse_value(value)
 
 
+def _decided(solution: Solution) -> dict[str, Any]:
+    """Return the fields of the decision, where there is one."""
+    if solution.found is None:
+        return {}
+    return {field.name: getattr(solution.found, field.name) for field in fields(solution.found)}
+
+
 def _summary(problem: Problem, solution: Solution) -> dict[str, Any]:
     rows: dict[str, Any] = {
         "problem": repr(problem), "solver": f"{solution.solver} {solution.solver_version}",
-        "status": str(solution.status), "objective": solution.objective, "bound": solution.bound,
+        "status": str(solution.status), **_decided(solution), "objective": solution.objective, "bound": solution.bound,
         "gap": solution.gap, "certificate": None if solution.certificate is None else str(solution.certificate),
         "wall_time": solution.wall_time, "verify_time": solution.verify_time, "message": solution.message,
     }  # fmt: skip

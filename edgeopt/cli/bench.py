@@ -20,6 +20,10 @@ app = typer.Typer(no_args_is_help=True, help="Compare solvers on benchmark insta
 FOLDER = Path("report/bench")
 Folder = Annotated[Path, typer.Option("--out", help="Folder of the campaign: its cache and its results.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+SUMMARY = """\
+solved: verified and within 1e-6 of the best known objective; low, high: 95 % interval over instances;
+mean_time: shifted geometric mean, a run that did not solve its instance counts as its time limit;
+excess: relative distance to the best known objective, of verified answers."""
 SHOWN = ["instance", "solver", "seed", "repetition", "status", "verified", "objective", "gap", "excess", "wall_time"]
 
 
@@ -86,6 +90,8 @@ def run(
         table = run_campaign(campaign, folder, jobs=jobs, dask=dask, force=force, progress=progress)
     failed = int((~table["verified"]).sum())
     typer.echo(f"{len(table)} rows, {failed} of them without a verified answer: {folder / RESULTS}")
+    if unfit := campaign.tasks - len(table):
+        typer.echo(f"{unfit} further pairs do not fit: the solver takes no such instance")
     typer.echo(f"edgeopt bench show --out {folder}    edgeopt bench report --out {folder}")
 
 
@@ -114,6 +120,8 @@ def show_table(
         export(table, export_to)
     shown = by_solver(table) if summary else table[SHOWN]
     show([{str(k): v for k, v in row.items()} for row in shown.to_dict("records")], as_json, str(folder))
+    if summary and not as_json:
+        typer.echo(SUMMARY)
 
 
 @app.command()

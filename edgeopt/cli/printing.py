@@ -37,12 +37,16 @@ def show_one(row: dict[str, Any], as_json: bool, title: str) -> None:
         return
     typer.echo(title)
     for key, value in row.items():
-        if value not in (None, "", []):
+        if hasattr(value, "tolist") or value not in (None, "", []):
             typer.echo(f"  {key}: {_text(value)}")
 
 
 def _plain(value: Any) -> Any:
-    """JSON has no nan and no infinity: both become null."""
+    """Return what JSON has: no nan and no infinity (null), no arrays (lists)."""
+    if isinstance(value, tuple) or hasattr(value, "tolist"):
+        return _plain(value.tolist() if hasattr(value, "tolist") else list(value))
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if value is None or isinstance(value, (bool, int, float, str, list)) else str(value)
@@ -53,6 +57,13 @@ def _text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.6g}"
+    if isinstance(value, tuple):
+        return "; ".join(_text(item) for item in value)
+    if hasattr(value, "tolist"):
+        import numpy as np
+
+        with np.printoptions(threshold=20, precision=6):
+            return " ".join(str(value).split())
     if isinstance(value, list):
         return "".join(f"\n    {item}" for item in value)
     return str(value.value if isinstance(value, Enum) else value)

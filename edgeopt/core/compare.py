@@ -42,7 +42,8 @@ def compare(
     progress : callable, optional
         Called with problem and solver name before each solve.
     **options
-        Passed on to :func:`solve`; a solver that refuses one gets a row ``failed`` that says so.
+        Passed on to :func:`solve`; a solver that refuses one gets a row ``failed`` that says so. `warm_up` is a second
+        here, so that nobody's time is that of an import.
 
     Returns
     -------
@@ -53,10 +54,13 @@ def compare(
     """
     import pandas as pd
 
+    if isinstance(solvers, str):
+        solvers = [solvers]
     given = [problems] if isinstance(problems, (Problem, Instance)) else list(problems)
     if names is None:
         names = [entry.name if isinstance(entry, Instance) else str(place) for place, entry in enumerate(given)]
     listed = [problem_of(entry) for entry in given]
+    options = {"warm_up": 1.0, **options}
     chosen = list(solvers) if solvers is not None else [r["solver"] for r in _able(listed[:1]) if r["installed"]]
     rows = []
     for index, problem in enumerate(listed):

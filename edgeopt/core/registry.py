@@ -14,6 +14,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import lru_cache
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -156,7 +157,11 @@ class Solver:
             for name in options.extra:
                 if name not in known:
                     listed = ", ".join(sorted(known)) or "it has none"
-                    raise InvalidOptionError(f"solver {self.name!r} has no option {name!r}; its own options: {listed}")
+                    close = get_close_matches(name, [*LIMITS, "seed", "log", "isolate", *known], n=1)
+                    meant = f"did you mean {close[0]}? " if close else ""
+                    raise InvalidOptionError(
+                        f"solver {self.name!r} has no option {name!r}; {meant}its own options: {listed}"
+                    )
 
     def demand_installed(self) -> None:
         """Raise :class:`SolverNotInstalledError` with the pip command unless the solver can run."""
@@ -276,4 +281,5 @@ def _automatic(problem: Problem, options: Options) -> Solver:
             return candidate
     if not refused:
         raise UnsupportedPairError(f"no installed exact solver takes this {type(problem).__name__}")
-    raise InvalidOptionError("no exact solver honours all these options: " + "; ".join(refused))
+    others = f" (and {len(refused) - 1} other solvers refuse too)" if len(refused) > 1 else ""
+    raise InvalidOptionError(f"no exact solver honours all these options: {refused[0]}{others}")

@@ -45,7 +45,7 @@ def test_the_best_is_the_best_in_the_sense_of_each_problem():
     least, most = eo.Program(cost, rows, [1.0]), eo.Program(cost, rows, row_upper=[1.0], sense="maximize")
 
     def lazy(problem, options):
-        return eo.Outcome.feasible(eo.Point([1.0, 1.0] if problem is least else [0.0, 0.0]))
+        return eo.Outcome.feasible(eo.Point([1.0, 1.0] if problem.sense == "minimize" else [0.0, 0.0]))
 
     poor = eo.Solver("lazy", lazy, eo.Program, False)
     for problems in ([least, most], [most, least]):

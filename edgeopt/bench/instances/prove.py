@@ -1,15 +1,16 @@
-"""Record the library anew: build every instance, prove its best known answer, write what ships with the package.
+"""Record instances: build each, prove its best known answer, write what ships with the package.
 
-``python -m edgeopt.bench.instances.prove`` needs the data sets at hand. It belongs to releases: run it after a family
-or a solver has changed, and look at what ``git diff`` says of ``index.json``.
+``python -m edgeopt.bench.instances.prove 'offloading/mine-*'`` records some; without a pattern all, which needs the
+data sets. Run it after a family has changed, and look at what ``git diff`` says of ``index.json``.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
-import shutil
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +20,10 @@ from ...core.instance import Instance
 from ...core.outcome import Status
 from ...core.registry import find
 from ...core.solve import solve
-from ...core.storage import fingerprint, save
+from ...core.storage import fingerprint, save, write_atomically
 from ...data.folder import data_folder
 from . import LIBRARY, _find, _path, names
+from .family import Family
 
 if TYPE_CHECKING:
     from ...core.problem import Problem
@@ -36,16 +38,33 @@ LIMIT = 120.0
 
 
 def main() -> None:
-    """Record every instance."""
+    """Record all instances, or those that match the patterns given."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("patterns", nargs="*", default=["*"], help="names, such as 'offloading/mine-*'; all by default")
+    patterns = parser.parse_args().patterns
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for room in [path for path in LIBRARY.iterdir() if path.is_dir()] if LIBRARY.is_dir() else []:
-        shutil.rmtree(room)
-    index = {}
-    for name in names():
+    chosen = [name for name in names() if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    if not chosen:
+        parser.error(f"no instance matches {patterns}")
+    if data_folder() is None and any(family.needs_data for family in map(_family, chosen)):
+        parser.error("some of these are cut from data sets; set EDGEOPT_DATA, or name those that are not")
+    index = json.loads((LIBRARY / "index.json").read_text(encoding="utf-8"))
+    for name in chosen:
         index[name] = record(name)
         logger.info("%s: %s", name, index[name])
-    text = json.dumps(index, indent=1, sort_keys=True) + "\n"
-    (LIBRARY / "index.json").write_text(text, encoding="utf-8")
+    known = set(names())
+    kept = {name: entry for name, entry in index.items() if name in known}
+    write_atomically(LIBRARY / "index.json", (json.dumps(kept, indent=1, sort_keys=True) + "\n").encode())
+    for path in LIBRARY.glob("*/*.*"):  # what a member of another day has left
+        if path.relative_to(LIBRARY).as_posix().split(".json")[0].removesuffix(".best") not in known:
+            path.unlink()
+
+
+def _family(name: str) -> Family:
+    """Family of a member."""
+    family, _ = _find(name)
+    assert family is not None
+    return family
 
 
 def record(name: str) -> dict[str, Any]:
