@@ -133,7 +133,7 @@ def _workers(folder: Path) -> list[str]:
 def test_a_cluster_that_loses_a_worker_gives_the_same_table(finished, tmp_path):
     distributed = pytest.importorskip("distributed")
     _, campaign, here = finished
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
         killed = []
 
         def kill_one():
