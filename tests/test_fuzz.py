@@ -336,8 +336,10 @@ def test_a_damaged_problem_leaves_no_half_written_solution(workplace):
 @settings(max_examples=max(1, CASES // 20), deadline=None)
 @given(st.text(alphabet="abc/-[]=,. 0é\x00", max_size=30) | st.sampled_from(["split/", "offloading/generated["]))
 def test_a_strange_name_is_no_instance(name):
+    loaded = None
     with contextlib.suppress(eo.EdgeOptError):
-        eo.instances.load(name)
+        loaded = eo.instances.load(name)
+    assert loaded is None or loaded.name == name
 
 
 def test_edits_change_something():

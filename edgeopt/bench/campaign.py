@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatchcase
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import DataFormatError, EdgeOptError, InvalidOptionError
-from ..core.records import number
 from ..core.registry import find, solvers
 from ..core.solve import RESERVED
 from ..core.storage import write_atomically
@@ -62,15 +62,14 @@ class Campaign:
         for name in ("repetitions", "threads"):
             _whole_number(name, getattr(self, name), at_least=1)
         for name in ("time_limit", "memory_limit"):
-            if not (value := number(getattr(self, name), name)) > 0:
-                raise InvalidOptionError(f"{name} is {value!r}; expected a number above 0")
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, _positive(name, getattr(self, name)))
         for seed in self.seeds:
             _whole_number("seed", seed, at_least=0)
         if not self.fingerprints:
             for entry in self.solvers:
                 _check_solver(entry)
-            object.__setattr__(self, "instances", tuple(_whole_path(name) for name in self.instances))
+            # Two spellings of one path are one instance.
+            object.__setattr__(self, "instances", tuple(dict.fromkeys(map(_whole_path, self.instances))))
             marks = tuple(library.describe_one(name)["fingerprint"] for name in self.instances)
             object.__setattr__(self, "fingerprints", marks)
         if len(self.fingerprints) != len(self.instances):
@@ -146,6 +145,12 @@ def _listed(name: str, values: Any, kind: type) -> tuple[Any, ...]:
 def _whole_number(name: str, value: Any, at_least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not at_least <= value < 2**63:
         raise InvalidOptionError(f"{name} is {value!r}; expected a whole number of at least {at_least}, below 2^63")
+
+
+def _positive(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise InvalidOptionError(f"{name} is {value!r}; expected a finite number above 0")
+    return float(value)
 
 
 def _check_solver(text: str) -> None:

@@ -23,15 +23,12 @@ def performance_profile(table: pd.DataFrame, tolerance: float = measures.SOLVED,
     """
     axes = _axes(axes)
     seconds = measures.times(table, tolerance)
-    shares = measures.performance_profile(seconds)
-    order = shares.iloc[-1].sort_values(ascending=False, kind="stable").index
-    last = max(10.0, float(shares.index[-1]) * 1.5)
-    for place, solver in enumerate(order):
-        steps = np.r_[1.0, shares.index.to_numpy(), last]
-        values = np.r_[shares[solver].iloc[0], shares[solver].to_numpy(), shares[solver].iloc[-1]]
-        axes.step(steps, values, where="post", label=solver, linestyle=("-", "--", ":", "-.")[place // 10 % 4])
+    lines = measures.profile_lines(seconds)
+    for place, (solver, shares) in enumerate(lines.items()):
+        style = ("-", "--", ":", "-.")[place // 10 % 4]
+        axes.step(lines.index, shares, where="post", label=solver, linestyle=style)
     axes.set(
-        xscale="log", xlim=(1.0, last), ylim=(-0.02, 1.02), xlabel="time relative to the fastest solver",
+        xscale="log", xlim=(1.0, lines.index[-1]), ylim=(-0.02, 1.02), xlabel="time relative to the fastest solver",
         ylabel="share of runs solved", title=f"Performance profile over {len(seconds)} runs",
     )  # fmt: skip
     _legend(axes)
@@ -45,14 +42,16 @@ def mean_times(table: pd.DataFrame, tolerance: float = measures.SOLVED, axes: Ax
     order = measures.by_solver(table, tolerance)["solver"].tolist()[::-1]
     counted = measures.counted(table, tolerance)
     for place, solver in enumerate(order):
-        seconds = counted[(table["solver"] == solver).to_numpy()]
-        mean = measures.shifted_geometric_mean(seconds)
-        low, high = measures.bootstrap_interval(seconds, measures.shifted_geometric_mean)
+        runs = table.assign(seconds=counted)[table["solver"] == solver]
+        mean = measures.shifted_geometric_mean(runs["seconds"])
+        # As in `by_solver`: instances are independent draws, runs of one instance are not.
+        each = runs.groupby("instance")["seconds"].agg(measures.shifted_geometric_mean)
+        low, high = measures.bootstrap_interval(each, measures.shifted_geometric_mean)
         axes.barh(place, mean, color="tab:blue", alpha=0.7)
         axes.plot([low, high], [place, place], color="black", linewidth=1.5)
     axes.set(
         xscale="log", yticks=range(len(order)), yticklabels=order,
-        xlabel="shifted geometric mean time [s]; bars: 95 % bootstrap", title="Mean times, failures at their limit",
+        xlabel="shifted geometric mean time [s]; 95 % over instances", title="Mean times, failures at their limit",
     )  # fmt: skip
     axes.grid(alpha=0.3, axis="x")
     return axes

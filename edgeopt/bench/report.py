@@ -99,19 +99,16 @@ def plots(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _profile_plot(kind: str, table: pd.DataFrame) -> dict[str, Any]:
     seconds = measures.times(table)
-    shares = measures.performance_profile(seconds)
-    if len(shares) > MOST_POINTS:  # keep the last: it says how much was solved at all
-        shares = shares.iloc[np.unique(np.linspace(0, len(shares) - 1, MOST_POINTS).astype(int))]
-    order = shares.iloc[-1].sort_values(ascending=False, kind="stable").index
-    last = max(10.0, float(shares.index[-1]) * 1.5)
+    lines = measures.profile_lines(seconds)
+    if len(lines) > MOST_POINTS:  # keep the last: it says how much was solved at all
+        lines = lines.iloc[np.unique(np.linspace(0, len(lines) - 1, MOST_POINTS).astype(int))]
     traces = [
         {
             "type": "scatter", "mode": "lines", "name": solver,
             "line": {"shape": "hv", "dash": DASHES[place // 10 % 3]},
-            "x": [1.0, *shares.index.tolist(), last],
-            "y": [shares[solver].iloc[0], *shares[solver].tolist(), shares[solver].iloc[-1]],
+            "x": lines.index.tolist(), "y": shares.tolist(),
         }
-        for place, solver in enumerate(order)
+        for place, (solver, shares) in enumerate(lines.items())
     ]  # fmt: skip
     title = f"{kind}: performance profile over {len(seconds)} runs"
     return {"id": f"profile-{kind}", "data": traces, "layout": _layout(

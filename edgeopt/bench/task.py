@@ -1,4 +1,4 @@
-"""One task of a campaign: one solver on one instance, in a process of its own; always one row, whatever happens."""
+"""One task of a campaign: one solver on one instance, in a process of its own; what the solver does, is a row."""
 
 from __future__ import annotations
 

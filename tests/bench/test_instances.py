@@ -140,6 +140,8 @@ def test_a_family_of_ones_own_joins_by_an_entry_point(monkeypatch):
     library.families.cache_clear()
     try:
         assert eo.instances.load("offloading/mine[samples=7]").problem.samples == 7
+        row = eo.instances.describe("offloading/mine[samples=7]").iloc[0]
+        assert (row["source"], row["size"], row["status"]) == ("mine", 14, None)
     finally:
         library.families.cache_clear()
 

@@ -322,6 +322,12 @@ def test_patterns_stand_for_instances():
         Campaign.of(["nonsense/*"])
 
 
+def test_two_spellings_of_a_path_are_one_instance(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    eo.save(eo.OfflineOffloading([1.0], [2.0]), "p.json")
+    assert Campaign(("p.json", "./p.json"), ("selection",)).instances == (str(tmp_path / "p.json"),)
+
+
 def test_a_damaged_campaign_is_refused(tmp_path):
     with pytest.raises(eo.DataFormatError, match="bench run"):
         collect(tmp_path)

@@ -159,9 +159,7 @@ def describe_one(name: str) -> dict[str, Any]:
             "formulation": type(instance.problem).__name__, "size": instance.size, "version": instance.version,
             "fingerprint": instance.fingerprint,
         }  # fmt: skip
-        family = None
-    else:
-        family, _ = _find(name)
+    family, _ = _find(name)
     return {
         "instance": name, **{key: known.get(key) for key in KNOWN[:4]}, "shipped": _path(name).is_file(),
         **{key: known.get(key) for key in KNOWN[4:]}, "source": "a file" if family is None else family.source,
