@@ -17,12 +17,8 @@ from .certificate import OptimalityCertificate
 from .errors import InvalidOptionError, InvalidProblemError
 from .outcome import Options, Outcome, Status
 from .solution import Solution
-from .tolerance import AGREEMENT, FEASIBILITY, OPTIMALITY, ROUNDOFF
-from .verify import Verification
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from .problem import Decision, Problem
     from .registry import Solver
 
@@ -64,58 +60,6 @@ def witnessed_batch(problem: Problem, outcome: Outcome) -> Outcome:
     except InvalidProblemError:  # the judge says so
         return outcome
     return replace(outcome, certificate=problem.certify(outcome.decision))
-
-
-def judge_batch(problem: Problem, outcome: Outcome, relative_gap: float | None = None) -> Verification:
-    """Return what of a batched `outcome` the problem's own data support; every instance has to pass."""
-    if not outcome.claim.has_decision:
-        return Verification(False, outcome.claim, message=outcome.message or "there is no answer to verify")
-    try:
-        problem.check(outcome.decision)
-    except InvalidProblemError as error:
-        return _refused(f"the decision is malformed: {error}")
-    violations = {name: v for name, v in problem.violations(outcome.decision).items() if not v <= FEASIBILITY}
-    if violations:
-        return _refused(f"the decision is infeasible: {max(violations, key=lambda name: violations[name])} is violated")
-    objective: Any = problem.objective(outcome.decision)
-    if not np.isfinite(objective).all():
-        return _refused(f"the objective of instance {int((~np.isfinite(objective)).argmax())} is not finite")
-    if not isinstance(outcome.certificate, OptimalityCertificate):
-        return _without_proof(outcome, objective)
-    try:
-        slack = np.asarray(outcome.certificate.slack(problem, outcome.decision), float)
-    except Exception as error:  # a certificate may be anything: what cannot be checked proves nothing
-        return _refused(f"its certificate cannot be checked: {type(error).__name__}: {error}")
-    return _judge_gaps(problem, outcome, objective, slack, OPTIMALITY if relative_gap is None else relative_gap)
-
-
-def _refused(message: str) -> Verification:
-    return Verification(False, Status.FAILED, message=message)
-
-
-def _without_proof(outcome: Outcome, objective: Any) -> Verification:
-    if outcome.claim is Status.OPTIMAL:
-        return _refused("the solver says optimal, but no certificate was given")
-    return Verification(True, outcome.claim, objective, message=outcome.message)
-
-
-def _judge_gaps(
-    problem: Problem, outcome: Outcome, objective: Any, slack: NDArray[np.float64], tolerance: float
-) -> Verification:
-    if slack.shape != objective.shape or np.isnan(slack).any():
-        return _refused(f"its certificate ({outcome.certificate}) is no number for each instance")
-    magnitude = problem.magnitude(outcome.decision) if slack.any() else 0.0
-    if (slack < -AGREEMENT * magnitude).any():
-        return _refused(f"instance {int(slack.argmin())} has an objective better than its certificate allows")
-    slack = np.where(slack <= ROUNDOFF * magnitude, 0.0, slack)
-    bound = objective - problem.sense.sign * slack
-    largest = np.maximum(np.abs(objective), np.abs(bound))
-    gap = np.divide(slack, largest, out=np.zeros_like(slack), where=(slack > 0) & np.isfinite(slack))
-    gap[np.isinf(slack)] = np.inf
-    if outcome.claim is Status.OPTIMAL and not (gap <= tolerance).all():
-        worst = int(gap.argmax())
-        return _refused(f"the solver says optimal, but instance {worst}'s certificate leaves a gap of {gap[worst]:.3g}")
-    return Verification(True, outcome.claim, objective, bound, gap, message=outcome.message)
 
 
 def solve_in_turn(problem: Problem, chosen: Solver, options: Options) -> Outcome:

@@ -7,20 +7,28 @@ nothing cancels in float64. A witness of status (a ray) proves that there is no 
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 
+from .duality import dual_bound, improves_for_ever
 from .errors import InvalidProblemError
-from .problem import Decision, Problem
+from .problem import Decision, Problem, Sense
 from .program import Point, Program
+from .propagation import propagated, whole_bounds
+from .rational import EXACT_ROWS, rounded_down, vertex_of
 from .records import Record, assign
-from .tolerance import FEASIBILITY
+from .scaling import matrix_scaling
+from .tolerance import FEASIBILITY, OPTIMALITY, SOLVER, UNIT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Box = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 class Certificate(Record):
@@ -75,27 +83,59 @@ class LinearDual(OptimalityCertificate):
                 assign(self, **{name: _frozen(basis, name, np.int8)})
 
     def slack(self, problem: Problem, decision: Decision) -> float:
-        """Distance of the objective from the bound that the duals prove; negative where it is better than the bound."""
-        program = problem.program()
-        if self.row_dual.shape != (program.rows,) or not np.isfinite(self.row_dual).all():
-            return np.inf
-        return problem.sense.sign * (problem.objective(decision) - self.bound(program))
+        """Distance of the objective from the best bound that the duals or the basis prove; inf where neither does.
 
-    def bound(self, program: Program) -> float:
-        """Objective that the duals prove: no feasible point is better; infinite where they prove nothing."""
+        Negative where the objective is better than the bound.
+        """
+        program, objective = problem.program(), problem.objective(decision)
+        return problem.sense.sign * (objective - self.proved(program, objective))
+
+    def proved(self, program: Program, objective: float) -> float:
+        """Best bound on a program's optimum that follows from the duals, or from the basis, given an `objective`.
+
+        The cheap ways come first: the duals over the column bounds; over the bounds that the rows leave to points as
+        good as `objective`; the basis in rational arithmetic. A way is left out where the one before comes close.
+        """
         sign = program.sense.sign
-        y = sign * self.row_dual
-        reduced = sign * program.cost - y @ program.matrix
-        # A reduced cost within the dual tolerance of simplex codes is no price of an infinite bound, and one that is
-        # all rounding is none at all: where the optimum is 0, nothing else would hide it.
-        size = np.abs(program.cost)
-        terms = size + np.abs(y) @ abs(program.matrix)
-        endless = np.isinf(np.where(reduced > 0, program.lower, program.upper))
-        noise = np.where(endless, _DUAL_TOLERANCE * np.maximum(terms, size.max(initial=0.0)), _ROUNDING * terms)
-        reduced = np.where(np.abs(reduced) <= noise, 0.0, reduced)
-        total = sign * program.offset
-        total += _least(y, program.row_lower, program.row_upper) + _least(reduced, program.lower, program.upper)
-        return sign * total
+        if self.row_dual.shape != (program.rows,) or not np.isfinite(self.row_dual).all():
+            return -sign * np.inf
+        near = OPTIMALITY * abs(objective)
+        bound = self.bound(program)
+        if sign * (objective - bound) > near:
+            # No point outside this box is better than the objective, so the bound over the box holds up to there.
+            boxed = self.bound(program, propagated(program, objective))
+            bound = sign * max(sign * bound, min(sign * boxed, sign * objective))
+        if sign * (objective - bound) > near and (exact := self.exact_bound(program)) is not None:
+            bound = sign * max(sign * bound, sign * exact)
+        return bound
+
+    def bound(self, program: Program, box: Box | None = None) -> float:
+        """Objective that the duals prove: no feasible point is better; infinite where they prove nothing.
+
+        Every rounding error is charged to the bound (Neumaier and Shcherbina 2004): a reduced cost is known up to the
+        error of its own terms, and is multiplied by the bounds of its column.
+
+        Parameters
+        ----------
+        box : pair of (columns,) float, optional
+            Lower and upper bounds of the columns; the program's own by default.
+        """
+        return program.sense.sign * dual_bound(program, self.row_dual, *(box or (program.lower, program.upper)))
+
+    def exact_bound(self, program: Program, limit: int = EXACT_ROWS) -> float | None:
+        """Objective at the basis, where rational arithmetic finds its duals feasible; None where it does not.
+
+        Parameters
+        ----------
+        limit : int
+            Most rows of the basic system that is solved exactly.
+        """
+        if self.column_basis is None or self.row_basis is None:
+            return None
+        found = vertex_of(program, self.column_basis, self.row_basis, limit)
+        if found is None or found.dual_violation:
+            return None
+        return program.sense.sign * rounded_down(found.objective)
 
     def prices(self, problem: Problem) -> dict[str, float]:
         """Non-zero row duals by row name."""
@@ -118,36 +158,21 @@ def _frozen(values: Any, field: str, kind: Any) -> NDArray[Any]:
     return array
 
 
-_DUAL_TOLERANCE = 1e-7
-"""Dual feasibility tolerance of simplex codes, relative to the terms of a reduced cost."""
-
-
-_ROUNDING = 1e-14
-"""Part of the terms that cancel in a reduced cost which float64 leaves behind where they cancel exactly."""
-
-
-def _least(weight: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64]) -> float:
-    """Smallest value of ``weight @ v`` for ``lower <= v <= upper``; -inf where nothing bounds it."""
-    used = weight != 0
-    bound = np.where(weight > 0, lower, upper)[used]
-    return float(weight[used] @ bound) if np.isfinite(bound).all() else -np.inf
-
-
 @dataclass(frozen=True, eq=False)
 class MixedIntegerBound(OptimalityCertificate):
-    """Bound that a branch-and-bound solver proved, beside the dual bound of the linear relaxation.
+    """What is known of an integer program's optimum: the word of solvers, and what the linear relaxation proves.
 
-    The tree itself is not kept, so the solver's bound rests on its word; what is checked independently is that it
-    contradicts neither the decision (a bound beyond the objective) nor the relaxation.
+    Search trees are not kept, so the solvers' bound rests on their word: it is shown, and it proves nothing. The duals
+    of the relaxation prove a bound; where every objective value is a multiple of one number, it is rounded to the next.
 
     Attributes
     ----------
     bound : float
-        Best objective that the solver says is possible.
+        Best objective that is possible, as `solver` says.
     solver : str
-        Who says so.
+        Who says so; several engines that agree, joined by "and".
     relaxation : LinearDual, optional
-        Verified duals of the linear relaxation.
+        Duals of the linear relaxation.
     relaxation_bound : float
         Bound that these duals prove.
     """
@@ -158,59 +183,123 @@ class MixedIntegerBound(OptimalityCertificate):
     relaxation_bound: float = -np.inf
 
     def slack(self, problem: Problem, decision: Decision) -> float:
-        """Distance from the solver's bound, or from the relaxation's where that is the better one.
-
-        Without integer columns there is no tree, and the solver's word counts for nothing.
-        """
-        relaxed = np.inf if self.relaxation is None else self.relaxation.slack(problem, decision)
-        if not problem.integral:
-            return relaxed
-        return float(np.minimum(problem.sense.sign * (problem.objective(decision) - self.bound), relaxed))
+        """Distance from the bound that the relaxation proves; inf where it proves none."""
+        if self.relaxation is None:
+            return np.inf
+        program, objective = problem.program(), problem.objective(decision)
+        slack = problem.sense.sign * (objective - self.relaxation.proved(program, objective))
+        step = objective_step(program)
+        if step == 0.0 or not np.isfinite(slack):
+            return slack
+        # Better objectives are whole steps away.
+        return max(0.0, math.floor(slack / step * (1.0 + 4 * UNIT)) * step)
 
     def __str__(self) -> str:
         relaxed = "none" if self.relaxation is None else f"{self.relaxation_bound:.10g} (checked)"
-        return f"MILP bound {self.bound:.10g} (proved by {self.solver}, tree not kept); relaxation bound {relaxed}"
+        return f"MILP bound {self.bound:.10g} (the word of {self.solver}); relaxation bound {relaxed}"
+
+
+def objective_step(program: Program) -> float:
+    """Return the number of which every objective value of integer points is a multiple; 0 where there is none.
+
+    Costs on continuous columns leave none; whole multiples of ``2**-20`` have one.
+    """
+    used = program.cost != 0
+    if not used.any() or not program.integrality[used].all():
+        return 0.0
+    whole = np.abs(np.ldexp(program.cost[used], 20))
+    if (whole != np.floor(whole)).any() or whole.max() >= 2.0**53 or program.offset != 0.0:
+        return 0.0
+    return math.ldexp(math.gcd(*(int(value) for value in np.unique(whole))), -20)
 
 
 @dataclass(frozen=True, eq=False)
 class FarkasRay(StatusCertificate):
     """Row multipliers that combine the rows into one that no point within the column bounds satisfies (Farkas 1902).
 
-    Against an infinite bound, a coefficient below 1e-9 of the terms that cancel in it counts as zero.
-
     Attributes
     ----------
     row_multiplier : (rows,) float
         Multiplier of each row.
+    column_basis, row_basis : (columns + 2 rows,), (rows,) int8, optional
+        Optimal basis of the program of least violation (:func:`least_violation`): where rounding hides what the
+        multipliers prove, its duals do in rational arithmetic.
     """
 
     row_multiplier: NDArray[np.float64]
+    column_basis: NDArray[np.int8] | None = None
+    row_basis: NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
         assign(self, row_multiplier=_frozen(self.row_multiplier, "row_multiplier", np.float64))
+        for name in ("column_basis", "row_basis"):
+            if (basis := getattr(self, name)) is not None:
+                assign(self, **{name: _frozen(basis, name, np.int8)})
 
     def holds(self, problem: Problem) -> bool:
-        """Whether the combined row's smallest allowed value exceeds the largest reachable one."""
+        """Whether the combined row's smallest allowed value exceeds the largest reachable one, rounding allowed for."""
         program = problem.program()
         y = self.row_multiplier
-        if y.shape != (program.rows,) or not np.isfinite(y).all() or not y.any():
+        if y.shape != (program.rows,) or not np.isfinite(y).all():
             return False
-        y = y / np.abs(y).max()
-        combined = y @ program.matrix
-        terms = np.abs(y) @ abs(program.matrix)
-        endless = np.isinf(np.where(combined > 0, program.upper, program.lower))
-        combined = np.where(endless & (np.abs(combined) <= 1e-9 * terms), 0.0, combined)
-        needed = _least(y, program.row_lower, program.row_upper)
-        reachable = -_least(-combined, program.lower, program.upper)
-        return bool(np.isfinite(needed) and needed - reachable > 1e-9 * (1.0 + abs(needed) + abs(reachable)))
+        return self._combines(program, y) or self._exactly(program)
+
+    @staticmethod
+    def _combines(program: Program, y: NDArray[np.float64]) -> bool:
+        if not y.any():
+            return False
+        y = np.ldexp(y, -int(np.frexp(np.abs(y).max())[1]))
+        feasibility = without_cost(program)
+        if dual_bound(feasibility, y, program.lower, program.upper) > 0.0:
+            return True
+        return dual_bound(feasibility, y, *propagated(program)) > 0.0
+
+    def _exactly(self, program: Program) -> bool:
+        if self.column_basis is None or self.row_basis is None:
+            return False
+        elastic = least_violation(equilibrated(program))
+        found = vertex_of(elastic, self.column_basis, self.row_basis, EXACT_ROWS)
+        return found is not None and not found.dual_violation and found.objective > 0
 
     def __str__(self) -> str:
         return f"Farkas ray over {int(np.count_nonzero(self.row_multiplier))} rows"
 
 
+def without_cost(program: Program) -> Program:
+    """Return the program with zero cost: never unbounded, so it tells infeasible from unbounded."""
+    return replace(program, cost=np.zeros(program.columns), offset=0.0, sense=Sense.MINIMIZE)
+
+
+def equilibrated(program: Program) -> Program:
+    """Return the linear relaxation as back ends get it, costs aside: bases of programs made of it refer to this one."""
+    relaxed = program.relaxation() if program.integral else program
+    return matrix_scaling(relaxed).apply(relaxed)
+
+
+def least_violation(program: Program) -> Program:
+    """Return the program of the least total violation of the rows; it is positive where they cannot all hold."""
+    rows, columns = program.rows, program.columns
+    violation = sparse.eye_array(rows, format="csc")
+    return Program(
+        np.concatenate([np.zeros(columns), np.ones(2 * rows)]),
+        sparse.hstack([program.matrix, violation, -violation]),
+        program.row_lower,
+        program.row_upper,
+        np.concatenate([program.lower, np.zeros(2 * rows)]),
+        np.concatenate([program.upper, np.full(2 * rows, np.inf)]),
+    )
+
+
+def recession(program: Program) -> Program:
+    """Return the program of the best direction, of entries up to 1, along which no bound is ever left."""
+    limits = {"row_lower": -np.inf, "row_upper": np.inf, "lower": -1.0, "upper": 1.0}
+    bounds = {name: np.where(np.isfinite(getattr(program, name)), 0.0, free) for name, free in limits.items()}
+    return replace(program.relaxation(), offset=0.0, **bounds)  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True, eq=False)
 class CrossedBounds(StatusCertificate):
-    """A row or column whose own bounds leave no value: lower above upper, or no integer between them.
+    """A row or column whose own bounds leave no value: lower above upper, or no whole number between them.
 
     Attributes
     ----------
@@ -233,12 +322,40 @@ class CrossedBounds(StatusCertificate):
 
 
 def crossed_bounds(program: Program, rows: bool) -> NDArray[np.bool_]:
-    """Mask of the rows or columns whose own bounds leave no value."""
-    lower, upper = (program.row_lower, program.row_upper) if rows else (program.lower, program.upper)
-    crossed: NDArray[np.bool_] = (lower > upper) | (lower == np.inf) | (upper == -np.inf)
-    if not rows:
-        crossed |= program.integrality & (np.ceil(lower - 1e-9) > np.floor(upper + 1e-9))
+    """Mask of the rows or columns whose own bounds leave no value.
+
+    A row of whole coefficients over integer columns takes multiples of their greatest common divisor only.
+    """
+    if rows:
+        lower, upper = program.row_lower, program.row_upper
+        crossed: NDArray[np.bool_] = (lower > upper) | (lower == np.inf) | (upper == -np.inf)
+        for i in np.flatnonzero(program.whole_rows & ~crossed & np.isfinite(lower) & np.isfinite(upper)).tolist():
+            crossed[i] = not _has_multiple(program, i)
+        return crossed
+    lower, upper = whole_bounds(program)
+    crossed = (lower > upper) | (lower == np.inf) | (upper == -np.inf)
     return crossed
+
+
+def _has_multiple(program: Program, row: int) -> bool:
+    """Whether a multiple of the greatest common divisor of the row's coefficients lies between its sides."""
+    values = program.rowwise.data[program.rowwise.indptr[row] : program.rowwise.indptr[row + 1]]
+    divisor = math.gcd(*(int(value) for value in values.tolist()))
+    low, high = math.ceil(float(program.row_lower[row])), math.floor(float(program.row_upper[row]))
+    return low <= 0 <= high if divisor == 0 else -(-low // divisor) <= high // divisor
+
+
+@dataclass(frozen=True, eq=False)
+class EmptyBox(StatusCertificate):
+    """The rows leave some column no value: bounds that follow from them, rounded outwards, cross."""
+
+    def holds(self, problem: Problem) -> bool:
+        """Whether propagating the rows' bounds leaves a column no value."""
+        lower, upper = propagated(problem.program())
+        return bool((lower > upper).any())
+
+    def __str__(self) -> str:
+        return "bounds that follow from the rows leave a column no value"
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,67 +366,71 @@ class PrimalRay(StatusCertificate):
     ----------
     point, direction : (columns,) float
         For an integer program the point is integer; a rational direction then suffices (Meyer 1974).
+    column_basis, row_basis : (columns,), (rows,) int8, optional
+        Optimal basis of the program of the best direction (:func:`recession`): its vertex is the direction in rational
+        numbers, where the float one leaves a row by a rounding error.
     """
 
     point: NDArray[np.float64]
     direction: NDArray[np.float64]
+    column_basis: NDArray[np.int8] | None = None
+    row_basis: NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
         for name in ("point", "direction"):
             assign(self, **{name: _frozen(getattr(self, name), name, np.float64)})
+        for name in ("column_basis", "row_basis"):
+            if (basis := getattr(self, name)) is not None:
+                assign(self, **{name: _frozen(basis, name, np.int8)})
 
     def holds(self, problem: Problem) -> bool:
-        """Whether the point is feasible, the direction stays feasible and the objective improves along it."""
+        """Whether the point is feasible, the direction leaves no bound and the objective improves along it."""
         program = problem.program()
         shape = (program.columns,)
-        if self.point.shape != shape or self.direction.shape != shape or not self.direction.any():
-            return False
-        if not (np.isfinite(self.point).all() and np.isfinite(self.direction).all()):
+        if self.point.shape != shape or not np.isfinite(self.point).all():
             return False
         if not all(v <= FEASIBILITY for v in program.violations(Point(self.point)).values()):
             return False
-        d = self.direction / np.abs(self.direction).max()
+        return self._improves(program) or self._exactly(program)
+
+    def _improves(self, program: Program) -> bool:
+        d = self.direction
+        if d.shape != (program.columns,) or not np.isfinite(d).all() or not d.any():
+            return False
+        d = np.ldexp(d, -int(np.frexp(np.abs(d).max())[1]))
         # Solvers leave noise in a ray's zeros; what is left without it may be the better ray.
-        return _improves_for_ever(program, np.where(np.abs(d) <= 1e-9, 0.0, d)) or _improves_for_ever(program, d)
+        return improves_for_ever(program, np.where(np.abs(d) <= SOLVER, 0.0, d)) or improves_for_ever(program, d)
+
+    def _exactly(self, program: Program) -> bool:
+        if self.column_basis is None or self.row_basis is None:
+            return False
+        found = vertex_of(recession(equilibrated(program)), self.column_basis, self.row_basis, EXACT_ROWS)
+        return found is not None and not found.primal_violation and found.objective < 0
 
     def __str__(self) -> str:
         return f"feasible point and improving ray over {int(np.count_nonzero(self.direction))} columns"
 
 
-def _improves_for_ever(program: Program, d: NDArray[np.float64]) -> bool:
-    size = np.abs(d)
-    noise = 1e-9 * (abs(program.matrix) @ size)
-    if not _recedes(program.matrix @ d, program.row_lower, program.row_upper, noise):
-        return False
-    gain = -program.sense.sign * float(program.cost @ d)
-    return _recedes(d, program.lower, program.upper, 0.0) and gain > 1e-9 * float(np.abs(program.cost) @ size)
-
-
-def _recedes(change: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64], noise: Any) -> bool:
-    falls, rises = change < -noise, change > noise
-    return not bool((falls & np.isfinite(lower)).any() or (rises & np.isfinite(upper)).any())
-
-
 @dataclass(frozen=True, eq=False)
 class SolverClaim(StatusCertificate):
-    """An integer program's infeasibility that rests on the word of solvers: their trees are not kept.
+    """An integer program's status that rests on the word of solvers: their search trees are not kept.
 
-    Only integer programs whose linear relaxation is feasible come to this, after a second solver was asked; it prints
-    as what it is.
+    It is made while a problem is solved, after an engine of another kind was asked, and proves nothing by itself:
+    whoever checks it asks an engine again.
 
     Attributes
     ----------
     claim : str
         What is claimed, e.g. ``"infeasible"``.
     solver : str
-        Who claims it.
+        Who claims it; at least two engines that share no code.
     """
 
     claim: str
     solver: str
 
     def holds(self, problem: Problem) -> bool:
-        """Whether such a claim is admissible at all: for a linear program a ray is required instead."""
+        """Whether such a claim is admissible at all: for a linear program a proof is required instead."""
         return problem.integral
 
     def __str__(self) -> str:

@@ -184,6 +184,6 @@ def _collect(code: int | None, work: Path) -> tuple[Outcome, float | None]:
         return Outcome.failed(f"the isolated solver's answer is a {type(solution).__name__}; expected a Solution"), None
     outcome = Outcome(
         solution.status, solution.found, solution.certificate, objective=solution.objective,
-        message=solution.message, statistics=solution.statistics,
+        bound=solution.claimed_bound, message=solution.message, statistics=solution.statistics,
     )  # fmt: skip
     return outcome, solution.wall_time

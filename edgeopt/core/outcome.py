@@ -9,13 +9,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .certificate import LinearDual, MixedIntegerBound
 from .errors import InvalidOptionError
 
 if TYPE_CHECKING:
@@ -139,6 +138,9 @@ class Outcome:
         The solver's own words, where they help.
     statistics : dict
         Nodes, iterations and the like.
+    approximate : bool
+        Whether the back end stopped near a solution: then a point that breaks a row, or is not proved optimal, is what
+        its tolerances or its limit left, and no false claim.
     """
 
     claim: Status
@@ -148,6 +150,7 @@ class Outcome:
     bound: float | None = None
     message: str = ""
     statistics: dict[str, Any] = field(default_factory=dict)
+    approximate: bool = False
 
     @classmethod
     def optimal(cls, decision: Any, certificate: Certificate | None = None, **rest: Any) -> Outcome:
@@ -163,23 +166,3 @@ class Outcome:
     def failed(cls, message: str) -> Outcome:
         """Return the outcome of a solver that broke."""
         return cls(Status.FAILED, message=message)
-
-    def rescaled(self, factor: float) -> Outcome:
-        """Return the outcome with objective, bound and duals times `factor`: undoes ``Program.normalised``."""
-        if factor == 1.0:
-            return self
-        objective = None if self.objective is None else self.objective * factor
-        bound = None if self.bound is None else self.bound * factor
-        return replace(self, objective=objective, bound=bound, certificate=_rescaled(self.certificate, factor))
-
-
-def _rescaled(certificate: Certificate | None, factor: float) -> Certificate | None:
-    match certificate:
-        case LinearDual():
-            return replace(certificate, row_dual=certificate.row_dual * factor)
-        case MixedIntegerBound():
-            relaxation = _rescaled(certificate.relaxation, factor)
-            scaled = {"bound": certificate.bound * factor, "relaxation_bound": certificate.relaxation_bound * factor}
-            return replace(certificate, relaxation=relaxation, **scaled)  # type: ignore[arg-type]
-        case _:  # rays know no scale
-            return certificate

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,6 @@ from scipy import sparse
 from .errors import InvalidProblemError
 from .problem import Decision, Problem, Sense
 from .records import Record, assign, float_array, number, require
-from .tolerance import INTEGRALITY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,24 +163,52 @@ class Program(Problem):
         return float(np.abs(self.cost) @ np.abs(decision.values)) + abs(self.offset)
 
     def violations(self, decision: Point) -> dict[str, float]:
-        """Worst broken row, column bound and integrality, each under the name of its row or column."""
+        """Worst broken row, column bound and integrality, each under the name of its row or column.
+
+        A row is measured relative to its own bound and terms, a column's bound relative to bound and value. Rows in
+        whole numbers and integrality have to hold exactly: there the smallest miss counts as 1.
+        """
         x = decision.values
         found = {}
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported as infinitely violated
-            activities = self.matrix @ x
-        for kind, names, activity, lower, upper in (
-            ("row", self.row_names, activities, self.row_lower, self.row_upper),
-            ("bound of", self.column_names, x, self.lower, self.upper),
+            activity, size = self.matrix @ x, abs(self.matrix) @ np.abs(x)
+        rows = bound_excess(activity, size, self.row_lower, self.row_upper)
+        whole = self.whole_rows & ((rows > 0) | (size >= _EXACT))
+        rows[whole] = self._whole_excess(np.flatnonzero(whole), x)
+        for kind, names, excess in (
+            ("row", self.row_names, rows),
+            ("bound of", self.column_names, bound_excess(x, np.abs(x), self.lower, self.upper)),
+            ("integrality of", self.column_names, np.where(self.integrality & (x != np.round(x)), 1.0, 0.0)),
         ):
-            excess = bound_excess(activity, lower, upper)
-            if excess.size and (worst := int(excess.argmax())) >= 0 and excess[worst] > 0:
+            if excess.size and excess[worst := int(excess.argmax())] > 0:
                 found[f"{kind} {names[worst]}"] = float(excess[worst])
-        if self.integral:
-            distance = np.where(self.integrality, np.abs(x - np.round(x)), 0.0)
-            worst = int(distance.argmax())
-            if distance[worst] > INTEGRALITY:
-                found[f"integrality of {self.column_names[worst]}"] = float(distance[worst])
         return found
+
+    @cached_property
+    def rowwise(self) -> sparse.csr_array:
+        """The matrix, row by row."""
+        return self.matrix.tocsr()
+
+    @cached_property
+    def whole_rows(self) -> NDArray[np.bool_]:
+        """(rows,) which rows have whole coefficients over integer columns only."""
+        values = self.matrix.data
+        whole = np.repeat(self.integrality, np.diff(self.matrix.indptr)) & (values == np.floor(values))
+        found: NDArray[np.bool_] = np.bincount(self.matrix.indices[~whole & (values != 0)], minlength=self.rows) == 0
+        return found
+
+    def _whole_excess(self, rows: NDArray[np.int64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return 1 for each of `rows`, all in whole numbers, that exact arithmetic finds broken, 0 for others."""
+        matrix, broken = self.rowwise, np.ones(rows.size)
+        for place, i in enumerate(rows.tolist()):
+            entries = slice(matrix.indptr[i], matrix.indptr[i + 1])
+            values = x[matrix.indices[entries]]
+            if (values == np.round(values)).all():
+                pairs = zip(matrix.data[entries].tolist(), values.tolist(), strict=True)
+                activity = sum(int(a) * int(v) for a, v in pairs)
+                # Python compares its whole numbers with its floats exactly.
+                broken[place] = not float(self.row_lower[i]) <= activity <= float(self.row_upper[i])
+        return broken
 
     def program(self) -> Program:
         """Return the program itself."""
@@ -206,21 +234,6 @@ class Program(Problem):
     def relaxation(self) -> Program:
         """Return the program without its integrality: its optimum bounds this one's."""
         return replace(self, integrality=np.zeros(self.columns, bool))
-
-    def normalised(self) -> tuple[Program, float]:
-        """Return the program with costs near 1, and the power of two by which its objective must be multiplied.
-
-        Solvers judge reduced costs and gaps by absolute tolerances, so costs of 1e-300 would all look like zero.
-        """
-        largest = float(np.abs(self.cost).max(initial=0.0))
-        exponent = min(int(np.frexp(largest)[1]), 1023)  # 2.0**1024 is infinite
-        if largest == 0.0 or -3 <= exponent <= 14:
-            return self, 1.0
-        with np.errstate(over="ignore"):
-            offset = float(np.ldexp(self.offset, -exponent))
-        if not np.isfinite(offset):  # beside such an offset costs this small do not count
-            return self, 1.0
-        return replace(self, cost=np.ldexp(self.cost, -exponent), offset=offset), float(np.ldexp(1.0, exponent))
 
     def write(self, path: str | Path) -> None:
         """Write the program as free MPS (``.mps``) or LP (``.lp``) file; the file appears whole or not at all."""
@@ -251,17 +264,27 @@ class Program(Problem):
         )
 
 
+_EXACT = 2.0**52
+"""Sums of whole numbers below this are exact in float64."""
+
+
 def bound_excess(
-    activity: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64]
+    activity: NDArray[np.float64], size: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """By how much each activity leaves its bounds, relative to ``max(1, |bound|)``; 0 where it does not."""
+    """By how much each activity leaves its bounds, relative to ``|bound| + size``; 0 where it does not.
+
+    Parameters
+    ----------
+    size : array
+        Sum of the absolute terms that make up each activity.
+    """
     # An infinite bound is never left, and 0 * inf must not make a nan of it.
-    below = np.where(np.isinf(lower), np.where(lower > 0, np.inf, 0.0), lower - activity)
-    above = np.where(np.isinf(upper), np.where(upper < 0, np.inf, 0.0), activity - upper)
-    scale_below = np.maximum(1.0, np.where(np.isinf(lower), 1.0, np.abs(lower)))
-    scale_above = np.maximum(1.0, np.where(np.isinf(upper), 1.0, np.abs(upper)))
-    excess = np.maximum(0.0, np.maximum(below / scale_below, above / scale_above))
-    return np.where(np.isnan(excess), np.inf, excess)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        below = np.where(np.isinf(lower), np.where(lower > 0, np.inf, 0.0), (lower - activity) / (np.abs(lower) + size))
+        above = np.where(np.isinf(upper), np.where(upper < 0, np.inf, 0.0), (activity - upper) / (np.abs(upper) + size))
+        excess = np.maximum(0.0, np.maximum(below, above))
+    exact = (activity >= lower) & (activity <= upper)
+    return np.where(exact, 0.0, np.where(np.isnan(excess), np.inf, excess))
 
 
 def _matrix(value: Any, columns: int) -> sparse.csc_array:

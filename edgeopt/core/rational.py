@@ -19,11 +19,14 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from .errors import NoSolutionError
+from .scaling import matrix_scaling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from .program import Program
 
 
 class BasisStatus(IntEnum):
@@ -48,11 +51,14 @@ class ExactVertex:
         Largest violation of a row or column bound.
     dual_violation : Fraction
         Largest reduced cost or dual of the wrong sign.
+    point : tuple of Fraction
+        The vertex itself.
     """
 
     objective: Fraction
     primal_violation: Fraction
     dual_violation: Fraction
+    point: tuple[Fraction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +120,52 @@ def exact_vertex(
         sum((Fraction(c) * x for c, x in zip(cost.tolist(), point, strict=True) if c), Fraction(offset)),
         max(_excess(point, lower, upper), _excess(activity, row_lower, row_upper)),
         _dual_violation(cost, sparse.csc_array(matrix), dual, (row_lower, row_upper), (lower, upper), point, activity),
+        tuple(point),
     )
+
+
+EXACT_ROWS = 200
+"""Largest basic system that is solved exactly while an answer is judged: about a second where its data are random."""
+
+
+def vertex_of(
+    program: Program, column_basis: NDArray[np.int8], row_basis: NDArray[np.int8], limit: int
+) -> ExactVertex | None:
+    """Return the exact vertex of a basis of `program` (minimised), or None where there is none or it is out of reach.
+
+    The program is scaled by powers of two first: this changes no number, and lets float64 factorise the basis.
+    """
+    if column_basis.shape != (program.columns,) or row_basis.shape != (program.rows,):
+        return None
+    scaled = matrix_scaling(program).apply(program)
+    sign = program.sense.sign
+    try:
+        return exact_vertex(
+            sign * scaled.cost, sign * scaled.offset, scaled.matrix, scaled.row_lower, scaled.row_upper,
+            scaled.lower, scaled.upper, column_basis, row_basis, limit=limit,
+        )  # fmt: skip
+    except NoSolutionError:
+        return None
+
+
+def vertex_point(
+    program: Program, column_basis: NDArray[np.int8], row_basis: NDArray[np.int8], limit: int
+) -> NDArray[np.float64] | None:
+    """Return (columns,) the vertex of a basis, each value the float64 next to the exact one, or None."""
+    found = vertex_of(program, column_basis, row_basis, limit)
+    if found is None:
+        return None
+    values = np.array([float(value) for value in found.point])
+    return np.clip(matrix_scaling(program).point(values), program.lower, program.upper)
+
+
+def rounded_down(value: Fraction) -> float:
+    """Return the largest float64 that is not above `value`."""
+    try:
+        nearest = float(value)
+    except OverflowError:
+        return math.nextafter(math.inf, 0.0) if value > 0 else -math.inf
+    return nearest if Fraction(nearest) <= value else math.nextafter(nearest, -math.inf)
 
 
 def _resting(lower: NDArray[np.float64], upper: NDArray[np.float64], status: NDArray[np.int8], i: int) -> Fraction:

@@ -256,7 +256,7 @@ def choose(problem: Problem, name: str | Solver, options: Options) -> tuple[Solv
         If it cannot honour an option.
     """
     if name == "auto":
-        return _automatic(problem, options), None
+        return automatic(problem, options)[0], None
     chosen, variant = (name, None) if isinstance(name, Solver) else find(str(name))
     if reason := chosen.refusal(problem):
         able = ", ".join(entry.name for entry in solvers().values() if not entry.refusal(problem))
@@ -268,8 +268,15 @@ def choose(problem: Problem, name: str | Solver, options: Options) -> tuple[Solv
     return chosen, variant
 
 
-def _automatic(problem: Problem, options: Options) -> Solver:
-    refused = []
+def automatic(problem: Problem, options: Options) -> list[Solver]:
+    """Return the exact solvers that take `problem` and honour `options`, best-ranked first.
+
+    Raises
+    ------
+    UnsupportedPairError, InvalidOptionError
+        If there is none; the message says which it is.
+    """
+    refused, found = [], []
     for candidate in solvers().values():
         if not candidate.exact or candidate.refusal(problem) or not candidate.installed:
             continue
@@ -278,7 +285,9 @@ def _automatic(problem: Problem, options: Options) -> Solver:
         except InvalidOptionError as error:
             refused.append(str(error))
         else:
-            return candidate
+            found.append(candidate)
+    if found:
+        return found
     if not refused:
         raise UnsupportedPairError(f"no installed exact solver takes this {type(problem).__name__}")
     others = f" (and {len(refused) - 1} other solvers refuse too)" if len(refused) > 1 else ""

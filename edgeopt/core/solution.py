@@ -28,9 +28,14 @@ class Solution(Record):
     objective : float, optional
         Objective of the decision, recomputed from the problem's data; (batch,), like bound and gap, for a batch.
     bound : float, optional
-        Best objective that can exist, as far as the certificate proves it.
+        Best objective that can exist, as far as it is proved.
     gap : float, optional
-        ``|objective - bound| / max(|objective|, |bound|)``.
+        ``|objective - bound| / max(|objective|, |bound|)``: the gap that is proved.
+    proved : bool
+        Whether the status is proved. Where it is not, an integer program's ``optimal`` or ``infeasible`` rests on the
+        word of the engines that the certificate names.
+    claimed_bound : float, optional
+        Bound that the solver states; of an integer program mostly better than what is proved.
     certificate : Certificate, optional
         The witness; ``print`` it.
     wall_time : float
@@ -47,6 +52,8 @@ class Solution(Record):
         Reason of a failure, or the solver's own words.
     statistics : dict
         Nodes, iterations and the like, where the solver counts them.
+    problem_fingerprint : str
+        Content hash of the problem, in a solution that was loaded from a file.
     """
 
     status: Status
@@ -64,6 +71,9 @@ class Solution(Record):
     statistics: dict[str, Any] = field(default_factory=dict)
     found: Any = None
     problem: Problem | None = None
+    proved: bool = False
+    claimed_bound: Any = None
+    problem_fingerprint: str = ""
 
     @property
     def decision(self) -> Any:
@@ -102,6 +112,8 @@ class Solution(Record):
             parts.append(f"objective {self.objective:.10g}")
         if self.gap is not None:
             parts.append(f"{'largest gap' if batch else 'gap'} {np.max(self.gap):.2g}")
+        if self.status in (Status.OPTIMAL, Status.INFEASIBLE, Status.UNBOUNDED) and not self.proved:
+            parts.append("not proved")
         if self.message and not self.status.has_decision:
             parts.append(self.message)
         return f"Solution({', '.join(parts)}, {self.wall_time:.3g} s)"

@@ -8,9 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from .batch import judge_batch, solve_in_turn, witnessed_batch
+from .batch import solve_in_turn, witnessed_batch
 from .errors import (
     ExtraNotInstalledError,
     InvalidOptionError,
@@ -21,18 +19,20 @@ from .errors import (
 )
 from .instance import problem_of
 from .outcome import Options, Outcome, Status
+from .prepared import prepared
 from .problem import Decision, Problem
 from .program import Point, Program
-from .registry import Solver, choose
+from .registry import Solver, automatic, choose
+from .settled import settled
 from .solution import Solution
-from .tolerance import INTEGRALITY
 from .verify import judge
-from .witness import witnessed
+from .witness import engine, witnessed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from .instance import Instance
+    from .prepared import Prepared
 
 logger = logging.getLogger("edgeopt")
 
@@ -108,16 +108,48 @@ def solve(
     options = Options(time_limit, relative_gap, _start(problem, warm_start), seed, threads, log, extra=extra)
     # From outside, these can be enforced on any solver.
     demanded = replace(options, time_limit=None, threads=None) if isolate else options
-    chosen, variant = choose(problem, solver, demanded)
-    options = replace(options, variant=variant)
-    if time_limit == 0:
-        outcome = Outcome(Status.NO_SOLUTION, message="the time limit is 0")
-        return conclude(problem, chosen, options, outcome, 0.0)
-    if isolate:
-        from .isolate import solve_isolated
 
-        return solve_isolated(problem, chosen, options, memory_limit, warm_up)
-    return run_warm(problem, chosen, options, warm_up)
+    def once(chosen: Solver, options: Options) -> Solution:
+        if time_limit == 0:
+            outcome = Outcome(Status.NO_SOLUTION, message="the time limit is 0")
+            return conclude(problem, chosen, options, outcome, 0.0)
+        if isolate:
+            from .isolate import solve_isolated
+
+            return solve_isolated(problem, chosen, options, memory_limit, warm_up)
+        return run_warm(problem, chosen, options, warm_up)
+
+    if solver == "auto":
+        return _first_settled(automatic(problem, demanded), options, once)
+    chosen, variant = choose(problem, solver, demanded)
+    return once(chosen, replace(options, variant=variant))
+
+
+def _first_settled(
+    candidates: Sequence[Solver], options: Options, once: Callable[[Solver, Options], Solution]
+) -> Solution:
+    """Return the first candidate's solution, or where it is none that stands, the best that another one finds.
+
+    Only engines that share no code with one that was asked are asked as well, while there is time.
+    """
+    best: Solution | None = None
+    asked: set[str] = set()
+    for chosen in candidates:
+        if best is not None and (not _unsettled(best) or options.remaining() == 0):
+            break
+        if engine(chosen.name) in asked:
+            continue
+        asked.add(engine(chosen.name))
+        try:
+            found = once(chosen, options)
+        except UnsupportedPairError:  # numbers that this one would drop or refuse
+            if best is None and chosen is candidates[-1]:
+                raise
+            continue
+        best = found if best is None else _better(best, found)
+    if best is None:
+        return once(candidates[0], options)  # which says why it cannot
+    return best
 
 
 RESERVED = frozenset(inspect.signature(solve).parameters) - {"extra"}
@@ -145,29 +177,90 @@ def _copy(problem: Any) -> Problem:
 
 
 def run(problem: Problem, chosen: Solver, options: Options) -> Solution:
-    """Run `chosen` in this process and judge what it returns."""
+    """Run `chosen` in this process and judge what it returns; a program whose answer does not hold is tried again."""
+    if problem.batch is not None and not chosen.batched:
+        started = time.perf_counter()
+        outcome = solve_in_turn(problem, chosen, options)
+        return conclude(problem, chosen, options, outcome, time.perf_counter() - started)
+    if not chosen.reads_program(problem):
+        outcome, spent = _timed(chosen, problem, options)
+        return conclude(problem, chosen, options, outcome, spent)
+    return _run_program(problem, chosen, options)
+
+
+def _run_program(problem: Problem, chosen: Solver, options: Options) -> Solution:
+    """Hand over the program scaled, and where no answer comes of that as it stands; keep the better solution."""
+    begun = time.perf_counter()
+    program = problem.program()
+    scaled = prepared(program, scale=chosen.continuous)
+    build_time = time.perf_counter() - begun
+    best: Solution | None = None
+    for ready in (scaled, None):
+        if ready is None:
+            if scaled.scaling.trivial or options.remaining() == 0 or not _unsettled(best):
+                break
+            ready = prepared(program, scale=False)
+        try:
+            outcome, spent = _timed(chosen, ready.program, _handed(problem, ready, options))
+        except UnsupportedPairError:
+            if best is None:
+                raise
+            break
+        outcome = settled(program, ready.restore(outcome), options.remaining())
+        outcome = replace(outcome, statistics={"build_time": build_time} | outcome.statistics)
+        found = conclude(problem, chosen, options, outcome, spent + build_time)
+        best = found if best is None else _better(best, found)
+    return best  # type: ignore[return-value]
+
+
+_SETTLED = (Status.OPTIMAL, Status.INFEASIBLE, Status.UNBOUNDED)
+
+
+def _unsettled(found: Solution | None) -> bool:
+    """Whether another attempt may do better."""
+    return found is not None and found.status not in _SETTLED
+
+
+def _better(first: Solution, second: Solution) -> Solution:
+    """Return the solution that says more, with the time that both took."""
+    order = (*_SETTLED, Status.FEASIBLE, Status.NO_SOLUTION, Status.FAILED)
+    times = {name: getattr(first, name) + getattr(second, name) for name in ("wall_time", "verify_time")}
+    return replace(min(first, second, key=lambda found: order.index(found.status)), **times)
+
+
+def _handed(problem: Problem, ready: Prepared, options: Options) -> Options:
+    if options.warm_start is None:
+        return options
+    return replace(options, warm_start=ready.scaling.scaled_point(problem.encode(options.warm_start)))
+
+
+def _timed(chosen: Solver, problem: Problem, options: Options) -> tuple[Outcome, float]:
+    """Outcome of one call, and the seconds that it took; whatever a solver returns or raises becomes an outcome."""
     started = time.perf_counter()
     try:
-        in_turn = problem.batch is not None and not chosen.batched
-        outcome = solve_in_turn(problem, chosen, options) if in_turn else _call(problem, chosen, options)
+        outcome = _judgeable(chosen(problem, options))
     except (KeyboardInterrupt, *_CALLERS):
         raise
     except BaseException as error:  # whatever a foreign library raises, a panic or an exit too, costs this call only
         logger.debug("solver %s raised", chosen.name, exc_info=True)
         outcome = Outcome.failed(f"the solver raised {type(error).__name__}: {error}")
-    return conclude(problem, chosen, options, outcome, time.perf_counter() - started)
+    return outcome, time.perf_counter() - started
 
 
 def conclude(problem: Problem, chosen: Solver, options: Options, outcome: Outcome, wall_time: float) -> Solution:
-    """Judge `outcome` and return the solution that its evidence supports."""
+    """Judge `outcome` and return the solution that its evidence supports.
+
+    The outcome of a general solver holds a point of the problem's program; it is decoded here.
+    """
     started = time.perf_counter()
     label = f"{chosen.name}:{options.variant}" if options.variant else chosen.name
     if problem.batch is None:
-        outcome = witnessed(problem, _judgeable(problem, chosen, outcome), label, options)
-        found = judge(problem, outcome, options.relative_gap)
+        if chosen.reads_program(problem):
+            outcome = _decoded(problem, outcome)
+        outcome = witnessed(problem, outcome, label, options, wall_time)
     else:
         outcome = witnessed_batch(problem, outcome)
-        found = judge_batch(problem, outcome, options.relative_gap)
+    found = judge(problem, outcome, options.relative_gap)
     supported = found.status.has_decision
     return Solution(
         status=found.status,
@@ -185,6 +278,8 @@ def conclude(problem: Problem, chosen: Solver, options: Options, outcome: Outcom
         statistics=outcome.statistics,
         found=outcome.decision if supported else None,
         problem=problem,
+        proved=found.proved,
+        claimed_bound=found.claimed_bound,
     )
 
 
@@ -199,48 +294,19 @@ def _start(problem: Problem, warm_start: Decision | Solution | None) -> Any:
     return decision
 
 
-def _call(problem: Problem, chosen: Solver, options: Options) -> Outcome:
-    if not chosen.reads_program(problem):
-        return chosen(problem, options)
-    begun = time.perf_counter()
-    program, factor = problem.program().normalised()
-    built = {"build_time": time.perf_counter() - begun}
-    if options.warm_start is not None:
-        options = replace(options, warm_start=problem.encode(options.warm_start))
-    outcome = chosen(program, options)
-    if not isinstance(outcome, Outcome):
-        return outcome
-    return replace(outcome.rescaled(factor), statistics=built | outcome.statistics)
-
-
-def _judgeable(problem: Problem, chosen: Solver, outcome: Any) -> Outcome:
-    """Return an outcome whose decision is in the problem's own words; whatever is not one becomes a failure."""
+def _judgeable(outcome: Any) -> Outcome:
+    """Return what a solver returned as an outcome whose parts fit each other; anything else becomes a failure."""
     if not isinstance(outcome, Outcome):
         return Outcome.failed(f"the solver returned a {type(outcome).__name__}; expected an Outcome")
     if not isinstance(outcome.claim, Status):
         return Outcome.failed(f"the solver claims {outcome.claim!r}; expected a Status")
     if outcome.claim.has_decision and outcome.decision is None:
         return Outcome.failed(f"the solver says {outcome.claim} but returned no decision")
-    if not outcome.claim.has_decision:
-        return replace(outcome, decision=None)
-    if not chosen.reads_program(problem) or isinstance(problem, Program):
-        return outcome
-    return _decoded(problem, outcome)
+    return outcome if outcome.claim.has_decision else replace(outcome, decision=None)
 
 
 def _decoded(problem: Problem, outcome: Outcome) -> Outcome:
-    program = problem.program()
-    try:
-        program.check(outcome.decision)
-    except InvalidProblemError as error:
-        return Outcome.failed(f"the solver's point is malformed: {error}")
-    point: Point = outcome.decision
-    values = point.values
-    if program.integral:
-        rounded = np.where(program.integrality, np.round(values), values)
-        worst = int(np.abs(values - rounded).argmax())
-        if abs(values[worst] - rounded[worst]) > INTEGRALITY:
-            name = program.column_names[worst]
-            return Outcome.failed(f"the solver's point is not integer: {name} is {float(values[worst])!r}")
-        values = rounded
-    return replace(outcome, decision=problem.decode(values))
+    """Return the outcome in the problem's own words."""
+    if isinstance(problem, Program) or not isinstance(outcome.decision, Point):
+        return outcome
+    return replace(outcome, decision=problem.decode(outcome.decision.values))

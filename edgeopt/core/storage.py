@@ -14,7 +14,7 @@ import json
 import math
 import os
 import pkgutil
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from numbers import Real
 from pathlib import Path
@@ -38,7 +38,7 @@ def save(record: Any, path: str | Path) -> None:
     """Write a problem, program, decision, certificate or solution to `path` (JSON) and its arrays beside it (npz).
 
     The arrays file is called ``NAME.HASH.npz`` after its content; without arrays there is none. A solution is stored
-    without its problem: save that on its own.
+    without its problem (save that on its own) but names it by its fingerprint, which ``verify`` compares.
 
     Raises
     ------
@@ -48,6 +48,8 @@ def save(record: Any, path: str | Path) -> None:
     if not isinstance(record, Record) or not is_dataclass(record):
         raise DataFormatError(f"a {type(record).__name__} cannot be saved; expected a problem, decision or solution")
     path = Path(path)
+    if (problem := getattr(record, "problem", None)) is not None and hasattr(record, "problem_fingerprint"):
+        record = replace(record, problem_fingerprint=fingerprint(problem))
     fields_of, arrays = content(record)
     head = {"edgeopt": FORMAT, "arrays": None, **fields_of}
     before, after = _arrays_file(path), None
@@ -262,20 +264,22 @@ def _decode_record(value: dict[str, Any], arrays: Mapping[str, Any], path: Path)
 
 def _check_solution(decoded: dict[str, Any], path: Path) -> None:
     expected: dict[type, tuple[str, ...]] = {
-        Real: ("objective", "bound", "gap", "wall_time", "verify_time", "seed"),
+        Real: ("objective", "bound", "gap", "claimed_bound", "wall_time", "verify_time", "seed"),
         dict: ("options", "statistics"),
-        str: ("message", "solver", "solver_version"),
+        str: ("message", "solver", "solver_version", "problem_fingerprint"),
     }
     for kind, names in expected.items():
         for name in names:
             value = decoded.get(name)
-            optional = name in ("objective", "bound", "gap")
+            optional = name in ("objective", "bound", "gap", "claimed_bound")
             absent = value is None and (name not in decoded or optional)
             batched = optional and isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind == "f"
             if not (absent or batched) and (not isinstance(value, kind) or isinstance(value, bool)):
                 raise DataFormatError(
                     f"{path}: {name} of the solution is {value!r}; expected a {kind.__name__.lower()}"
                 )
+    if not isinstance(proved := decoded.get("proved", False), bool):
+        raise DataFormatError(f"{path}: proved of the solution is {proved!r}; expected true or false")
 
 
 def _status(value: Any, path: Path) -> Any:

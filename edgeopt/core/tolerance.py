@@ -1,22 +1,32 @@
-"""The tolerances by which edgeopt judges every answer, stated here and nowhere else.
+"""The tolerances by which edgeopt judges every answer: one table, used wherever a number is believed.
 
-A tolerance is relative to ``max(1, |bound|)`` where it speaks of a constraint and to the objective where it speaks of a
-gap, so that 0.1 + 0.2 does not break a budget of 0.3.
+A tolerance excuses rounding and nothing else. It is relative to the size of what was added up to get the number that it
+excuses, so that it does not depend on units: a row is measured against its own bound and terms, a gap against the
+objective, an agreement of two objectives against the terms of the objective. Bounds that are called proved use none.
 """
 
 from __future__ import annotations
 
-FEASIBILITY = 1e-6
-"""Largest violation of a row or column bound, relative to ``max(1, |bound|)``."""
-
-INTEGRALITY = 1e-5
-"""Largest distance of an integer column from the nearest integer."""
+FEASIBILITY = 1e-9
+"""Largest violation of a row, relative to ``|bound| + sum |a_ij x_j|``; a row in whole numbers must hold exactly."""
 
 OPTIMALITY = 1e-6
-"""Largest relative gap that still counts as proved optimal when the user asks for none."""
+"""Largest relative gap that still counts as optimal when the user asks for none."""
 
 AGREEMENT = 1e-6
 """Largest relative difference between the objective a solver reports and the one edgeopt recomputes."""
 
 ROUNDOFF = 1e-12
 """Gaps below this fraction of the summed magnitudes are float64 rounding, not a gap."""
+
+UNIT = 2.0**-53
+"""Relative error of one float64 operation, rounded to nearest."""
+
+INTEGRALITY = 1e-5
+"""Largest distance from an integer at which a back end's value is taken for that integer, and rounded to it."""
+
+PROJECTION = 1e-6
+"""Largest distance, in the back end's scaled units, by which a value may leave its column's bounds and is put back."""
+
+SOLVER = 1e-9
+"""Feasibility, optimality and gap tolerances that back ends are given, in their scaled units."""

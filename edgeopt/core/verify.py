@@ -1,14 +1,14 @@
 """Judging: what edgeopt itself recomputes of an answer, and the status that the recomputation supports.
 
 The judge sees the problem, a decision, a certificate and a claim. It recomputes objective and violations from the
-problem's own data, asks the certificate how far the optimum can be, and lets a claim stand only where this agrees.
+problem's own data, asks the certificate how far the optimum can be, and lets a claim stand only where this agrees. A
+single problem is judged as a batch of one.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +16,14 @@ import numpy as np
 from .certificate import LinearDual, MixedIntegerBound, OptimalityCertificate, SolverClaim, StatusCertificate
 from .errors import InvalidProblemError, NoSolutionError
 from .instance import Instance, problem_of
-from .outcome import Options, Outcome, Status
+from .outcome import Outcome, Status
+from .rational import exact_vertex
+from .scaling import matrix_scaling
 from .tolerance import AGREEMENT, FEASIBILITY, OPTIMALITY, ROUNDOFF
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from .problem import Problem
     from .solution import Solution
 
@@ -37,7 +41,7 @@ class Verification:
     objective : float, optional
         Objective, recomputed; (batch,), like bound and gap, for a batched problem.
     bound : float, optional
-        Best objective that can exist, proved by the certificate (or, for an integer program, by the solver).
+        Best objective that can exist, as far as it is proved.
     gap : float, optional
         Relative distance of the two.
     violations : dict
@@ -46,6 +50,10 @@ class Verification:
         Why the claim does not hold, or how it was proved.
     exact : bool
         Whether the optimum was also proved in rational arithmetic.
+    proved : bool
+        Whether the status is proved; otherwise it rests on the word of the engines that the certificate names.
+    claimed_bound : float, optional
+        Bound that the solver states.
     """
 
     holds: bool
@@ -56,111 +64,159 @@ class Verification:
     violations: dict[str, float] = field(default_factory=dict)
     message: str = ""
     exact: bool = False
+    proved: bool = False
+    claimed_bound: Any = None
 
     def __bool__(self) -> bool:
         return self.holds
 
 
 def judge(problem: Problem, outcome: Outcome, relative_gap: float | None = None) -> Verification:
-    """Return what of `outcome` is supported by `problem`'s own data.
+    """Return what of `outcome` is supported by `problem`'s own data; of a batch every instance has to pass.
 
     Parameters
     ----------
     relative_gap : float, optional
         Gap that still counts as optimal; :data:`~edgeopt.core.tolerance.OPTIMALITY` by default.
     """
-    if outcome.claim in (Status.INFEASIBLE, Status.UNBOUNDED):
+    if outcome.claim in (Status.INFEASIBLE, Status.UNBOUNDED) and problem.batch is None:
         return _judge_status(problem, outcome)
     if not outcome.claim.has_decision:
         return Verification(False, outcome.claim, message=outcome.message or "there is no answer to verify")
     try:
         problem.check(outcome.decision)
     except InvalidProblemError as error:
-        return _refused(f"the decision is malformed: {error}")
+        return refused(f"the decision is malformed: {error}")
     violations = {name: v for name, v in problem.violations(outcome.decision).items() if not v <= FEASIBILITY}
     if violations:
         worst = max(violations, key=lambda name: violations[name])
-        return _refused(
-            f"the decision is infeasible: {worst} is violated by {violations[worst]:.3g} (relative)", violations
-        )
+        amount = f"{violations[worst]:.3g} (relative)"
+        return refused(f"the decision is infeasible: {worst} is violated by {amount}", violations)
     objective = problem.objective(outcome.decision)
-    if not math.isfinite(objective):
-        return _refused(f"the objective of the decision is {objective}")
+    finite = np.isfinite(np.atleast_1d(objective))
+    if not finite.all():
+        return refused(f"the objective of {_instance(problem, int(finite.argmin()))} is not finite")
     return _judge_quality(problem, outcome, objective, OPTIMALITY if relative_gap is None else relative_gap)
 
 
-def _refused(message: str, violations: dict[str, float] | None = None) -> Verification:
+def refused(message: str, violations: dict[str, float] | None = None) -> Verification:
+    """Return the verdict that a claim does not hold."""
     return Verification(False, Status.FAILED, violations=violations or {}, message=message)
+
+
+def _instance(problem: Problem, index: int) -> str:
+    return "the decision" if problem.batch is None else f"instance {index}"
 
 
 def _judge_status(problem: Problem, outcome: Outcome) -> Verification:
     certificate = outcome.certificate
     try:
         proved = isinstance(certificate, StatusCertificate) and certificate.holds(problem)
-    except Exception as error:  # a witness may be anything: what cannot be checked proves nothing
-        return _refused(f"the solver says {outcome.claim}, but its witness cannot be checked: {error}")
-    if proved:
-        return Verification(True, outcome.claim, message=str(certificate))
-    reason = "no witness was given" if certificate is None else f"its witness ({certificate}) proves nothing"
-    return _refused(f"the solver says {outcome.claim}, but {reason}")
-
-
-def _judge_quality(problem: Problem, outcome: Outcome, objective: float, tolerance: float) -> Verification:
-    if contradiction := _contradiction(problem, outcome, objective):
-        return _refused(contradiction)
-    try:
-        slack = _slack(problem, outcome)
     except Exception as error:  # a certificate may be anything: what cannot be checked proves nothing
-        return _refused(f"its certificate cannot be checked: {type(error).__name__}: {error}")
-    if math.isnan(slack):
-        return _refused(f"its certificate ({outcome.certificate}) is not a number")
-    if slack < 0:
-        best = objective - problem.sense.sign * slack
-        if _contradicts(problem, outcome, best, objective):
-            return _refused(
-                f"the decision's objective {objective!r} is better than its certificate allows, {best!r}: "
-                "it lives off the feasibility tolerance; scale the problem up"
-            )
-        slack = 0.0
-    return _judge_gap(problem, outcome, objective, slack, tolerance)
+        return refused(f"the solver says {outcome.claim}, but its witness cannot be checked: {error}")
+    if proved:
+        word = isinstance(certificate, SolverClaim)
+        return Verification(True, outcome.claim, message=str(certificate), proved=not word)
+    reason = "no witness was given" if certificate is None else f"its witness ({certificate}) proves nothing"
+    return refused(f"the solver says {outcome.claim}, but {reason}")
 
 
-def _judge_gap(problem: Problem, outcome: Outcome, objective: float, slack: float, tolerance: float) -> Verification:
-    magnitude = problem.magnitude(outcome.decision) if slack > 0 else 0.0
-    if not math.isfinite(magnitude):  # an overflow excuses nothing
-        magnitude = 0.0
-    if slack <= ROUNDOFF * magnitude:
-        slack = 0.0
-    bound: float | None = objective - problem.sense.sign * slack if math.isfinite(slack) else None
-    gap = None if bound is None else relative_gap_of(objective, bound)
-    if outcome.claim is not Status.OPTIMAL or (gap is not None and gap <= tolerance):
-        return Verification(True, outcome.claim, objective, bound, gap, message=outcome.message)
-    if slack <= OPTIMALITY * magnitude:
-        # The terms cancel: what is left of the objective lies within the solver's own tolerances.
-        message = "not proved optimal: the gap is within the solver's tolerance for costs of this size"
-        return Verification(True, Status.FEASIBLE, objective, bound, gap, message=message)
-    proved = "nothing" if gap is None else f"only {bound!r}, a relative gap of {gap:.3g}"
-    why = "no certificate was given" if outcome.certificate is None else f"its certificate proves {proved}"
-    return _refused(f"the solver says optimal with objective {objective!r}, but {why}")
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """Numbers of every instance, as (instances,) arrays: what the answer is worth and what is proved of it."""
+
+    objective: NDArray[np.float64]
+    magnitude: NDArray[np.float64]
+    slack: NDArray[np.float64]
+    sign: float
+
+    @property
+    def bound(self) -> NDArray[np.float64]:
+        """Best objectives that can exist, as far as it is proved."""
+        return self.objective - self.sign * self.slack
+
+    @property
+    def gap(self) -> NDArray[np.float64]:
+        """Relative distances of objectives and bounds."""
+        return relative_gaps(self.objective, self.bound)
+
+    def contradicted_by(self, stated: NDArray[np.float64], rounding: float) -> NDArray[np.bool_]:
+        """Where a stated bound says that an objective as good as this one is impossible, by more than `rounding`."""
+        beyond = self.sign * (stated - self.objective)
+        return np.isnan(stated) | ((beyond > rounding) & ~self.close_to(stated))
+
+    def close_to(self, stated: NDArray[np.float64], rounding: float = AGREEMENT) -> NDArray[np.bool_]:
+        """Where a stated objective or bound agrees with the objective."""
+        with np.errstate(invalid="ignore"):
+            difference = np.abs(stated - self.objective)
+            largest = np.maximum(np.abs(stated), np.abs(self.objective))
+            return np.isfinite(stated) & (difference <= np.maximum(AGREEMENT * largest, rounding * self.magnitude))
 
 
-def _contradiction(problem: Problem, outcome: Outcome, objective: float) -> str | None:
-    """Say which number that the solver reports cannot be true."""
-    reported = outcome.objective
-    if reported is not None and not _close(problem, outcome, reported, objective):
-        return f"the solver reports objective {reported!r}; the decision's objective is {objective!r}"
+def _judge_quality(problem: Problem, outcome: Outcome, objective: Any, tolerance: float) -> Verification:
+    try:
+        slack = _slack(problem, outcome, np.shape(objective))
+    except Exception as error:  # a certificate may be anything: what cannot be checked proves nothing
+        return refused(f"its certificate cannot be checked: {type(error).__name__}: {error}")
+    if slack is None or np.isnan(slack).any():
+        return refused(f"its certificate ({outcome.certificate}) is no number for each instance")
+    values, magnitude = (np.atleast_1d(np.asarray(v, float)) for v in (objective, problem.magnitude(outcome.decision)))
+    magnitude = np.where(np.isfinite(magnitude), magnitude, 0.0)  # an overflow excuses nothing
+    slack = np.where(np.abs(slack) <= ROUNDOFF * magnitude, 0.0, slack)
+    found = _Measured(values, magnitude, slack, problem.sense.sign)
+    if fault := _contradiction(problem, outcome, found):
+        return refused(fault)
+    return _judge_gap(problem, outcome, found, tolerance)
+
+
+def _slack(problem: Problem, outcome: Outcome, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
+    """(instances,) proven distance from the optimum; inf where nothing is proved, None if it is no such array."""
+    if not isinstance(outcome.certificate, OptimalityCertificate):
+        return np.full(shape or (1,), np.inf)
+    slack = np.asarray(outcome.certificate.slack(problem, outcome.decision), float)
+    return np.atleast_1d(slack) if slack.shape == shape else None
+
+
+def _contradiction(problem: Problem, outcome: Outcome, found: _Measured) -> str | None:
+    """Say which number that is reported, or proved, cannot be true."""
+    if outcome.objective is not None:
+        reported = _numbers(outcome.objective, found)
+        if reported is None or not (close := found.close_to(reported)).all():
+            i = 0 if reported is None else int(close.argmin())
+            shown = outcome.objective if reported is None else float(reported[i])
+            return f"the solver reports objective {shown!r}; the decision's objective is {float(found.objective[i])!r}"
     for claimed in _claimed_bounds(outcome):
-        if _contradicts(problem, outcome, claimed, objective):
-            return f"the solver's bound {claimed!r} contradicts the decision's objective {objective!r}"
+        stated = _numbers(claimed, found)
+        if stated is None or (wrong := found.contradicted_by(stated, _rounding(problem))).any():
+            i = 0 if stated is None else int(wrong.argmax())
+            shown = claimed if stated is None else float(stated[i])
+            return f"the solver's bound {shown!r} contradicts the decision's objective {float(found.objective[i])!r}"
+    better = (found.slack < -_rounding(problem)) & ~found.close_to(found.bound, FEASIBILITY)
+    if better.any():
+        i = int(better.argmax())
+        return (
+            f"the objective {float(found.objective[i])!r} of {_instance(problem, i)} is better than its certificate "
+            f"allows, {float(found.bound[i])!r}: it lives off the feasibility tolerance; scale the problem up"
+        )
     return None
 
 
-def _slack(problem: Problem, outcome: Outcome) -> float:
-    """Proven distance of the decision from the optimum; inf where nothing is proved."""
-    certificate = outcome.certificate
-    if not isinstance(certificate, OptimalityCertificate):
-        return math.inf
-    return float(certificate.slack(problem, outcome.decision))
+def _rounding(problem: Problem) -> float:
+    """Return the rounding of a bound: a decision of no cost leaves no scale, but bounds are summed from all costs."""
+    if not problem.linear or problem.batch is not None:
+        return 0.0
+    return ROUNDOFF * float(np.abs(problem.program().cost).max(initial=0.0))
+
+
+def _numbers(value: Any, found: _Measured) -> NDArray[np.float64] | None:
+    """`value` as one float for each instance, or None if it is no such thing."""
+    if isinstance(value, (bool, str)):
+        return None
+    try:
+        array = np.atleast_1d(np.asarray(value, float))
+    except (TypeError, ValueError):
+        return None
+    return array if array.shape == found.objective.shape else None
 
 
 def _claimed_bounds(outcome: Outcome) -> list[Any]:
@@ -169,41 +225,95 @@ def _claimed_bounds(outcome: Outcome) -> list[Any]:
     return [bound for bound in claimed if bound is not None]
 
 
-def _contradicts(problem: Problem, outcome: Outcome, bound: Any, objective: float) -> bool:
-    """Whether `bound` says that an objective as good as this one is impossible."""
-    if not isinstance(bound, Real) or math.isnan(bound):
-        return True
-    beyond = problem.sense.sign * (float(bound) - objective)
-    if beyond <= 0 or _close(problem, outcome, bound, objective):
-        return False
-    # A decision of no cost leaves no scale to measure rounding by; the bound was summed from the program's costs.
-    return bool(beyond > ROUNDOFF * np.abs(problem.program().cost).max(initial=0.0))
+def _judge_gap(problem: Problem, outcome: Outcome, found: _Measured, tolerance: float) -> Verification:
+    closed = found.gap <= tolerance
+    proved = bool(closed.all())
+    bound, gap = found.bound, found.gap
+    none = not np.isfinite(bound).any()
+    one = problem.batch is None
+    numbers: dict[str, Any] = {
+        "objective": float(found.objective[0]) if one else found.objective,
+        "bound": None if none else float(bound[0]) if one else bound,
+        "gap": None if none else float(gap[0]) if one else gap,
+        "claimed_bound": next(iter(_claimed_bounds(outcome)), None),
+    }
+    if outcome.claim is not Status.OPTIMAL or proved:
+        return Verification(
+            True, outcome.claim, **numbers, message=outcome.message, proved=proved and outcome.claim is Status.OPTIMAL
+        )
+    worst = int(np.where(closed, -np.inf, gap).argmax())
+    if isinstance(outcome.certificate, MixedIntegerBound) and problem.integral:
+        return _judge_word(outcome.certificate, outcome.message, numbers, tolerance)
+    if reason := _excuse(problem, outcome, found, worst):
+        return Verification(True, Status.FEASIBLE, **numbers, message=f"not proved optimal: {reason}")
+    shown = (
+        f"only {float(bound[worst])!r}, a relative gap of {gap[worst]:.3g}" if np.isfinite(bound[worst]) else "nothing"
+    )
+    why = "no certificate was given" if outcome.certificate is None else f"its certificate proves {shown}"
+    where = "" if one else f"instance {worst}: "
+    return refused(f"{where}the solver says optimal with objective {float(found.objective[worst])!r}, but {why}")
 
 
-def _close(problem: Problem, outcome: Outcome, reported: Any, objective: float) -> bool:
-    if not isinstance(reported, Real) or not math.isfinite(reported):
-        return False
-    reported = float(reported)
-    difference = abs(reported - objective)
-    if difference <= AGREEMENT * max(abs(reported), abs(objective)):
-        return True
-    return bool(difference <= AGREEMENT * problem.magnitude(outcome.decision))
+def _judge_word(word: MixedIntegerBound, message: str, numbers: dict[str, Any], tolerance: float) -> Verification:
+    """Judge an integer program's optimum that the relaxation leaves open: it stands on the word of engines."""
+    stated = relative_gap_of(numbers["objective"], word.bound)
+    if not stated <= tolerance:
+        return refused(
+            f"the solver says optimal with objective {numbers['objective']!r}, but it states the bound {word.bound!r}, "
+            f"a relative gap of {stated:.3g}"
+        )
+    message = message or f"optimal by the word of {word.solver}; the search tree is not kept"
+    return Verification(True, Status.OPTIMAL, **numbers, message=message)
+
+
+def _excuse(problem: Problem, outcome: Outcome, found: _Measured, worst: int) -> str | None:
+    """Say why a decision that is not proved optimal may still be an honest answer, or None."""
+    if found.slack[worst] <= OPTIMALITY * found.magnitude[worst]:
+        # The terms cancel: what is left of the objective lies within the solver's own tolerances.
+        return "the gap is within the solver's tolerance for costs of this size"
+    if outcome.approximate:
+        return "the back end stops near a solution, and its duals leave a gap"
+    if isinstance(outcome.certificate, LinearDual) and math.isinf(found.slack[worst]):
+        return "rounding hides what the duals prove, and the program is too large to settle it in rational arithmetic"
+    return None
+
+
+def relative_gaps(objective: NDArray[np.float64], bound: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``|objective - bound| / max(|objective|, |bound|)``; 0 where both are equal, inf at an infinite bound."""
+    difference = np.abs(objective - bound)
+    largest = np.maximum(np.abs(objective), np.abs(bound))
+    gap = np.divide(difference, largest, out=np.zeros_like(difference), where=(difference > 0) & np.isfinite(largest))
+    gap[np.isinf(bound)] = np.inf
+    return gap
 
 
 def relative_gap_of(objective: float, bound: float) -> float:
-    """``|objective - bound| / max(|objective|, |bound|)``; 0 where both are equal."""
-    if objective == bound:
-        return 0.0
-    return abs(objective - bound) / max(abs(objective), abs(bound))
+    """Return the relative gap of two numbers: see :func:`relative_gaps`."""
+    return float(relative_gaps(np.array([float(objective)]), np.array([float(bound)]))[0])
 
 
-def verify(problem: Problem | Instance, solution: Solution, *, exact: bool = False) -> Verification:
+def verify(
+    problem: Problem | Instance,
+    solution: Solution,
+    *,
+    exact: bool = False,
+    relative_gap: float | None = None,
+    seconds: float = 60.0,
+) -> Verification:
     """Check `solution` against `problem` independently of the solver that gave it.
+
+    What rests on a solver's word, as many an integer program's optimum does, proves nothing here: an engine is asked
+    again.
 
     Parameters
     ----------
     exact : bool
-        Also prove a linear program's optimum in rational arithmetic, from its basis (small and medium programs).
+        Hold only what is proved, and prove a linear program's optimum in rational arithmetic from its basis (small and
+        medium programs).
+    relative_gap : float, optional
+        Gap that still counts as optimal, 1e-6 by default; what the solution's own options say does not count.
+    seconds : float
+        Most time for engines that are asked again.
 
     Returns
     -------
@@ -211,63 +321,89 @@ def verify(problem: Problem | Instance, solution: Solution, *, exact: bool = Fal
         True in a boolean context if status, objective and bound are what the problem's own data support.
     """
     problem = problem_of(problem)
+    if fault := _of_another_problem(problem, solution):
+        return refused(fault)
     outcome = Outcome(
         solution.status, solution.found if solution.status.has_decision else None, solution.certificate,
-        objective=solution.objective, message=solution.message,
+        objective=solution.objective, bound=solution.claimed_bound, message=solution.message,
     )  # fmt: skip
-    if problem.batch is not None:
-        return _verify_batch(problem, solution, outcome)
-    if isinstance(solution.certificate, SolverClaim):
-        from .witness import status_witness
+    if problem.batch is None and problem.linear:
+        from .witness import reexamined
 
-        fresh = status_witness(problem.program(), solution.status, solution.solver, Options())
-        outcome = replace(outcome, certificate=fresh)
-    found = judge(problem, outcome, solution.options.get("relative_gap"))
-    if not found.holds or not found.status.has_decision:
+        outcome = reexamined(problem, outcome, seconds)
+    found = judge(problem, outcome, relative_gap)
+    if not found.holds:
         return found
-    if solution.bound is not None and (found.bound is None or not _supported(problem, solution.bound, found.bound)):
-        return _refused(f"the solution states the bound {solution.bound!r}; its certificate proves {found.bound!r}")
-    if solution.gap is not None and (found.gap is None or not solution.gap >= found.gap - AGREEMENT):
-        return _refused(f"the solution states the gap {solution.gap!r}; its certificate proves {found.gap!r}")
-    return _prove_exactly(problem, solution, found) if exact else found
+    if fault := _overstated(problem, solution, found):
+        return refused(fault)
+    return _exactly(problem, solution, found) if exact else found
 
 
-def _verify_batch(problem: Problem, solution: Solution, outcome: Outcome) -> Verification:
-    from .batch import judge_batch
+def _of_another_problem(problem: Problem, solution: Solution) -> str | None:
+    if not solution.problem_fingerprint:
+        return None
+    from .storage import fingerprint
 
-    found = judge_batch(problem, outcome, solution.options.get("relative_gap"))
-    for name in ("objective", "bound", "gap") if found.holds else ():
+    own = fingerprint(problem)
+    if own == solution.problem_fingerprint:
+        return None
+    return f"the solution is of another problem: its file names {solution.problem_fingerprint}, this one is {own}"
+
+
+def _overstated(problem: Problem, solution: Solution, found: Verification) -> str | None:
+    """Say which number or status of the solution is more than what is found."""
+    if solution.status is not found.status:
+        return f"the solution states {solution.status}; {found.status} is supported: {found.message}"
+    if solution.proved and not found.proved:
+        return f"the solution states that it is proved; it is not: {found.message}"
+    for name in ("bound", "gap"):
         stated, proved = getattr(solution, name), getattr(found, name)
         if stated is None:
             continue
-        if proved is None or not np.allclose(stated, proved, rtol=AGREEMENT, atol=AGREEMENT if name == "gap" else 0.0):
-            return _refused(f"the solution states another {name} than its certificate proves")
-    return found
+        if proved is None or np.shape(stated) != np.shape(proved):
+            return f"the solution states the {name} {stated!r}; its certificate proves {proved!r}"
+        if name == "bound":
+            excess = problem.sense.sign * (np.asarray(stated, float) - proved)
+            fine = excess <= AGREEMENT * np.maximum(np.abs(stated), np.abs(proved))
+        else:
+            fine = np.asarray(stated, float) >= np.asarray(proved) - AGREEMENT
+        if not np.all(fine):
+            return f"the solution states the {name} {stated!r}; its certificate proves {proved!r}"
+    return None
 
 
-def _supported(problem: Problem, stated: float, proved: float) -> bool:
-    return problem.sense.sign * (stated - proved) <= AGREEMENT * max(abs(stated), abs(proved))
-
-
-def _prove_exactly(problem: Problem, solution: Solution, found: Verification) -> Verification:
-    from .rational import exact_vertex
-
+def _exactly(problem: Problem, solution: Solution, found: Verification) -> Verification:
+    """Prove the optimum in rational arithmetic where that is possible; what is not proved at all does not hold."""
+    if not found.proved:
+        return replace(found, holds=False, message=f"not proved: {found.message}")
+    if not found.status.has_decision:
+        return found
     certificate = solution.certificate
-    if not isinstance(certificate, LinearDual) or certificate.column_basis is None or certificate.row_basis is None:
-        return replace(found, message="exact check needs an optimal basis: solve a linear program with 'highs'")
-    program = problem.program()
+    if (
+        isinstance(certificate, LinearDual)
+        and certificate.column_basis is not None
+        and certificate.row_basis is not None
+    ):
+        return _exact_optimum(problem, certificate.column_basis, certificate.row_basis, found)
+    return replace(found, message="exact check needs an optimal basis: solve a linear program with 'highs'")
+
+
+def _exact_optimum(
+    problem: Problem, column_basis: NDArray[np.int8], row_basis: NDArray[np.int8], found: Verification
+) -> Verification:
+    program, sign = problem.program(), problem.sense.sign
+    scaled = matrix_scaling(program).apply(program)
     try:
         vertex = exact_vertex(
-            program.sense.sign * program.cost, program.sense.sign * program.offset, program.matrix,
-            program.row_lower, program.row_upper, program.lower, program.upper,
-            certificate.column_basis, certificate.row_basis,
+            sign * scaled.cost, sign * scaled.offset, scaled.matrix, scaled.row_lower, scaled.row_upper,
+            scaled.lower, scaled.upper, column_basis, row_basis,
         )  # fmt: skip
     except NoSolutionError as error:
         return replace(found, message=f"no exact check: {error}")
     if vertex.primal_violation or vertex.dual_violation:
         missed = f"{float(vertex.primal_violation):.3g} (primal) and {float(vertex.dual_violation):.3g} (dual)"
         return replace(found, holds=False, message=f"in exact arithmetic the basis misses feasibility by {missed}")
-    value = float(program.sense.sign * vertex.objective)
-    if found.objective is None or abs(value - found.objective) > AGREEMENT * max(abs(value), abs(found.objective)):
+    value = float(sign * vertex.objective)
+    if abs(value - found.objective) > AGREEMENT * max(abs(value), abs(found.objective)):
         return replace(found, holds=False, message=f"the basis proves the optimum {value!r}, not this objective")
     return replace(found, exact=True, message=f"proved optimal in rational arithmetic; objective {value!r}")

@@ -1,109 +1,382 @@
-"""Witnesses for the claims of solvers that give none: a second, independent linear solve supplies them.
+"""Evidence for what solvers claim: the problem's own proof, the solver's, one that a linear solve supplies, or a word.
 
-A solver without duals or rays (``scipy``'s MILP, CP-SAT) is not believed on its word where a linear program can speak.
-HiGHS solves the linear relaxation; its duals or its ray are then checked like any other certificate. Only that an
-integer program has no integer point, while its relaxation has points, cannot be checked so: there another solver is
-asked.
+A solver is not believed on its word where a linear program can speak: HiGHS solves the linear relaxation, and its duals
+or its ray are checked like any other certificate. An integer program's search tree is not kept by any solver, so what
+the relaxation leaves open rests on engines: one that shares no code with the first is asked, and where it has a better
+point the claim is refuted. Everything here has a limit of time.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .certificate import LinearDual, MixedIntegerBound, PrimalRay, SolverClaim, StatusCertificate
-from .errors import UnsupportedPairError
+from .certificate import (
+    EmptyBox,
+    FarkasRay,
+    LinearDual,
+    MixedIntegerBound,
+    OptimalityCertificate,
+    PrimalRay,
+    SolverClaim,
+    StatusCertificate,
+    without_cost,
+)
+from .errors import EdgeOptError
+from .linear_proofs import finished_exactly, shifted
 from .outcome import Options, Outcome, Status
+from .prepared import prepared
+from .program import Point, Program
 from .registry import solvers
+from .settled import settled
+from .tolerance import OPTIMALITY, ROUNDOFF
 
 if TYPE_CHECKING:
     from .certificate import Certificate
     from .problem import Problem
-    from .program import Program
+
+_LEAST = 1.0
+"""Seconds that evidence may always take; beyond them it takes at most as long as the solve itself."""
+
+_GLANCE = 0.25
+"""Seconds for the relaxation of an integer program whose solver stopped at a limit."""
+
+_SMALL = 200
+"""Columns up to which a second engine is asked about every integer optimum: it answers in milliseconds."""
+
+_RISKY_RANGE = 1e6
+"""Ratio of coefficients, or size of whole numbers, from which floating-point branch and bound errs in practice."""
 
 
-_PATIENCE = 60.0
-"""Seconds for a supplied witness where the caller set no limit."""
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Seconds for evidence, counted from when it is made."""
+
+    seconds: float
+    begun: float = field(default_factory=time.monotonic)
+
+    def left(self) -> float:
+        """Seconds left, at least a tenth: a question worth asking is worth that."""
+        return max(0.1, self.seconds - (time.monotonic() - self.begun))
+
+    @property
+    def spent(self) -> bool:
+        """Whether all is used up."""
+        return time.monotonic() - self.begun >= self.seconds
 
 
-def witnessed(problem: Problem, outcome: Outcome, solver: str, options: Options) -> Outcome:
-    """Return `outcome` with the best certificate at hand: the problem's own, the solver's, or a supplied one."""
-    certificate: Certificate | None
+def witnessed(problem: Problem, outcome: Outcome, solver: str, options: Options, spent: float = 0.0) -> Outcome:
+    """Return `outcome` with the best certificate at hand: the problem's own, the solver's, or a supplied one.
+
+    Parameters
+    ----------
+    solver : str
+        Who claims it.
+    spent : float
+        Seconds that the solve took; evidence may take as long, and a second in any case.
+    """
+    budget = Budget(max(_LEAST, min(spent, options.remaining())))
     if outcome.claim.has_decision:
-        certificate = outcome.certificate
-        if certificate is None or isinstance(certificate, (LinearDual, MixedIntegerBound)):
-            certificate = problem.certify(outcome.decision) or certificate  # in the problem's own words
-        if certificate is None and problem.linear:
-            certificate = _quality(problem.program(), outcome, solver, options)
-    elif outcome.claim in (Status.INFEASIBLE, Status.UNBOUNDED):
-        certificate = problem.refute() if outcome.claim is Status.INFEASIBLE else None
-        if not isinstance(outcome.certificate, SolverClaim):  # a word is given here, never taken
-            certificate = certificate or outcome.certificate
-        if certificate is None and problem.linear:
-            certificate = status_witness(problem.program(), outcome.claim, solver, options)
-    else:
+        return _quality(problem, outcome, solver, options, budget)
+    if outcome.claim not in (Status.INFEASIBLE, Status.UNBOUNDED):
         return outcome
-    return replace(outcome, certificate=certificate)
+    return _status(problem, outcome, solver, budget)
 
 
-def _quality(program: Program, outcome: Outcome, solver: str, options: Options) -> Certificate | None:
-    if outcome.claim is not Status.OPTIMAL:  # a limit was hit: the solver's bound is all that its time pays for
-        return None if outcome.bound is None else MixedIntegerBound(outcome.bound, solver)
-    dual = _relaxed(program, options).certificate
-    dual = dual if isinstance(dual, LinearDual) else None
-    if not program.integral or outcome.bound is None:
-        return dual
-    return MixedIntegerBound(
-        outcome.bound, solver, dual, -np.inf * program.sense.sign if dual is None else dual.bound(program)
-    )
+def _quality(problem: Problem, outcome: Outcome, solver: str, options: Options, budget: Budget) -> Outcome:
+    certificate = outcome.certificate
+    if isinstance(certificate, MixedIntegerBound):
+        certificate = None  # a word, which is asked for here and never taken
+    if certificate is None or isinstance(certificate, LinearDual):
+        certificate = _own(problem, outcome) or certificate  # in the problem's own words
+    outcome = replace(outcome, certificate=certificate)
+    if certificate is not None and not isinstance(certificate, LinearDual):
+        return outcome
+    if not problem.linear or not _feasible(problem, outcome.decision):
+        return outcome
+    if problem.integral:
+        return _integer_quality(problem, outcome, solver, options, budget)
+    return outcome if outcome.claim is not Status.OPTIMAL else _linear_quality(problem, outcome, options, budget)
 
 
-def status_witness(program: Program, claim: Status, solver: str, options: Options) -> Certificate | None:
-    """Return a witness that `program` is infeasible or unbounded, or None where the claim of `solver` finds none."""
-    relaxed = _relaxed(program, options)
+def _linear_quality(problem: Problem, outcome: Outcome, options: Options, budget: Budget) -> Outcome:
+    """Prove a linear program's optimum by the solver's duals, by supplied ones, or in rational arithmetic."""
+    program = problem.program()
+    for supply in (_relaxed, shifted):
+        if _closed(problem, outcome, options.relative_gap):
+            return outcome
+        found = supply(program, budget.left()).certificate
+        if isinstance(found, LinearDual):
+            outcome = _tighter(problem, outcome, found)
+    if _closed(problem, outcome, options.relative_gap) or _bounded(problem, outcome):
+        return outcome
+    finished = finished_exactly(program, outcome.certificate, budget.left())
+    if finished is None:
+        return outcome
+    if isinstance(finished.decision, Point):
+        finished = replace(finished, decision=problem.decode(finished.decision.values))
+    return replace(finished, statistics=outcome.statistics)
+
+
+def _bounded(problem: Problem, outcome: Outcome) -> bool:
+    """Whether anything is proved of the decision."""
+    certificate = outcome.certificate
+    return isinstance(certificate, LinearDual) and math.isfinite(certificate.slack(problem, outcome.decision))
+
+
+def _own(problem: Problem, outcome: Outcome) -> Certificate | None:
+    """Certificate of the problem itself; None for a decision that is not one."""
+    try:
+        problem.check(outcome.decision)
+    except EdgeOptError:  # the judge says so
+        return None
+    return problem.certify(outcome.decision)
+
+
+def _feasible(problem: Problem, decision: Any) -> bool:
+    """Whether `decision` is worth a proof."""
+    try:
+        problem.check(decision)
+    except EdgeOptError:
+        return False
+    return not any(problem.violations(decision).values()) or isinstance(problem, Program)
+
+
+def _closed(problem: Problem, outcome: Outcome, relative_gap: float | None) -> bool:
+    """Whether the certificate at hand proves the decision optimal."""
+    if not isinstance(outcome.certificate, OptimalityCertificate):
+        return False
+    slack = float(outcome.certificate.slack(problem, outcome.decision))
+    objective = problem.objective(outcome.decision)
+    tolerance = OPTIMALITY if relative_gap is None else relative_gap
+    return slack <= max(tolerance * abs(objective), ROUNDOFF * problem.magnitude(outcome.decision))
+
+
+def _tighter(problem: Problem, outcome: Outcome, supplied: LinearDual) -> Outcome:
+    """Return `outcome` with the supplied duals where the solver's own prove less."""
+    own = outcome.certificate
+    if isinstance(own, LinearDual) and not own.slack(problem, outcome.decision) > supplied.slack(
+        problem, outcome.decision
+    ):
+        return outcome
+    return replace(outcome, certificate=supplied)
+
+
+def _integer_quality(problem: Problem, outcome: Outcome, solver: str, options: Options, budget: Budget) -> Outcome:
+    """Bound of the relaxation, and for a claim of optimality that it leaves open the word of a second engine."""
+    program, objective = problem.program(), problem.objective(outcome.decision)
+    if outcome.claim is not Status.OPTIMAL:
+        if outcome.bound is None:
+            return outcome
+        # A limit was hit: a glance at the relaxation is all that is left of the time.
+        dual = _duals(program, Budget(_GLANCE))
+        return replace(outcome, certificate=_word(program, objective, outcome.bound, solver, dual))
+    stated = objective if outcome.bound is None else outcome.bound
+    if not _possible(problem, stated, objective):
+        return outcome  # the judge says so
+    outcome = replace(outcome, certificate=_word(program, objective, stated, solver, _duals(program, budget)))
+    if _closed(problem, outcome, options.relative_gap) or not _worth_asking(program):
+        return outcome
+    return _asked(problem, outcome, solver, options.relative_gap, budget)
+
+
+def _possible(problem: Problem, bound: Any, objective: float) -> bool:
+    """Whether a stated bound allows the objective that was found."""
+    if not isinstance(bound, Real) or math.isnan(bound) or bound == problem.sense.sign * math.inf:
+        return False
+    return problem.sense.sign * (float(bound) - objective) <= OPTIMALITY * max(abs(objective), abs(float(bound)))
+
+
+def _word(program: Program, objective: float, bound: float, solver: str, dual: LinearDual | None) -> MixedIntegerBound:
+    proved = -math.inf * program.sense.sign if dual is None else dual.proved(program, objective)
+    return MixedIntegerBound(bound, solver, dual, proved)
+
+
+def _duals(program: Program, budget: Budget) -> LinearDual | None:
+    found = _relaxed(program, budget.left()).certificate
+    return found if isinstance(found, LinearDual) else None
+
+
+def _worth_asking(program: Program) -> bool:
+    """Whether the program is small, or has numbers with which one engine's word is not enough."""
+    return program.columns <= _SMALL or _risky(program)
+
+
+def _risky(program: Program) -> bool:
+    sizes = [np.abs(array[array != 0]) for array in (program.matrix.data, program.cost)]
+    if any(size.size and size.max() / size.min() >= _RISKY_RANGE for size in sizes):
+        return True
+    reach = np.maximum(np.abs(program.lower), np.abs(program.upper))[program.integrality]
+    return bool((np.isfinite(reach) & (reach >= _RISKY_RANGE)).any())
+
+
+def _asked(
+    problem: Problem, outcome: Outcome, solver: str, relative_gap: float | None, budget: Budget, *, again: bool = False
+) -> Outcome:
+    """Ask engines that share no code with `solver` whether the decision of `outcome` is optimal.
+
+    A better point refutes the claim. With `again` any engine will do, and one has to agree.
+    """
+    program = problem.program()
+    objective, sign = problem.objective(outcome.decision), problem.sense.sign
+    tolerance = OPTIMALITY if relative_gap is None else relative_gap
+    allowed = max(tolerance * abs(objective), ROUNDOFF * problem.magnitude(outcome.decision))
+    for name, other in _opinions(program, "" if again else solver, budget):
+        if not other.claim.has_decision:
+            continue
+        value = program.objective(other.decision)
+        if sign * (objective - value) > allowed:
+            message = f"{solver} says optimal with objective {objective!r}; {name} has a point of objective {value!r}"
+            return Outcome.failed(message)
+        if other.claim is Status.OPTIMAL:
+            word = outcome.certificate
+            if isinstance(word, MixedIntegerBound):
+                return replace(outcome, certificate=replace(word, solver=name if again else f"{solver} and {name}"))
+            return outcome
+    if again:
+        return Outcome.failed(f"its optimum rests on the word of {solver}, which no engine here could repeat in time")
+    return outcome
+
+
+def engine(solver: str) -> str:
+    """Return the name of the code behind a solver: highs, scipy, pyomo and cvxpy run HiGHS unless told otherwise."""
+    stem, _, variant = solver.partition(":")
+    if stem in ("highs", "scipy", "pyomo", "cvxpy"):
+        return variant.lower().removesuffix("_direct").removesuffix("_persistent") or "highs"
+    return stem
+
+
+_ENGINES = ("cp-sat", "scip", "highs")
+"""Who is asked for a second opinion, in this order: CP-SAT counts in whole numbers."""
+
+
+def _opinions(program: Program, solver: str, budget: Budget) -> Iterator[tuple[str, Outcome]]:
+    """Answers of engines of another kind than `solver`, each settled to a point of the program or none."""
+    for name in _ENGINES:
+        entry = solvers()[name]
+        if budget.spent or name == engine(solver) or entry.refusal(program) or not entry.installed:
+            continue
+        try:
+            yield name, _run(name, program, budget.left())
+        except EdgeOptError:  # it cannot take this program: it has no opinion
+            continue
+
+
+def _status(problem: Problem, outcome: Outcome, solver: str, budget: Budget) -> Outcome:
+    certificate = problem.refute() if outcome.claim is Status.INFEASIBLE else None
+    if certificate is None and isinstance(outcome.certificate, StatusCertificate):
+        certificate = outcome.certificate if _proves(outcome.certificate, problem) else None
+    if certificate is not None:
+        return replace(outcome, certificate=certificate)
+    if not problem.linear:
+        return outcome if not isinstance(outcome.certificate, SolverClaim) else replace(outcome, certificate=None)
+    return status_evidence(problem.program(), outcome, solver, budget)
+
+
+def _proves(certificate: StatusCertificate, problem: Problem) -> bool:
+    """Whether a solver's own certificate of its claim holds; a word is asked for here and never taken."""
+    try:
+        return not isinstance(certificate, SolverClaim) and certificate.holds(problem)
+    except Exception:  # a certificate may be anything: what cannot be checked proves nothing
+        return False
+
+
+def status_evidence(program: Program, outcome: Outcome, solver: str, budget: Budget) -> Outcome:
+    """Return the claim that `program` is infeasible or unbounded with its proof, or what is left of it without one."""
+    if outcome.claim is Status.INFEASIBLE and EmptyBox().holds(program):
+        return replace(outcome, certificate=EmptyBox())
+    relaxed = _relaxed(program, budget.left())
     certificate = relaxed.certificate if isinstance(relaxed.certificate, StatusCertificate) else None
+    if certificate is not None and not certificate.holds(program.relaxation() if program.integral else program):
+        certificate = None
     if not program.integral:
-        return certificate if relaxed.claim is claim else None
-    if claim is Status.UNBOUNDED:
-        return _integer_ray(program, certificate, options)
-    if relaxed.claim is Status.INFEASIBLE and certificate is not None:
-        return certificate
-    return _second_opinion(program, solver, options)
+        return _linear_status(program, outcome, relaxed, certificate, budget)
+    if outcome.claim is Status.UNBOUNDED:
+        return replace(outcome, certificate=_integer_ray(program, certificate, budget))
+    if isinstance(certificate, FarkasRay):
+        return replace(outcome, certificate=certificate)
+    return _second_opinion(program, outcome, solver, budget)
 
 
-def _integer_ray(program: Program, certificate: StatusCertificate | None, options: Options) -> Certificate | None:
+def _linear_status(
+    program: Program, outcome: Outcome, relaxed: Outcome, certificate: StatusCertificate | None, budget: Budget
+) -> Outcome:
+    if certificate is not None and relaxed.claim is outcome.claim:
+        return replace(outcome, certificate=certificate)
+    finished = finished_exactly(program, relaxed.certificate, budget.left())
+    if finished is not None and finished.claim is outcome.claim:
+        return replace(finished, statistics=outcome.statistics)
+    if relaxed.claim.has_decision or finished is not None:
+        return replace(outcome, certificate=None)
+    unsettled = f"the solver says {outcome.claim}, which rounding leaves open and rational arithmetic did not settle"
+    return Outcome(Status.NO_SOLUTION, message=unsettled)
+
+
+def _integer_ray(program: Program, certificate: StatusCertificate | None, budget: Budget) -> Certificate | None:
     """Return the relaxation's ray from an integer point, from which it serves the integer program too (Meyer 1974)."""
     if not isinstance(certificate, PrimalRay):
         return None
-    start = _run("highs", replace(program, cost=np.zeros(program.columns), offset=0.0), options)
-    return PrimalRay(start.decision.values, certificate.direction) if start.claim.has_decision else None
+    start = _run("highs", without_cost(program), budget.left())
+    return replace(certificate, point=start.decision.values) if start.claim.has_decision else None
 
 
-def _second_opinion(program: Program, solver: str, options: Options) -> Certificate | None:
-    """Ask another solver whether an integer program is infeasible; a point that it finds refutes the claim."""
-    feasibility = replace(program, cost=np.zeros(program.columns), offset=0.0)
-    for name in ("cp-sat", "highs", "scipy"):
-        other = solvers()[name]
-        if name == solver.partition(":")[0] or other.refusal(program):
-            continue
-        try:
-            claim = _run(name, feasibility, options).claim
-        except UnsupportedPairError:
-            continue
-        if claim.has_decision:
-            return None
-        if claim is Status.INFEASIBLE:
-            return SolverClaim(str(claim), f"{solver} and {name}")
-    return SolverClaim(str(Status.INFEASIBLE), solver)
+def _second_opinion(program: Program, outcome: Outcome, solver: str, budget: Budget) -> Outcome:
+    """Try cheap points, then ask other engines whether an integer program is infeasible; a point refutes the claim."""
+    feasibility = without_cost(program)
+    for point in _cheap_points(program):
+        if not program.violations(Point(point)):
+            return Outcome.failed(f"{solver} says infeasible, but the program has a point: a rounded one is feasible")
+    for name, other in _opinions(feasibility, solver, budget):
+        if other.claim.has_decision:
+            return Outcome.failed(f"{solver} says infeasible, but {name} has a feasible point")
+        if other.claim is Status.INFEASIBLE:
+            return replace(outcome, certificate=SolverClaim(str(other.claim), f"{solver} and {name}"))
+    unsettled = f"{solver} says infeasible; one engine's word is not enough, and no other could settle it in time"
+    return Outcome(Status.NO_SOLUTION, message=unsettled)
 
 
-def _relaxed(program: Program, options: Options) -> Outcome:
-    return _run("highs", program.relaxation() if program.integral else program, options)
+def _cheap_points(program: Program) -> Iterator[np.ndarray]:
+    """Corners of the column bounds and 0, as far as they are finite."""
+    zero = np.clip(0.0, program.lower, program.upper)
+    for corner in (zero, program.lower, program.upper):
+        point = np.where(np.isfinite(corner), corner, zero)
+        yield np.where(program.integrality, np.round(point), point)
 
 
-def _run(name: str, program: Program, options: Options) -> Outcome:
-    scaled, factor = program.normalised()
-    limit = _PATIENCE if options.time_limit is None else max(1.0, options.remaining())
-    return solvers()[name](scaled, Options(time_limit=limit)).rescaled(factor)
+def reexamined(problem: Problem, outcome: Outcome, seconds: float) -> Outcome:
+    """Return `outcome` as it is after a fresh look: no word that it carries is taken.
+
+    The problem's own certificate replaces a solver's; where there is none, an engine has to repeat an integer
+    program's optimum or infeasibility within `seconds`.
+    """
+    budget, certificate = Budget(seconds), outcome.certificate
+    if outcome.claim.has_decision:
+        if certificate is not None and not isinstance(certificate, MixedIntegerBound):
+            return outcome
+        outcome = replace(outcome, certificate=_own(problem, outcome) or certificate)
+        word = outcome.certificate
+        if outcome.claim is not Status.OPTIMAL or not isinstance(word, MixedIntegerBound):
+            return outcome
+        if not _feasible(problem, outcome.decision) or _closed(problem, outcome, None):
+            return outcome
+        return _asked(problem, outcome, word.solver, None, budget, again=True)
+    if isinstance(certificate, SolverClaim):
+        fresh = status_evidence(problem.program(), replace(outcome, certificate=None), "", budget)
+        return replace(fresh, message=fresh.message or outcome.message)
+    return outcome
+
+
+def _relaxed(program: Program, seconds: float) -> Outcome:
+    return _run("highs", program.relaxation() if program.integral else program, seconds)
+
+
+def _run(name: str, program: Program, seconds: float) -> Outcome:
+    ready = prepared(program, scale=name != "cp-sat")
+    found = ready.restore(solvers()[name](ready.program, Options(time_limit=seconds)))
+    return settled(program, found, seconds)

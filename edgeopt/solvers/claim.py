@@ -1,13 +1,11 @@
-"""What an adapter may claim of the point that its back end left behind.
+"""What an adapter says of what its back end left behind, and the programs that need no back end.
 
-Back ends mean different things by "solved": a first-order method stops near a solution, a time limit can leave a
-violating point in the result. So an adapter claims ``optimal`` only where edgeopt's own judge would accept it,
-``feasible`` only where the point satisfies the program, and says in the message what was missing otherwise.
+An adapter passes on what its back end claims, with the duals or the ray at hand; ``solve`` makes the point whole,
+judges it, and supplies the proof that is missing.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +13,8 @@ import numpy as np
 from ..core.certificate import FarkasRay, LinearDual, PrimalRay
 from ..core.outcome import Outcome, Status
 from ..core.program import Point
-from ..core.tolerance import FEASIBILITY, INTEGRALITY
-from ..core.verify import judge
+from ..core.propagation import whole_bounds
+from ..core.tolerance import PROJECTION
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 def trivial(program: Program) -> Outcome | None:
     """Answer a program that needs no solver: contradictory bounds, or no columns at all; None otherwise."""
     for names, lower, upper in (
-        (program.column_names, *_integer_bounds(program)),
+        (program.column_names, *whole_bounds(program)),
         (program.row_names, program.row_lower, program.row_upper),
     ):
         empty = (lower > upper) | (lower == np.inf) | (upper == -np.inf)
@@ -41,8 +39,8 @@ def trivial(program: Program) -> Outcome | None:
 def _empty_rows(program: Program) -> Outcome | None:
     """Rows without entries are 0 whatever the point, so their bounds must allow it."""
     filled = np.zeros(program.rows, dtype=bool)
-    filled[program.matrix.indices] = True
-    wrong = ~filled & ((program.row_lower > FEASIBILITY) | (program.row_upper < -FEASIBILITY))
+    filled[program.matrix.indices[program.matrix.data != 0]] = True
+    wrong = ~filled & ((program.row_lower > 0) | (program.row_upper < 0))
     if not wrong.any():
         return None
     multiplier = np.zeros(program.rows)
@@ -50,13 +48,6 @@ def _empty_rows(program: Program) -> Outcome | None:
     multiplier[row] = 1.0 if program.row_lower[row] > 0 else -1.0
     message = f"row {program.row_names[row]} has no entries and its bounds exclude 0"
     return Outcome(Status.INFEASIBLE, certificate=FarkasRay(multiplier), message=message)
-
-
-def _integer_bounds(program: Program) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Column bounds, moved inwards to the next integer where a column is integer."""
-    lower = np.where(program.integrality, np.ceil(program.lower - INTEGRALITY), program.lower)
-    upper = np.where(program.integrality, np.floor(program.upper + INTEGRALITY), program.upper)
-    return lower, upper
 
 
 def _without_columns(program: Program) -> Outcome:
@@ -74,7 +65,7 @@ def claimed(
     bound: float | None = None,
     **rest: Any,
 ) -> Outcome:
-    """Return the strongest outcome that `values` and `dual` support.
+    """Return what a back end says of `values`, put back within the bounds of their columns; ``solve`` judges it.
 
     Parameters
     ----------
@@ -83,8 +74,7 @@ def claimed(
     finished : bool
         Whether the back end says that it solved the program (and did not stop at a limit).
     dual : (rows,) float or LinearDual, optional
-        Row duals in the program's own sense; without them a finished back end is taken at its word here, and
-        ``solve`` asks for an independent witness.
+        Row duals in the program's own sense.
     relative_gap : float, optional
         Gap that counts as optimal.
     bound : float, optional
@@ -92,35 +82,24 @@ def claimed(
     **rest
         Further fields of the outcome.
     """
-    point = Point(values)
-    if fault := infeasibility(program, values):
-        return Outcome(Status.NO_SOLUTION, **{**rest, "message": f"the point left behind is infeasible: {fault}"})
-    certificate = _certificate(program, dual)
+    if values.shape != (program.columns,) or not np.isfinite(values).all():
+        message = "the point left behind is not a finite value for each column"
+        return Outcome(Status.NO_SOLUTION, **{**rest, "message": message})
+    point = Point(within_bounds(program, values))
     objective = program.objective(point)
     if finished and program.integral and bound is None:
         # The back end states no bound, but that it is done: then it is within the gap asked for.
         bound = objective - program.sense.sign * (relative_gap or 0.0) * abs(objective)
-    found = Outcome.feasible(point, certificate, objective=objective, bound=bound, **rest)
-    if not finished:
-        return found
-    best = replace(found, claim=Status.OPTIMAL)
-    if certificate is None:
-        return best
-    verdict = judge(program, best, relative_gap)
-    if verdict.holds:
-        return best
-    return replace(found, bound=None, message=f"not proved optimal: {verdict.message}")
+    claim = Status.OPTIMAL if finished else Status.FEASIBLE
+    rest["approximate"] = rest.get("approximate", False) or not finished
+    return Outcome(claim, point, _certificate(program, dual), objective=objective, bound=bound, **rest)
 
 
-def infeasibility(program: Program, values: NDArray[np.float64]) -> str:
-    """Say which row, bound or integrality `values` break beyond tolerance; empty if none."""
-    if values.shape != (program.columns,) or not np.isfinite(values).all():
-        return "it is not a finite value for each column"
-    broken = {name: v for name, v in program.violations(Point(values)).items() if not v <= FEASIBILITY}
-    if not broken:
-        return ""
-    name = max(broken, key=lambda key: broken[key])
-    return f"{name} is broken by {broken[name]:.3g}"
+def within_bounds(program: Program, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `values` with what leaves its column's bounds by a back end's tolerance put back on them."""
+    inside = np.clip(values, program.lower, program.upper)
+    near = np.abs(values - inside) <= PROJECTION * np.maximum(1.0, np.abs(inside))
+    return np.where(near, inside, values)
 
 
 def _certificate(program: Program, dual: NDArray[np.float64] | LinearDual | None) -> LinearDual | None:
@@ -131,12 +110,14 @@ def _certificate(program: Program, dual: NDArray[np.float64] | LinearDual | None
     return dual
 
 
-def infeasible(program: Program, ray: NDArray[np.float64] | None = None, message: str = "") -> Outcome:
+def infeasible(program: Program, ray: NDArray[np.float64] | FarkasRay | None = None, message: str = "") -> Outcome:
     """Return the claim that `program` is infeasible, with `ray` (rows,) where it, or its opposite, proves it."""
-    for candidate in () if ray is None else (FarkasRay(ray), FarkasRay(-ray)):
-        if candidate.holds(program):
-            return Outcome(Status.INFEASIBLE, certificate=candidate, message=message)
-    return Outcome(Status.INFEASIBLE, message=message)
+    if isinstance(ray, FarkasRay):
+        # Its basis is that of the program as back ends get it: whether it holds is seen once the scaling is undone.
+        return Outcome(Status.INFEASIBLE, certificate=ray, message=message)
+    rays = () if ray is None else (FarkasRay(ray), FarkasRay(-ray))
+    certificate = next((candidate for candidate in rays if candidate.holds(program)), None)
+    return Outcome(Status.INFEASIBLE, certificate=certificate, message=message)
 
 
 def unbounded(
@@ -144,15 +125,11 @@ def unbounded(
     point: NDArray[np.float64] | None = None,
     direction: NDArray[np.float64] | None = None,
     message: str = "",
+    **basis: Any,
 ) -> Outcome:
     """Return the claim that `program` is unbounded, with `point` and `direction` where they prove it."""
     if point is not None and direction is not None:
-        ray = PrimalRay(point, direction)
-        if ray.holds(program):
+        ray = PrimalRay(within_bounds(program, point), direction, **basis)
+        if basis or ray.holds(program):
             return Outcome(Status.UNBOUNDED, certificate=ray, message=message)
     return Outcome(Status.UNBOUNDED, message=message)
-
-
-def without_cost(program: Program) -> Program:
-    """Return the program with zero cost: never unbounded, so it tells infeasible from unbounded."""
-    return replace(program, cost=np.zeros(program.columns), offset=0.0)

@@ -2,7 +2,9 @@
 
 CP-SAT knows integers only, and every column needs finite bounds. Rows are therefore multiplied until their coefficients
 are whole (exactly, or the program is refused), missing bounds are derived from the rows, and costs are rounded at a
-fine scale; by how much the rounded objective can miss the true one is kept, because the bound must carry it.
+fine scale; by how much the rounded objective can miss the true one is kept, because the bound must carry it. The sides
+of a row that was multiplied by a power of two are exact; a row of decimals, which float64 holds with an error, gives
+way by that error, so that no point of the program is lost.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.errors import UnsupportedPairError
-from ..core.tolerance import INTEGRALITY
+from ..core.propagation import outwards, propagated, rest_of_row
+from ..core.tolerance import UNIT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,8 +100,20 @@ def whole(program: Program) -> WholeProgram:
     return WholeProgram(
         rounded.astype(np.int64), scale, cost - rounded / scale, lower.astype(np.int64), upper.astype(np.int64),
         coefficients.astype(np.int64), matrix.indices, matrix.indptr,
-        _inwards(program.row_lower * factor, up=True), _inwards(program.row_upper * factor, up=False),
+        *_sides(program, factor, activity.astype(np.float64)),
     )  # fmt: skip
+
+
+def _sides(
+    program: Program, factor: NDArray[np.float64], activity: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Whole sides of the rows: exact, but for rows of decimals, which give way by the error of their numbers."""
+    decimal = np.frexp(factor)[0] != 0.5
+    lower, upper = program.row_lower * factor, program.row_upper * factor
+    error = [np.where(decimal, 4 * UNIT * (activity + np.abs(side)), 0.0) for side in (lower, upper)]
+    with np.errstate(invalid="ignore"):
+        low, high = np.ceil(lower - error[0]), np.floor(upper + error[1])
+    return np.where(np.isinf(lower), lower, low), np.where(np.isinf(upper), upper, high)
 
 
 def _becomes_whole(values: NDArray[np.float64], multiplier: float) -> NDArray[np.bool_]:
@@ -138,21 +153,16 @@ def _cost_scale(program: Program, span: NDArray[np.float64]) -> float:
     return finest if exact and not (np.round(program.cost * fine) == program.cost * fine).all() else fine
 
 
-def _inwards(bound: NDArray[np.float64], *, up: bool) -> NDArray[np.float64]:
-    """Round row bounds to the next whole number inside, forgiving 1e-9 of their size."""
-    slack = 1e-9 * np.maximum(1.0, np.where(np.isinf(bound), 1.0, np.abs(bound)))
-    return np.ceil(bound - slack) if up else np.floor(bound + slack)
-
-
 def _finite_bounds(program: Program) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Whole bounds of every column, derived from rows and costs where the program states none."""
-    lower, upper = np.ceil(program.lower - INTEGRALITY), np.floor(program.upper + INTEGRALITY)
-    lower[lower < -_LARGEST], upper[upper > _LARGEST] = -np.inf, np.inf
+    lower, upper = propagated(program, rounds=_ROUNDS)
     for _ in range(_ROUNDS):
-        missing = np.isinf(lower) | np.isinf(upper)
-        if not missing.any():
+        far = (lower < -_LARGEST) | (upper > _LARGEST)
+        if not far.any():
             return lower, upper
-        tighter = _tightened(program, lower, upper)
+        tighter = _needed(
+            program, np.where(lower < -_LARGEST, -np.inf, lower), np.where(upper > _LARGEST, np.inf, upper)
+        )
         if np.array_equal(tighter[0], lower) and np.array_equal(tighter[1], upper):
             break
         lower, upper = tighter
@@ -166,47 +176,38 @@ def _finite_bounds(program: Program) -> tuple[NDArray[np.float64], NDArray[np.fl
     )
 
 
-def _tightened(
+def _needed(
     program: Program, lower: NDArray[np.float64], upper: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """One pass of bound propagation, then of what an optimal point never needs.
+    """Bounds beyond which an optimal point never needs to go.
 
-    From ``a x_j + rest <= U`` follows ``x_j <= (U - min rest) / a`` for a > 0. An endless column that costs nothing or
-    more per unit never needs to exceed what its rows ``a x_j + rest >= L`` ask for at worst, ``(L - min rest) / a``.
-    Both hold for all columns at once, since each allows for the worst rest within the bounds.
+    An infinite column that costs nothing or more per unit never needs to exceed what its rows ``a x_j + rest >= L`` ask
+    for at worst, ``(L - min rest) / a``. This holds for all columns at once, since each allows for the worst rest.
     """
-    matrix = program.matrix.tocsr()
+    matrix = program.matrix
     used = matrix.data != 0
-    owner = np.repeat(np.arange(program.rows), np.diff(matrix.indptr))[used]
-    column, a = matrix.indices[used], matrix.data[used]
+    owner = matrix.indices[used].astype(np.int64)
+    column, a = np.repeat(np.arange(program.columns), np.diff(matrix.indptr))[used], matrix.data[used]
     rises = a > 0
-    least = _rest(a * np.where(rises, lower[column], upper[column]), owner, program.rows, -np.inf)
-    most = _rest(a * np.where(rises, upper[column], lower[column]), owner, program.rows, np.inf)
     floor, ceiling = program.row_lower[owner], program.row_upper[owner]
-    with np.errstate(invalid="ignore"):  # inf - inf, on sides that the row does not have
-        forced = (floor - most) / a, (ceiling - least) / a
-        enough = (floor - least) / a, (ceiling - most) / a
-    new_lower, new_upper = lower.copy(), upper.copy()
-    np.maximum.at(new_lower, column, _inwards(np.where(rises, *forced), up=True))
-    np.minimum.at(new_upper, column, _inwards(np.where(rises, *forced[::-1]), up=False))
-    sides = np.isfinite(floor), np.isfinite(ceiling)
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):  # inf - inf, on sides that a row does not have
+        least, error_least = rest_of_row(a * np.where(rises, lower[column], upper[column]), owner, -np.inf)
+        most, error_most = rest_of_row(a * np.where(rises, upper[column], lower[column]), owner, np.inf)
+        at_floor = outwards(floor - least, error_least + UNIT * (np.abs(floor) + np.abs(least)), a, np.inf)
+        at_ceiling = outwards(ceiling - most, error_most + UNIT * (np.abs(ceiling) + np.abs(most)), a, -np.inf)
     high, low = np.full(program.columns, -np.inf), np.full(program.columns, np.inf)
-    asks = np.where(rises, *sides)
-    np.maximum.at(high, column[asks], _inwards(np.where(rises, *enough)[asks], up=True))
-    asks = np.where(rises, *sides[::-1])
-    np.minimum.at(low, column[asks], _inwards(np.where(rises, *enough[::-1])[asks], up=False))
+    for asks, target, value in (
+        (rises & np.isfinite(floor), np.maximum, at_floor),
+        (~rises & np.isfinite(ceiling), np.maximum, at_ceiling),
+        (rises & np.isfinite(ceiling), np.minimum, at_ceiling),
+        (~rises & np.isfinite(floor), np.minimum, at_floor),
+    ):
+        side = high if target is np.maximum else low
+        target.at(side, column[asks], (np.ceil if target is np.maximum else np.floor)(value[asks]))
     cost = program.sense.sign * program.cost
-    high = np.maximum(high, new_lower)
+    high = np.maximum(high, lower)
     high[np.isneginf(high)] = 0.0  # nothing asks for more, nothing bounds it below: 0 does as well as any
-    new_upper = np.where(np.isinf(new_upper) & (cost >= 0), high, new_upper)
+    new_upper = np.where(np.isinf(upper) & (cost >= 0), high, upper)
     low = np.minimum(low, new_upper)
     low[np.isposinf(low)] = 0.0
-    return np.where(np.isinf(new_lower) & (cost <= 0), low, new_lower), new_upper
-
-
-def _rest(terms: NDArray[np.float64], owner: NDArray[np.int64], rows: int, infinite: float) -> NDArray[np.float64]:
-    """Sum of a row's other terms, for each term; `infinite` where one of them is."""
-    endless = np.isinf(terms)
-    own = np.where(endless, 0.0, terms)
-    others = np.bincount(owner, endless, rows)[owner] - endless
-    return np.where(others > 0, infinite, np.bincount(owner, own, rows)[owner] - own)
+    return np.where(np.isinf(lower) & (cost <= 0), low, lower), new_upper

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.certificate import without_cost
 from ..core.errors import InvalidOptionError, SolverNotInstalledError, UnknownSolverError, UnsupportedPairError
 from ..core.exchange import to_cvxpy
 from ..core.outcome import Options, Outcome, Status
 from ..core.program import Program
 from ..core.registry import solver
 from ..formulations.slot import SlotProblem
-from .claim import claimed, infeasible, trivial, unbounded, without_cost
+from .claim import claimed, infeasible, trivial, unbounded
 from .cvxpy_backends import solver_options, with_time_limit
 from .highs_model import sound_presolve
 from .indirect_highs import check_options, fresh_pool
@@ -116,6 +117,7 @@ def _found(program: Program, options: Options, model: Any, solution: Any, messag
     return claimed(
         program, np.asarray(values, dtype=np.float64).reshape(-1), finished=optimal or dual is not None, dual=dual,
         relative_gap=options.relative_gap, bound=_bound(program, solution), message="" if optimal else message,
+        approximate=not program.integral,
     )  # fmt: skip
 
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.certificate import LinearDual
+from ..core.certificate import LinearDual, without_cost
 from ..core.errors import InvalidOptionError
 from ..core.outcome import Options, Outcome, Status
 from ..core.program import Program
 from ..core.registry import solver
-from .claim import claimed, infeasible, trivial, unbounded, without_cost
+from .claim import claimed, infeasible, trivial, unbounded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,7 +69,9 @@ def _outcome(program: Program, options: Options, backend: str, result: Any) -> O
     message = result.termination.detail or ("" if limit == "unspecified" else f"stopped at the {limit} limit")
     match reason:
         case "OPTIMAL" | "IMPRECISE" | "FEASIBLE" | "NO_SOLUTION_FOUND":
-            return _solution(program, options, result, finished=reason in ("OPTIMAL", "IMPRECISE"), message=message)
+            return _solution(
+                program, options, backend, result, finished=reason in ("OPTIMAL", "IMPRECISE"), message=message
+            )
         case "INFEASIBLE":
             return infeasible(program, _dense(result.dual_rays, "dual_values", program.rows), message)
         case "UNBOUNDED" | "INFEASIBLE_OR_UNBOUNDED":
@@ -78,7 +80,9 @@ def _outcome(program: Program, options: Options, backend: str, result: Any) -> O
             return Outcome.failed(f"{backend} ended with {reason.lower()}: {message or 'no reason given'}")
 
 
-def _solution(program: Program, options: Options, result: Any, *, finished: bool, message: str) -> Outcome:
+def _solution(
+    program: Program, options: Options, backend: str, result: Any, *, finished: bool, message: str
+) -> Outcome:
     stats = result.solve_stats
     statistics = {"iterations": stats.simplex_iterations + stats.first_order_iterations}
     if not result.solutions or not result.solutions[0].HasField("primal_solution"):
@@ -87,6 +91,7 @@ def _solution(program: Program, options: Options, result: Any, *, finished: bool
     return claimed(
         program, np.array(solution.primal_solution.variable_values.values), finished=finished,
         dual=_dual(program, solution), relative_gap=options.relative_gap, message=message, statistics=statistics,
+        approximate=backend == "pdlp",
     )  # fmt: skip
 
 

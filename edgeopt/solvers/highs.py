@@ -19,12 +19,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.outcome import Options, Outcome, Status
+from ..core.prepared import Prepared, with_whole_bounds
 from ..core.program import Program
 from ..core.registry import solver
+from ..core.scaling import cost_exponent, matrix_scaling
+from ..core.settled import settled
 from ..core.solve import conclude
-from .claim import trivial
+from .claim import infeasible, trivial
 from .highs_model import configure, highs_options, load, run
-from .highs_outcome import meaning, outcome
+from .highs_outcome import dual_ray, meaning, outcome
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
 _EASIER: tuple[dict[str, Any], ...] = (
     {"primal_feasibility_tolerance": 1e-7, "dual_feasibility_tolerance": 1e-7},
+    {"presolve": "off"},
     {"presolve": "off", "solver": "simplex", "simplex_strategy": 4},
 )
 """What a linear program is tried with next where HiGHS ends unsure: its own tolerances, then primal simplex."""
@@ -68,11 +72,30 @@ def _solve_loaded(model: Any, program: Program, options: Options) -> None:
     if program.integral:
         return
     for easier in _EASIER:
-        if meaning(model) not in ("unsure", "broken"):
+        if not _doubtful(model, program):
             return
         model.clearSolver()
         configure(model, program, options, **easier)
         run(model, options)
+
+
+def _doubtful(model: Any, program: Program) -> bool:
+    """Whether what HiGHS says of a linear program is no answer, or one that its own ray or the costs contradict."""
+    match meaning(model):
+        case "unsure" | "broken":
+            return True
+        case "unbounded" | "undecided":
+            return _bounded(program)
+        case "infeasible":
+            return infeasible(program, dual_ray(model)).certificate is None
+    return False
+
+
+def _bounded(program: Program) -> bool:
+    """Whether every column that has a cost is bounded where it improves the objective."""
+    cost = program.sense.sign * program.cost
+    best = np.where(cost > 0, program.lower, program.upper)
+    return bool(np.isfinite(best[cost != 0]).all())
 
 
 def _solve_anew(program: Program, options: Options) -> Any:
@@ -112,9 +135,16 @@ class HighsSession:
         highs.check(self._options)
         self._lock = threading.Lock()
         self._program = program
-        scaled, self._factor = program.normalised()
-        self._model = load(scaled)
+        # The rows and columns keep their factors whatever changes; the costs get theirs anew.
+        self._rows_and_columns = matrix_scaling(program)
+        self._model = load(self._prepared().program)
         self._last: NDArray[np.float64] | None = None
+
+    def _prepared(self) -> Prepared:
+        """Return the program as HiGHS holds it."""
+        factors = self._rows_and_columns
+        scaling = replace(factors, cost=cost_exponent(self._program, factors.column))
+        return Prepared(scaling.apply(with_whole_bounds(self._program)), scaling)
 
     @property
     def program(self) -> Program:
@@ -156,26 +186,28 @@ class HighsSession:
         if not changes:
             return
         self._program = replace(self._program, **changes)
-        scaled, self._factor = self._program.normalised()
+        scaled = self._prepared().program
         columns, rows = np.arange(scaled.columns, dtype=np.int32), np.arange(scaled.rows, dtype=np.int32)
         if "cost" in changes:
             self._model.changeColsCost(scaled.columns, columns, scaled.cost)
             self._model.changeObjectiveOffset(scaled.offset)
-        if changes.keys() & {"lower", "upper"}:
+        # The rows tighten the bounds of integer columns.
+        if changes.keys() & {"lower", "upper"} or (scaled.integral and changes.keys() & {"row_lower", "row_upper"}):
             self._model.changeColsBounds(scaled.columns, columns, scaled.lower, scaled.upper)
         if changes.keys() & {"row_lower", "row_upper"}:
             self._model.changeRowsBounds(scaled.rows, rows, scaled.row_lower, scaled.row_upper)
 
     def _solve(self, options: Options) -> Outcome:
-        scaled, factor = self._program.normalised()
+        ready = self._prepared()
+        scaled = ready.program
         if options.time_limit == 0:
             return Outcome(Status.NO_SOLUTION, message="the time limit is 0")
         if (known := trivial(scaled)) is not None:
-            return known.rescaled(factor)
+            return ready.restore(known)
         if scaled.integral and self._last is not None:
             _start_from(self._model, self._last)
         _solve_loaded(self._model, scaled, options)
         found = outcome(self._model, scaled, options, _solve_anew)
         if found.claim.has_decision:
             self._last = found.decision.values
-        return found.rescaled(factor)
+        return settled(self._program, ready.restore(found), options.remaining())

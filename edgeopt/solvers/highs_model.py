@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import InvalidOptionError
+from ..core.errors import InvalidOptionError, UnsupportedPairError
 from ..core.outcome import Options
+from ..core.tolerance import SOLVER
+from .ranges import Range, out_of_range
 
 if TYPE_CHECKING:
     from ..core.program import Program
@@ -25,9 +27,20 @@ _OWN: Mapping[str, Any] = {
     # Coefficients below HiGHS's default of 1e-9 would be dropped without a word.
     "small_matrix_value": 1e-12,
 }
-_LINEAR: Mapping[str, Any] = {"primal_feasibility_tolerance": 1e-9, "dual_feasibility_tolerance": 1e-9}
-_INTEGER: Mapping[str, Any] = {"mip_rel_gap": 1e-9, "mip_abs_gap": 1e-9}
+LINEAR: Mapping[str, Any] = {"primal_feasibility_tolerance": SOLVER, "dual_feasibility_tolerance": SOLVER}
+INTEGER: Mapping[str, Any] = {
+    **LINEAR, "mip_feasibility_tolerance": SOLVER, "mip_rel_gap": SOLVER, "mip_abs_gap": SOLVER
+}  # fmt: skip
+"""What HiGHS is told of accuracy, for linear and for integer programs, in the numbers that it is handed."""
+HELD = Range(smallest=1e-12, largest=1e15)
+"""Coefficients that HiGHS keeps: smaller ones it drops without a word, larger ones it refuses."""
+
 _TAKEN = ("solver", "threads", "time_limit", "random_seed", "output_flag", "log_to_console")
+
+
+def mixed(program: Program) -> bool:
+    """Whether integer and continuous columns meet in the program."""
+    return program.integral and not program.integrality.all()
 
 
 def sound_presolve(program: Program) -> dict[str, Any]:
@@ -38,8 +51,7 @@ def sound_presolve(program: Program) -> dict[str, Any]:
     """
     import highspy
 
-    mixed = program.integral and not program.integrality.all()
-    return {"presolve": "off"} if mixed and highspy.Highs().version() == "1.14.0" else {}
+    return {"presolve": "off"} if mixed(program) and highspy.Highs().version() == "1.14.0" else {}
 
 
 def highs_options() -> Iterable[str]:
@@ -61,11 +73,13 @@ def load(program: Program) -> Any:
     matrix = program.matrix
     none = np.empty(0, dtype=np.int32)
     columnwise, triangular = highspy.MatrixFormat.kColwise, highspy.HessianFormat.kTriangular
-    model.passModel(
+    accepted = model.passModel(
         program.columns, program.rows, matrix.nnz, 0, int(columnwise), int(triangular), int(program.sense.sign),
         program.offset, program.cost, program.lower, program.upper, program.row_lower, program.row_upper,
         matrix.indptr, matrix.indices, matrix.data, none, none, np.empty(0), program.integrality.astype(np.int32),
     )  # fmt: skip
+    if accepted == highspy.HighsStatus.kError:
+        raise UnsupportedPairError(f"HiGHS refuses the program: {out_of_range(program, HELD)}")
     return model
 
 
@@ -77,7 +91,7 @@ def configure(model: Any, program: Program, options: Options, **overrides: Any) 
     InvalidOptionError
         If HiGHS refuses a value of its own option.
     """
-    values: dict[str, Any] = dict(_INTEGER if program.integral else _LINEAR) | sound_presolve(program)
+    values: dict[str, Any] = dict(INTEGER if program.integral else LINEAR) | sound_presolve(program)
     if options.relative_gap is not None and program.integral:
         values["mip_rel_gap"] = float(options.relative_gap)
     values["time_limit"] = model.getRunTime() + options.remaining()  # its clock runs on from solve to solve

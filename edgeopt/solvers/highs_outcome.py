@@ -12,12 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy import sparse
 
-from ..core.certificate import LinearDual
+from ..core.certificate import FarkasRay, LinearDual, least_violation, recession, without_cost
 from ..core.outcome import Options, Outcome, Status
 from ..core.program import Program
-from .claim import claimed, infeasible, unbounded, without_cost
+from .claim import claimed, infeasible, unbounded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -109,11 +108,7 @@ def _bound(program: Program, info: Any) -> float | None:
 def _dual(model: Any, program: Program, solution: Any) -> LinearDual | None:
     if program.integral or not solution.dual_valid:
         return None
-    basis = model.getBasis()
-    if not basis.valid:
-        return LinearDual(np.array(solution.row_dual))
-    codes = [np.array(statuses, dtype=np.int8) for statuses in (basis.col_status, basis.row_status)]
-    return LinearDual(np.array(solution.row_dual), *codes)
+    return LinearDual(np.array(solution.row_dual), *_basis(model))
 
 
 def _integer_without_optimum(program: Program, options: Options, said: Meaning, solve: Solve) -> Outcome:
@@ -146,39 +141,40 @@ def _linear_without_optimum(model: Any, program: Program, options: Options, said
     return Outcome.failed("HiGHS cannot settle whether the program is unbounded or infeasible")
 
 
+def dual_ray(model: Any) -> NDArray[np.float64] | None:
+    """Ray by which HiGHS found the last program infeasible, where it has one: asked for another, it solves again."""
+    return np.array(model.getDualRay()[2]) if model.getDualRayExist()[1] else None
+
+
 def _infeasible(model: Any, program: Program, options: Options, solve: Solve) -> Outcome:
-    _, there, ray = model.getDualRay()
-    found = infeasible(program, np.array(ray) if there else None)
+    found = infeasible(program, dual_ray(model))
     if found.certificate is None:
-        relaxed = solve(_elastic(program), options)
+        relaxed = solve(least_violation(program), options)
         if meaning(relaxed) == "solved":
-            found = infeasible(program, np.array(relaxed.getSolution().row_dual))
+            dual = np.array(relaxed.getSolution().row_dual)
+            found = infeasible(program, FarkasRay(dual, *_basis(relaxed)))
     return found
 
 
-def _elastic(program: Program) -> Program:
-    """Least total violation of the rows: its duals are a Farkas ray wherever it is positive."""
-    rows, columns = program.rows, program.columns
-    slack = sparse.eye_array(rows, format="csc")
-    return Program(
-        np.concatenate([np.zeros(columns), np.ones(2 * rows)]), sparse.hstack([program.matrix, slack, -slack]),
-        program.row_lower, program.row_upper,
-        np.concatenate([program.lower, np.zeros(2 * rows)]), np.concatenate([program.upper, np.full(2 * rows, np.inf)]),
-    )  # fmt: skip
+def _basis(model: Any) -> tuple[NDArray[np.int8], NDArray[np.int8]] | tuple[None, None]:
+    """Statuses of columns and rows, where there is a basis."""
+    basis = model.getBasis()
+    if not basis.valid:
+        return None, None
+    columns, rows = (
+        np.array(list(map(int, statuses)), dtype=np.int8) for statuses in (basis.col_status, basis.row_status)
+    )
+    return columns, rows
 
 
 def _unbounded(model: Any, program: Program, point: NDArray[np.float64], options: Options, solve: Solve) -> Outcome:
-    _, there, ray = model.getPrimalRay()
-    found = unbounded(program, point, np.array(ray) if there else None)
+    # Asked for a ray that it does not have, HiGHS would solve the program again.
+    direction = np.array(model.getPrimalRay()[2]) if model.getPrimalRayExist()[1] else None
+    found = unbounded(program, point, direction)
     if found.certificate is None:
-        cone = solve(_recession(program), options)
+        cone = solve(recession(program), options)
         if meaning(cone) == "solved":
-            found = unbounded(program, point, np.array(cone.getSolution().col_value))
+            columns, rows = _basis(cone)
+            direction = np.array(cone.getSolution().col_value)
+            found = unbounded(program, point, direction, column_basis=columns, row_basis=rows)
     return found
-
-
-def _recession(program: Program) -> Program:
-    """Directions of length at most 1 that lead out of no bound; the best one improves the objective if any does."""
-    limits = {"row_lower": -np.inf, "row_upper": np.inf, "lower": -1.0, "upper": 1.0}
-    bounds = {name: np.where(np.isfinite(getattr(program, name)), 0.0, free) for name, free in limits.items()}
-    return replace(program, offset=0.0, **bounds)  # type: ignore[arg-type]

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.certificate import without_cost
 from ..core.errors import InvalidOptionError, SolverNotInstalledError, UnknownSolverError
 from ..core.exchange import to_pyomo
 from ..core.outcome import Options, Outcome, Status
 from ..core.program import Program
 from ..core.registry import solver
 from ..formulations.slot import SlotProblem
-from .claim import claimed, infeasible, trivial, unbounded, without_cost
+from .claim import claimed, infeasible, trivial, unbounded
 from .highs_model import sound_presolve
 from .indirect_highs import check_options, fresh_pool
 from .slot_routes import by_nonlinear_program

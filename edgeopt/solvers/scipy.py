@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from ..core.certificate import without_cost
 from ..core.errors import InvalidOptionError
 from ..core.outcome import Options, Outcome, Status
 from ..core.program import Program
 from ..core.registry import solver
 from ..formulations.slot import SlotProblem
-from .claim import claimed, infeasible, trivial, unbounded, without_cost
+from .claim import claimed, infeasible, trivial, unbounded
+from .highs_model import mixed
 from .slot_routes import by_root
 
 if TYPE_CHECKING:
@@ -87,6 +89,7 @@ def _milp(program: Program, settings: dict[str, Any]) -> Any:
     from scipy.optimize import Bounds, LinearConstraint, milp
 
     solve: Any = milp
+    settings = {"presolve": settings.pop("presolve", not mixed(program))} | settings
     return solve(
         program.sense.sign * program.cost,
         integrality=program.integrality.astype(np.uint8),

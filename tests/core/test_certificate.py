@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +18,7 @@ from edgeopt.core.certificate import (
     MixedIntegerBound,
     PrimalRay,
     SolverClaim,
+    objective_step,
 )
 from edgeopt.formulations.offloading import LocalFractionMultiplier, TooFewAvailable
 
@@ -46,9 +49,9 @@ def test_prices_worked_by_hand_prove_the_optimum(program, point, dual, value):
     for i in range(len(dual)):
         wrong = np.array(dual)
         wrong[i] += 0.01
-        assert LinearDual(wrong).slack(program, decision) > 1e-3
+        assert program.sense.sign * (value - LinearDual(wrong).bound(program)) > (1e-3 if dual[i] else -1e-9)
     opposite = LinearDual(-np.array(dual))
-    assert opposite.slack(program, decision) > 1.0
+    assert program.sense.sign * (value - opposite.bound(program)) > 1.0
 
 
 def test_prices_have_names_and_print():
@@ -62,8 +65,25 @@ def test_prices_that_are_none_prove_nothing():
     decision = eo.Point([2.0, 6.0])
     assert LinearDual(np.ones(2)).slack(WYNDOR, decision) == inf
     assert LinearDual(np.array([np.nan, 1.5, 1.0])).slack(WYNDOR, decision) == inf
-    # A negative price on a "<=" row bets on a lower bound that is not there.
-    assert LinearDual(np.array([-1.0, 1.5, 1.0])).slack(WYNDOR, decision) == inf
+    # A negative price on a "<=" row bets on a lower bound that is not there: it counts as 0.
+    assert LinearDual(np.array([-1.0, 1.5, 1.0])).bound(WYNDOR) == pytest.approx(37.0)
+    assert LinearDual(np.array([0.0, -1.5, 1.0])).bound(WYNDOR) == inf
+
+
+def test_a_reduced_cost_of_the_wrong_sign_is_not_small_beside_a_large_cost():
+    # x1 is worth 1e-6 a unit up to 1e12, which a threshold relative to the cost of x0 would forget.
+    program = eo.Program([1e6, -1e-6, 0.0], [[0.0, 1.0, 1.0]], -inf, 1e12, [1.0, 0.0, 0.0], inf)
+    assert LinearDual(np.zeros(1)).bound(program) == -inf
+    assert LinearDual(np.array([-1e-6])).bound(program) == pytest.approx(0.0, abs=1e-3)
+
+
+def test_a_bound_is_proved_by_a_basis_where_the_duals_are_no_floats():
+    # min x + y over 3 x + y >= 1, x + 3 y >= 1: the prices are 1/4 ... and 1/3 of another; both columns are unbounded.
+    program = eo.Program([1.0, 1.0], [[3.0, 1.0], [1.0, 7.0]], [1.0, 1.0])
+    dual = LinearDual(np.array([0.3, 0.1]), np.array([1, 1]), np.array([0, 0]))
+    assert LinearDual(dual.row_dual).bound(program) == -inf
+    assert dual.exact_bound(program) == pytest.approx(0.4, rel=1e-15)
+    assert dual.slack(program, eo.Point([0.3, 0.1])) == pytest.approx(0.0, abs=1e-15)
 
 
 def test_the_bound_of_any_prices_is_never_on_the_wrong_side():
@@ -82,15 +102,23 @@ def test_the_bound_of_any_prices_is_never_on_the_wrong_side():
 def test_the_bound_of_a_branch_and_bound_solver():
     knapsack = eo.Program([5.0, 4.0], [[2.0, 3.0]], row_upper=[4.0], upper=1.0, integrality=True, sense="maximize")
     best = eo.Point([1.0, 0.0])
-    assert MixedIntegerBound(5.0, "s").slack(knapsack, best) == 0.0
-    assert MixedIntegerBound(6.0, "s").slack(knapsack, best) == 1.0
-    # The relaxation proves 5 + 4 * 2/3; where that is better than the solver's word it counts.
+    # Nobody's word counts.
+    assert MixedIntegerBound(5.0, "s").slack(knapsack, best) == inf
+    # The relaxation proves 5 + 4 * 2/3, and objectives are whole.
     relaxed = LinearDual(np.array([4 / 3]))
-    assert MixedIntegerBound(9.0, "s", relaxed).slack(knapsack, best) == pytest.approx(8 / 3)
+    assert MixedIntegerBound(5.0, "s", relaxed).slack(knapsack, best) == 2.0
+    # The bounds that points as good as this one have are x = 1, y = 0.
+    assert MixedIntegerBound(5.0, "s", relaxed).slack(replace(knapsack, cost=[5.0, 4.1]), best) == pytest.approx(8 / 3)
     assert "relaxation bound 7.666666667 (checked)" in str(MixedIntegerBound(5.0, "s", relaxed, 23 / 3))
-    # Without integer columns there is no tree, and nobody's word counts.
-    assert MixedIntegerBound(5.0, "s").slack(knapsack.relaxation(), best) == inf
-    assert np.isnan(MixedIntegerBound(np.nan, "s").slack(knapsack, best))
+
+
+def test_the_step_between_objectives_of_integer_points():
+    program = eo.Program([6.0, 0.0, -4.0], integrality=[1, 0, 1])
+    assert objective_step(program) == 2.0
+    assert objective_step(replace(program, cost=[0.5, 0.0, 0.75])) == 0.25
+    assert objective_step(replace(program, cost=[6.0, 1.0, 4.0])) == 0.0  # a continuous column costs
+    assert objective_step(replace(program, cost=[0.1, 0.0, 0.2])) == 0.0
+    assert objective_step(replace(program, cost=np.zeros(3))) == 0.0
 
 
 CONTRADICTION = eo.Program([0.0, 0.0], [[1.0, 1.0], [1.0, -1.0]], [4.0, -inf], [inf, 1.0], upper=[2.0, 1.5])
@@ -201,6 +229,6 @@ def test_an_optimum_of_zero_is_not_lost_in_rounding():
     # x + w = 0 and x = 2w: the prices are thirds, and leave 5.6e-17 of a reduced cost where there is none.
     program = eo.Program([0.0, 1.0], [[-1.0, -1.0], [-1.0, 2.0]], 0.0, 0.0, [0.0, -3.0], [1.0, 1.0])
     dual = LinearDual(np.array([-0.3333333333333333, 0.33333333333333326]))
-    assert dual.slack(program, eo.Point([0.0, 0.0])) == 0.0
+    assert dual.slack(program, eo.Point([0.0, 0.0])) == pytest.approx(0.0, abs=1e-15)
     for solver in ("highs", "scipy", "glop"):
         assert eo.solve(program, solver).status == "optimal"

@@ -52,30 +52,31 @@ CASES = {
     "no status": (PROBLEM, eo.Outcome("superb", BEST), "expected a Status"),
     "exception": (PROBLEM, raises(RuntimeError("out of luck")), "RuntimeError: out of luck"),
     "exit": (PROBLEM, raises(SystemExit(3)), "SystemExit: 3"),
-    "infeasible claim": (PROBLEM, eo.Outcome(eo.Status.INFEASIBLE, certificate=TooFewAvailable(9, 1)), "proves nothing"),
+    "infeasible claim": (PROBLEM, eo.Outcome(eo.Status.INFEASIBLE, certificate=TooFewAvailable(9, 1)), "has a point"),
     "unbounded claim": (PROBLEM, eo.Outcome(eo.Status.UNBOUNDED), "says unbounded"),
     "gives up": (PROBLEM, eo.Outcome.failed("numerical trouble"), "numerical trouble"),
     "nan point": (PROGRAM, eo.Outcome.optimal(eo.Point([np.nan, 1.0])), "finite"),
     "violating point": (PROGRAM, eo.Outcome.optimal(eo.Point([0.0, 0.0])), r"row row\[0\] is violated by 1"),
     "outside its bounds": (PROGRAM, eo.Outcome.optimal(eo.Point([2.0, -1.0])), r"bound of x\[1\]"),
     "suboptimal point": (PROGRAM, eo.Outcome.optimal(eo.Point([0.0, 1.0])), "certificate proves only 1.0"),
-    "wrong duals": (PROGRAM, eo.Outcome.optimal(eo.Point([1.0, 0.0]), LinearDual(np.array([0.3]))), "proves only"),
-    "impossible duals": (PROGRAM, eo.Outcome.optimal(eo.Point([1.0, 0.0]), LinearDual(np.array([7.0]))), "proves nothing"),
-    "nan duals": (PROGRAM, eo.Outcome.optimal(eo.Point([1.0, 0.0]), LinearDual(np.array([np.nan]))), "proves nothing"),
-    "bogus ray": (PROGRAM, eo.Outcome(eo.Status.INFEASIBLE, certificate=FarkasRay(np.array([1.0]))), "proves nothing"),
+    "wrong duals": (PROGRAM, eo.Outcome.optimal(eo.Point([0.0, 1.0]), LinearDual(np.array([0.3]))), "proves only 1.0"),
+    "impossible duals": (PROGRAM, eo.Outcome.optimal(eo.Point([0.0, 1.0]), LinearDual(np.array([7.0]))), "proves only 1.0"),
+    "nan duals": (PROGRAM, eo.Outcome.optimal(eo.Point([0.0, 1.0]), LinearDual(np.array([np.nan]))), "proves only 1.0"),
+    "bogus ray": (PROGRAM, eo.Outcome(eo.Status.INFEASIBLE, certificate=FarkasRay(np.array([1.0]))), "no witness"),
     "bogus direction": (
         PROGRAM, eo.Outcome(eo.Status.UNBOUNDED, certificate=PrimalRay(np.array([1.0, 0]), np.array([1.0, 0]))),
-        "proves nothing"),
+        "no witness"),
     "denies a feasible program": (PROGRAM, eo.Outcome(eo.Status.INFEASIBLE), "no witness"),
-    "fractional": (KNAPSACK, eo.Outcome.optimal(eo.Point([0.5, 1.0])), r"integrality of x\[0\]"),
-    "denies a feasible integer program": (KNAPSACK, eo.Outcome(eo.Status.INFEASIBLE), "no witness"),
+    "fractional": (KNAPSACK, eo.Outcome.optimal(eo.Point([0.5, 1.0])), r"not integer: x\[0\] is 0.5"),
+    "denies a feasible integer program": (KNAPSACK, eo.Outcome(eo.Status.INFEASIBLE), "has a point"),
     "hands over its own word": (
-        KNAPSACK, eo.Outcome(eo.Status.INFEASIBLE, certificate=SolverClaim("infeasible", "liar")), "no witness"),
+        KNAPSACK, eo.Outcome(eo.Status.INFEASIBLE, certificate=SolverClaim("infeasible", "liar")), "has a point"),
     "unbounded integers": (KNAPSACK, eo.Outcome(eo.Status.UNBOUNDED), "no witness"),
     "weak bound": (
-        KNAPSACK, eo.Outcome.optimal(eo.Point([1.0, 0.0]), MixedIntegerBound(6.0, "liar")), "proves only 6.0"),
+        KNAPSACK, eo.Outcome.optimal(eo.Point([0.0, 1.0]), MixedIntegerBound(4.0, "liar")), "has a point of objective 5.0"),
     "bound below": (
-        KNAPSACK, eo.Outcome.optimal(eo.Point([1.0, 0.0]), MixedIntegerBound(4.0, "liar")), "contradicts"),
+        KNAPSACK, eo.Outcome.optimal(eo.Point([1.0, 0.0]), bound=4.0), "contradicts"),
+    "bound that leaves a gap": (KNAPSACK, eo.Outcome.optimal(eo.Point([0.0, 1.0]), bound=6.0), "has a point of objective 5.0"),
 }  # fmt: skip
 
 

@@ -67,9 +67,10 @@ def test_objective_and_magnitude():
 
 def test_excess_over_bounds_is_relative_and_knows_infinities():
     activity = np.array([5.0, -5.0, 205.0, 0.0, 0.0, 3.0, np.nan])
+    size = np.array([5.0, 20.0, 300.0, 0.0, 0.0, 3.0, 1.0])
     lower = np.array([-inf, 0.0, -inf, inf, -inf, 3.0, 0.0])
     upper = np.array([inf, 1.0, 200.0, inf, -inf, 3.0, 1.0])
-    np.testing.assert_array_equal(bound_excess(activity, lower, upper), [0.0, 5.0, 0.025, inf, inf, 0.0, inf])
+    np.testing.assert_array_equal(bound_excess(activity, size, lower, upper), [0.0, 0.25, 0.01, inf, inf, 0.0, inf])
 
 
 def test_the_relaxation_forgets_integers_only():

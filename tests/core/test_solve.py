@@ -10,6 +10,7 @@ import pytest
 
 import edgeopt as eo
 from edgeopt.core.outcome import Options
+from edgeopt.core.prepared import prepared
 from edgeopt.core.registry import solvers
 
 PROBLEM = eo.OfflineOffloading([3.0, 1.0, 2.0, 5.0], [1.0, 1.5, 1.0, 1.0], min_local_fraction=0.5)
@@ -181,9 +182,9 @@ def test_options_count_the_time_that_is_left():
 def test_costs_of_any_unit_reach_a_general_solver_near_one():
     for scale in (1e-300, 1e-5, 1.0, 1e5, 1e300):
         program = eo.Program([scale, 2 * scale], [[1.0, 1.0]], [1.0], offset=scale)
-        scaled, factor = program.normalised()
-        assert 0.1 <= scaled.cost.max() <= 2e4
-        np.testing.assert_allclose(scaled.cost * factor, program.cost, rtol=1e-15)
+        ready = prepared(program)
+        assert 0.1 <= ready.program.cost.max() <= 2e4
+        np.testing.assert_array_equal(np.ldexp(ready.program.cost, -ready.scaling.cost), program.cost)
         solution = eo.solve(program, "highs")
         assert (solution.status, solution.objective) == ("optimal", pytest.approx(2 * scale, rel=1e-12))
         np.testing.assert_allclose(solution.certificate.row_dual, [scale], rtol=1e-9)

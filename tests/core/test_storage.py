@@ -22,6 +22,7 @@ from edgeopt.core import storage
 from edgeopt.core.batch import BatchCertificate
 from edgeopt.core.certificate import (
     CrossedBounds,
+    EmptyBox,
     FarkasRay,
     LinearDual,
     MixedIntegerBound,
@@ -57,6 +58,7 @@ RECORDS = [
     FarkasRay(np.array([1.0, -1.0])),
     PrimalRay(np.array([1.0]), np.array([2.0])),
     CrossedBounds(True, 4),
+    EmptyBox(),
     SolverClaim("infeasible", "cp-sat"),
     BatchCertificate((DUAL, None)),
     EXIT,
@@ -76,7 +78,7 @@ RECORDS = [
 def same(a: object, b: object) -> bool:
     """Whether two records hold the same, types, shapes and bits included."""
     if isinstance(a, Record) and is_dataclass(a):
-        names = [f.name for f in fields(a) if not (isinstance(a, eo.Solution) and f.name == "problem")]
+        names = [f.name for f in fields(a) if not (isinstance(a, eo.Solution) and f.name.startswith("problem"))]
         return type(a) is type(b) and all(same(getattr(a, n), getattr(b, n)) for n in names)
     if sparse.issparse(a):
         return a.shape == b.shape and same(a.toarray(), b.toarray())
@@ -136,6 +138,9 @@ def test_a_solution_verifies_after_a_round_trip(tmp_path):
     assert same(solution, again)
     assert again.problem is None
     assert eo.verify(eo.load(tmp_path / "problem.json"), again)
+    assert again.problem_fingerprint == storage.fingerprint(problem)
+    other = eo.OfflineOffloading([3.0, 1.0, 2.0], [1.0, 1.5, 1.0], 0.5)
+    assert "of another problem" in eo.verify(other, again).message
 
 
 def test_saving_is_deterministic_and_leaves_one_pair(tmp_path):

@@ -50,17 +50,18 @@ def answer(outcome, problem):
 @pytest.mark.parametrize(
     ("problem", "outcome", "reason"),
     [
-        (LINEAR, eo.Outcome.optimal(CORNER, MixedIntegerBound(10.0, "liar")), "proves nothing"),
-        (LINEAR, eo.Outcome.optimal(CORNER, LinearDual(np.ones(2))), "proves nothing"),
+        (LINEAR, eo.Outcome.optimal(CORNER, MixedIntegerBound(10.0, "liar")), "proves only 1.0"),
+        (LINEAR, eo.Outcome.optimal(CORNER, LinearDual(np.ones(2))), "proves only 1.0"),
         (LINEAR, eo.Outcome.optimal(CORNER, Breaks()), "cannot be checked: ZeroDivisionError: no slack today"),
         (LINEAR, eo.Outcome.optimal(CORNER, "trust me"), "proves nothing"),
-        (LINEAR, eo.Outcome(eo.Status.INFEASIBLE, certificate=BreaksToo()), "cannot be checked: no proof today"),
+        (LINEAR, eo.Outcome(eo.Status.INFEASIBLE, certificate=BreaksToo()), "no witness"),
+        (PROBLEM, eo.Outcome(eo.Status.INFEASIBLE, certificate=BreaksToo()), "has a point"),
         (LINEAR, eo.Outcome(eo.Status.UNBOUNDED, certificate=SolverClaim("unbounded", "liar")), "no witness"),
-        (INTEGER, eo.Outcome.optimal(CORNER, MixedIntegerBound(inf, "liar")), "bound inf contradicts"),
-        (INTEGER, eo.Outcome.optimal(CORNER, MixedIntegerBound(np.nan, "liar")), "bound nan contradicts"),
-        (INTEGER, eo.Outcome.optimal(CORNER, MixedIntegerBound(-inf, "liar")), "proves nothing"),
+        (INTEGER, eo.Outcome.optimal(CORNER, bound=inf), "bound inf contradicts"),
+        (INTEGER, eo.Outcome.optimal(CORNER, bound=np.nan), "bound nan contradicts"),
+        (INTEGER, eo.Outcome.optimal(CORNER, MixedIntegerBound(10.0, "liar")), "has a point of objective 1.0"),
         (INTEGER, eo.Outcome.optimal(CORNER, bound="ten"), "bound 'ten' contradicts"),
-        (INTEGER, eo.Outcome.optimal(CORNER), "gap of 0.9"),
+        (INTEGER, eo.Outcome.optimal(CORNER), "has a point of objective 1.0"),
         (INTEGER, eo.Outcome(eo.Status.INFEASIBLE), "says infeasible"),
         (INTEGER, eo.Outcome(eo.Status.INFEASIBLE, certificate=SolverClaim("infeasible", "liar")), "says infeasible"),
         (INTEGER, eo.Outcome(eo.Status.UNBOUNDED), "says unbounded"),
@@ -99,11 +100,18 @@ def test_what_the_caller_must_see_is_raised(error):
 
 
 def test_an_objective_that_lives_off_the_feasibility_tolerance_is_no_optimum():
-    # 1e-6 is within the absolute tolerance of x <= 1e-9, and a thousand times the optimum.
+    # x + z >= 1 is missed by less than 1e-9 of its own size, which a price of 1e6 turns into 0.001 of an optimum of 1.
+    program = eo.Program([1e6, 1.0, 1e6], [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]], [1.0, 1.0], offset=-1e6)
+    outcome = eo.Outcome.optimal(eo.Point([1.0 - 1e-9, 1.0, 0.0]), LinearDual(np.array([1e6, 1.0])))
+    found = judge(program, outcome)
+    assert (found.status, found.proved) == ("feasible", False)
+    assert found.objective == pytest.approx(0.999)
+    assert found.bound == pytest.approx(1.0)
+    # A bound on one column has no terms but its own.
     program = eo.Program([1.0], upper=[1e-9], sense="maximize")
-    solution = answer(eo.Outcome.optimal(eo.Point([1e-6]), LinearDual(np.zeros(0))), program)
-    assert "lives off the feasibility tolerance" in solution.message
-    assert answer(eo.Outcome.optimal(eo.Point([1e-9]), LinearDual(np.zeros(0))), program).status == "optimal"
+    found = judge(program, eo.Outcome.optimal(eo.Point([1e-6]), LinearDual(np.zeros(0))))
+    assert "bound of x[0] is violated" in found.message
+    assert judge(program, eo.Outcome.optimal(eo.Point([1e-9]), LinearDual(np.zeros(0)))).status == "optimal"
 
 
 def test_a_budget_of_three_tenths_takes_a_tenth_and_two_tenths():
@@ -122,10 +130,21 @@ def test_violations_name_the_worst_row_bound_and_integer():
     program = eo.Program([0.0, 0.0], [[1.0, 1.0], [1.0, 0.0]], [4.0, 200.0], upper=[1.0, 1.0], integrality=True,
                          column_names=["a", "b"], row_names=["sum", "first"])  # fmt: skip
     found = program.violations(eo.Point([0.5, 3.0]))
-    assert found["row first"] == pytest.approx(199.5 / 200)  # relative to the bound
-    assert found["bound of b"] == 2.0
-    assert found["integrality of a"] == 0.5
-    assert program.violations(eo.Point([1.0, 1.0])) == {"row first": pytest.approx(199 / 200)}
+    assert found["row sum"] == 1.0  # a row in whole numbers: it holds or it does not
+    assert found["bound of b"] == pytest.approx(2 / 4)  # relative to bound and value
+    assert found["integrality of a"] == 1.0
+    assert program.relaxation().violations(eo.Point([1.0, 1.0])) == {"row first": pytest.approx(199 / 201)}
+
+
+def test_rows_in_whole_numbers_are_judged_exactly():
+    capacity = eo.Program([-1.0], [[1e9 + 900]], row_upper=[1e9], upper=1.0, integrality=True)
+    assert capacity.violations(eo.Point([1.0])) == {"row row[0]": 1.0}
+    huge = eo.Program([1.0, 1.0], [[2.0**53, 1.0]], 2.0**54, 2.0**54, 0, 10, True)
+    assert huge.violations(eo.Point([2.0, 0.0])) == {}
+    assert huge.violations(eo.Point([2.0, 1.0])) == {"row row[0]": 1.0}  # float64 adds nothing here
+    mixed = eo.Program([-1.0], [[1e9 + 900]], row_upper=[1e9], upper=1.0)
+    assert mixed.violations(eo.Point([1e9 / (1e9 + 900)])) == {}
+    assert mixed.violations(eo.Point([1.0]))["row row[0]"] == pytest.approx(900 / 2e9, rel=1e-3)
 
 
 def test_a_claim_is_relative_to_the_gap_that_was_asked_for():
@@ -146,7 +165,6 @@ def test_a_claim_is_relative_to_the_gap_that_was_asked_for():
         ({"found": eo.OffloadingDecision(np.array([True] * 4))}, "reports objective"),
         ({"found": eo.OffloadingDecision(np.array([True]))}, "malformed"),
         ({"found": None}, "malformed: decision is a NoneType"),
-        ({"certificate": None}, "no certificate"),
         ({"certificate": PROBLEM.certify(None).__class__(0.0)}, "gap"),
         ({"status": eo.Status.INFEASIBLE}, "says infeasible"),
         ({"status": eo.Status.FAILED, "message": "broke"}, "broke"),
@@ -159,6 +177,10 @@ def test_a_forged_solution_is_found_out(change, reason):
     found = eo.verify(PROBLEM, replace(solution, **change))
     assert not found
     assert reason in found.message
+
+
+def test_a_formulation_with_a_proof_of_its_own_needs_none_from_the_file():
+    assert eo.verify(PROBLEM, replace(eo.solve(PROBLEM), certificate=None))
 
 
 def test_a_forged_gap_is_found_out():

@@ -1,0 +1,131 @@
+"""Linear and integer programs by SCIP through PySCIPOpt: an engine that shares no code with HiGHS.
+
+It is where the second opinion about a mixed-integer program comes from. SCIP drops coefficients below 1e-9.
+
+References
+----------
+S. Bolusani et al., "The SCIP Optimization Suite 9.0", 2024.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.errors import InvalidOptionError
+from ..core.outcome import Options, Outcome, Status
+from ..core.program import Program
+from ..core.registry import solver
+from ..core.tolerance import SOLVER
+from .claim import claimed, trivial
+from .ranges import Range, require_range
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_HELD = Range(smallest=1e-9, largest=1e20)
+
+
+def scip_options() -> Iterable[str]:
+    """Names of SCIP's own parameters, such as ``limits/nodes``."""
+    from pyscipopt import Model
+
+    return Model().getParams()
+
+
+@solver(
+    "scip", solves=Program, exact=True, honours=("time_limit", "relative_gap"), accepts=scip_options,
+    requires=("pyscipopt",), install="pyscipopt>=5.5", rank=75,
+)  # fmt: skip
+def scip(program: Program, options: Options) -> Outcome:
+    """Solve by branch and cut on one thread; SCIP's parameters are accepted by their names."""
+    if (known := trivial(program)) is not None:
+        return known
+    require_range(program, _HELD, "scip")
+    model, columns = _model(program)
+    _configure(model, options)
+    model.optimize()
+    return _outcome(program, options, model, columns)
+
+
+def _model(program: Program) -> tuple[Any, list[Any]]:
+    from pyscipopt import Model, quicksum
+
+    model = Model()
+    model.hideOutput()
+    kinds = np.where(program.integrality, "I", "C").tolist()
+    columns = [
+        model.addVar(vtype=kind, lb=_side(low), ub=_side(high))
+        for kind, low, high in zip(kinds, program.lower.tolist(), program.upper.tolist(), strict=True)
+    ]
+    matrix = program.rowwise
+    for i, (low, high) in enumerate(zip(program.row_lower.tolist(), program.row_upper.tolist(), strict=True)):
+        entries = slice(matrix.indptr[i], matrix.indptr[i + 1])
+        pairs = [
+            (a, j) for a, j in zip(matrix.data[entries].tolist(), matrix.indices[entries].tolist(), strict=True) if a
+        ]
+        if not pairs or (math.isinf(low) and math.isinf(high)):
+            continue
+        terms = quicksum(a * columns[j] for a, j in pairs)
+        if low == high:
+            model.addCons(terms == low)
+            continue
+        if math.isfinite(low):
+            model.addCons(terms >= low)
+        if math.isfinite(high):
+            model.addCons(terms <= high)
+    costs = ((c, j) for j, c in enumerate(program.cost.tolist()) if c)
+    model.setObjective(quicksum(c * columns[j] for c, j in costs), "minimize" if program.sense.sign > 0 else "maximize")
+    return model, columns
+
+
+def _side(bound: float) -> float | None:
+    return None if math.isinf(bound) else bound
+
+
+def _configure(model: Any, options: Options) -> None:
+    chosen: dict[str, Any] = {
+        # SCIP hands a thousandth of this to its LP code, which takes no less than 1e-10.
+        "numerics/feastol": 1e-7,
+        "limits/gap": SOLVER if options.relative_gap is None else float(options.relative_gap),
+        "randomization/randomseedshift": options.seed % 2**31,
+        "misc/catchctrlc": False,
+    }
+    if math.isfinite(options.remaining()):
+        chosen["limits/time"] = max(1e-3, options.remaining())
+    for name, value in (chosen | dict(options.extra)).items():
+        try:
+            model.setParam(name, value)
+        except (KeyError, ValueError, TypeError, LookupError) as error:
+            raise InvalidOptionError(f"SCIP refuses {name}={value!r}: {error}") from error
+    if options.log:
+        model.hideOutput(False)
+
+
+def _outcome(program: Program, options: Options, model: Any, columns: list[Any]) -> Outcome:
+    words, statistics = model.getStatus(), {"nodes": int(model.getNNodes())}
+    if words == "infeasible":
+        return Outcome(Status.INFEASIBLE, statistics=statistics)
+    if words == "unbounded":
+        return Outcome(Status.UNBOUNDED, statistics=statistics)
+    if words in ("inforunbd", "unknown") or not model.getNSols():
+        message = f"SCIP ended with: {words}"
+        return Outcome(Status.NO_SOLUTION, message=message, statistics=statistics)
+    finished = words in ("optimal", "gaplimit")
+    return claimed(
+        program, _values(model, columns), finished=finished, relative_gap=options.relative_gap,
+        bound=_bound(program, model), statistics=statistics, message="" if finished else f"SCIP ended with: {words}",
+    )  # fmt: skip
+
+
+def _values(model: Any, columns: list[Any]) -> NDArray[np.float64]:
+    best = model.getBestSol()
+    return np.array([model.getSolVal(best, column) for column in columns], dtype=np.float64)
+
+
+def _bound(program: Program, model: Any) -> float | None:
+    bound = float(model.getDualbound())
+    return bound + program.offset if program.integral and math.isfinite(bound) and abs(bound) < _HELD.largest else None
