@@ -1,0 +1,29 @@
+"""What edgeopt says of a program, with what its judge says of that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import edgeopt as eo
+
+from .right import Answer
+
+
+def told(program: Any, solver: str, *, exact: bool = False, **options: Any) -> Answer:
+    """Solve and verify; `exact` also asks the judge for a proof in rational arithmetic."""
+    solution = eo.solve(program, solver, **options)
+    verdict = eo.verify(program, solution)
+    proof = eo.verify(program, solution, exact=True) if exact and solution.status == "optimal" else None
+    return Answer(
+        status=str(solution.status),
+        objective=_number(solution.objective),
+        bound=_number(solution.bound),
+        proved=getattr(solution, "proved", None),
+        verified=bool(verdict.holds),
+        exact=None if proof is None else bool(proof.holds and proof.exact),
+        message=solution.message or str(solution.certificate or ""),
+    )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
