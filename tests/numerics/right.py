@@ -16,11 +16,15 @@ DECISIVE = ("optimal", "infeasible", "unbounded")
 
 @dataclass(frozen=True)
 class Right:
-    """One acceptable answer: a status, and for ``optimal`` the smallest and largest acceptable objective."""
+    """One acceptable answer: a status, and for ``optimal`` the smallest and largest acceptable objective.
+
+    `reach` is how far a bound can lie; by default as far as the worse end of the two.
+    """
 
     status: str
     low: float | None = None
     high: float | None = None
+    reach: float | None = None
 
     def __str__(self) -> str:
         if self.low is None:
@@ -102,5 +106,11 @@ def _best(rights: Sequence[Right], sign: int) -> Any:
 
 
 def _worst(rights: Sequence[Right], sign: int) -> Any:
-    ends = [right.high if sign > 0 else right.low for right in rights if right.low is not None]
+    ends = [_reach(right, sign) for right in rights if right.low is not None]
     return (max(ends) if sign > 0 else min(ends)) if ends else None
+
+
+def _reach(right: Right, sign: int) -> Any:
+    if right.reach is not None:
+        return right.reach
+    return right.high if sign > 0 else right.low
