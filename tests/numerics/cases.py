@@ -159,7 +159,7 @@ REPORTS = [
             ],
             -inf, [1216.06, -50.5404, 3.422, -35.25, 411.403, 195.69], -100, 100, [0, 0, 1, 1],
         ),
-        optimal(-175.91, rel=1e-4),
+        optimal(-175.91),
     ),
     _case(
         "8-highs-3274",
@@ -247,7 +247,7 @@ REPORTS = [
     _case(
         "26-two-scales-of-cost",
         lambda: eo.Program([1e6, -1e-6, 0], [[0, 1, 1]], -inf, 1e12, [1, 0, 0], inf),
-        optimal(4.5e-11, slack=1e-3),
+        optimal(4.5e-11, slack=2e-3),
     ),
     _case("28-highs-1510", lambda: eo.Program([1000, 0], [[-1e7, 1]], -inf, 0, [0, 5], [1, inf], [1, 0]), optimal(1000)),
     _case(
@@ -288,7 +288,7 @@ REPORTS = [
             [40, 170, -160, 140], [[1.1, 0, 0.3, -0.3], [-1.4, -0.1, 2.5, -1.8], [1.4, -1.5, -1.8, -1.1]], -5,
             [1.9, 7.5, 1.7], [-1.5, -2, -3.6, -1], 4, [1, 0, 0, 0],
         ),
-        optimal(-832, rel=1e-3),
+        optimal(-832),
     ),
 ]  # fmt: skip
 
@@ -307,7 +307,7 @@ FOUND = [
         "parallel-to-1e-9",
         lambda: eo.Program([1, 1], [[1, -1], [1, -1 - 1e-9]], [1e-6, -inf], [inf, 0], 0, inf),
         # x >= y + 1e-6 and x <= (1 + 1e-9) y meet at y = 1000 and a little.
-        optimal(2000, rel=1e-2),
+        optimal(2000, rel=5e-3),
     ),
     _case(
         "parallel-apart",
@@ -331,13 +331,14 @@ FOUND = [
     _case(
         "trap-4-endless-by-1e-12",
         lambda: eo.Program([1.0, -1.0 - 1e-12], [[1.0, -1.0]], 0.0, 0.0),
-        UNBOUNDED,
+        UNBOUNDED, settled=False,
     ),
-    # 0.1 * 3 is not 0.3: the second row is the first one times 3, rounded.
+    # 0.1 * 3 is not 0.3: the second row is the first one times 3, rounded. Exactly the rows meet where the objective is
+    # 5 / 3; with each to within its rounding the optimum is 9 / 7.
     _case(
         "trap-5-scaled-equations",
         lambda: eo.Program([1, 2, 3], [[0.1, 0.2, 0.7], [0.1 * 3, 0.2 * 3, 0.7 * 3]], [0.3, 0.3 * 3], [0.3, 0.3 * 3], 0, 10),
-        INFEASIBLE, optimal(9 / 7),
+        Right("optimal", 9 / 7 - 2e-6, 5 / 3 + 2e-6),
     ),
     _case(
         "trap-6-float-point-of-no-integer",
@@ -352,7 +353,7 @@ STALLS = _case(
         [0, -16, 0, 3, 2], [[61, 78, 96, -95, 0]], -234999999998910, -234999999998910,
         [-1e12, -1e12, -1e12, 0, 0], [1e12, 6, 1e12, 1e12, 10], [1] * 5,
     ),
-    optimal(2463157887201, rel=0.0, slack=0.5),
+    optimal(2463157894638, rel=0.0, slack=0.5),
 )  # fmt: skip
 """HiGHS 1.14 does not return from this one at its time limit."""
 

@@ -90,7 +90,10 @@ def _bent(rng: np.random.Generator, data: Data) -> Data:
 
 def _contradicted(rng: np.random.Generator, data: Data) -> Data:
     """Add a row that the boxes, or another row, refuse by a whole unit at least."""
-    i = int(rng.integers(len(data.rows)))
+    held = [i for i, pair in enumerate(zip(data.row_lower, data.row_upper, strict=True)) if np.isfinite(pair).any()]
+    if not held:
+        return data
+    i = int(rng.choice(held))
     row = data.rows[i]
     if math.isinf(data.row_upper[i]):
         low, high = -inf, data.row_lower[i] - 1.0

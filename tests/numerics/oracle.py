@@ -77,6 +77,10 @@ class _Exact:
 
 def truth(data: Data, seconds: float = SECONDS) -> Truth:
     """Return what is exactly so about `data`, or ``unknown`` after `seconds`."""
+    if any(math.isinf(low) and low > 0 for low in [*data.row_lower, *data.lower]):
+        return Truth("infeasible")
+    if any(math.isinf(high) and high < 0 for high in [*data.row_upper, *data.upper]):
+        return Truth("infeasible")
     try:
         found = _solve(_exact(data), time.monotonic() + seconds)
     except OutOfTimeError:

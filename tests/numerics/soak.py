@@ -33,9 +33,8 @@ class _Labour:
     failed: list[BaseException] = field(default_factory=list)
     done: int = 0
 
-    def run(self) -> None:
+    def run(self, worker: Worker) -> None:
         """Ask until nothing, or no time, is left."""
-        worker = Worker()
         try:
             while time.monotonic() < self.until:
                 family, seed = self.tasks.get_nowait()
@@ -47,8 +46,6 @@ class _Labour:
             pass
         except BaseException as error:  # a thread's error is the caller's
             self.failed.append(error)
-        finally:
-            worker.close()
 
     def _report(self) -> None:
         self.done += 1
@@ -57,10 +54,16 @@ class _Labour:
 
 
 def soak(
-    families: Sequence[str], seeds: range, solvers: Sequence[str], jobs: int = 1, folder: Path | None = None,
-    seconds: float | None = None, by_hand: bool = True, progress: bool = False,
-) -> Tally:  # fmt: skip
-    """Ask everybody about members `seeds` of each family, in `jobs` processes; stop after `seconds`."""
+    families: Sequence[str],
+    seeds: range,
+    solvers: Sequence[str],
+    workers: Sequence[Worker],
+    folder: Path | None = None,
+    seconds: float | None = None,
+    by_hand: bool = True,
+    progress: bool = False,
+) -> Tally:
+    """Ask everybody about members `seeds` of each family, all `workers` at once; stop after `seconds`."""
     who = ["truth"]
     for name in solvers:
         who += [name, BY_HAND + name] if by_hand else [name]
@@ -69,7 +72,7 @@ def soak(
     for seed in seeds:
         for family in families:
             labour.tasks.put((family, seed))
-    threads = [threading.Thread(target=labour.run) for _ in range(jobs)]
+    threads = [threading.Thread(target=labour.run, args=(worker,)) for worker in workers]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -98,7 +101,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--family is {given.family!r}; families: {', '.join(FAMILIES)}")
     solvers = given.solvers.split(",")
     seeds = range(given.seed, given.seed + given.number)
-    tally = soak(families, seeds, solvers, given.jobs, given.out, given.seconds, not given.no_by_hand, progress=True)
+    workers = [Worker() for _ in range(given.jobs)]
+    try:
+        tally = soak(
+            families, seeds, solvers, workers, given.out, given.seconds, not given.no_by_hand, progress=True
+        )  # fmt: skip
+    finally:
+        for worker in workers:
+            worker.close()
     print(table(tally, families, solvers))
     for family, seed, who, reason in tally.wrong[:20]:
         print(f"{family} {seed} {who}: {reason}")

@@ -102,7 +102,8 @@ def table(tally: Tally, families: Sequence[str], solvers: Sequence[str]) -> str:
                 lines.append(_line(family, name, ours, theirs, lost))
             before = sums[name]
             sums[name] = (_plus(before[0], ours), _plus(before[1], theirs), before[2] + lost)
-    lines += [_line("SUM", name, *sums[name]) for name in solvers]
+    if len(families) > 1:
+        lines += [_line("SUM", name, *sums[name]) for name in solvers]
     return "\n".join([*lines, *_notes(tally)])
 
 

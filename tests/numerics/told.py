@@ -20,7 +20,7 @@ def told(program: Any, solver: str, *, exact: bool = False, **options: Any) -> A
         bound=_number(solution.bound),
         proved=getattr(solution, "proved", None),
         verified=bool(verdict.holds),
-        exact=None if proof is None else bool(proof.holds and proof.exact),
+        exact=None if proof is None else bool(proof.holds and getattr(proof, "exact", True)),
         message=solution.message or str(solution.certificate or ""),
     )
 

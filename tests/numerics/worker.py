@@ -43,6 +43,8 @@ def answer(who: str, data: Data) -> Answer | None:
 def _said(who: str, data: Data) -> dict[str, object] | None:
     if who == "truth":
         return asdict(known(data))
+    if who == "exit now":  # a test's stand-in for a back end that dies
+        os._exit(3)
     try:
         given = answer(who, data)
     except Exception as error:  # a raw error of edgeopt, or of a back end called by hand
