@@ -309,6 +309,18 @@ FOUND = [
         # x >= y + 1e-6 and x <= (1 + 1e-9) y meet at y = 1000 and a little.
         optimal(2000, rel=5e-3),
     ),
+    # x >= y + 1 and x <= (1 + d) y meet at y = 1 / d: a ray that drops terms of 1e-9 "proves" that they do not. With
+    # rows to within 10^-12 of their size they meet a little earlier.
+    _case(
+        "parallel-to-1e-10",
+        lambda: eo.Program([1, 1], [[1, -1], [1, -1 - 1e-10]], [1, -inf], [inf, 0], 0, inf),
+        Right("optimal", 1.91e10, 2.0001e10),
+    ),
+    _case(
+        "parallel-to-1e-11",
+        lambda: eo.Program([1, 1], [[1, -1], [1, -1 - 1e-11]], [1, -inf], [inf, 0], 0, inf),
+        Right("optimal", 1.19e11, 2.0001e11),
+    ),
     _case(
         "parallel-apart",
         lambda: eo.Program([1, 1], [[1, -1], [1, -1]], [1e-5, -inf], [inf, 0], 0, inf),

@@ -318,13 +318,19 @@ def _near_infeasible(rng: np.random.Generator, integral: bool) -> Data:
     """Two nearly parallel rows that meet far out, or miss each other by little."""
     n = int(rng.integers(2, 5))
     row = rng.integers(1, 9, n).astype(float)
-    tilt = 10.0 ** -int(rng.integers(3, 9))
+    tilt = 10.0 ** -int(rng.integers(3, 13))
     other = row * (1 + tilt * rng.integers(-1, 2, n))
     side = float(rng.integers(1, 20))
     gap = side * 10.0 ** -int(rng.integers(3, 8)) * (1 if rng.random() < 0.6 else -1)
     rows = np.vstack([row, other])
     return _data(
-        rng.integers(1, 9, n), rows, [side, -inf], [inf, side - gap], np.zeros(n), np.full(n, 1e4), np.zeros(n, bool)
+        rng.integers(1, 9, n),
+        rows,
+        [side, -inf],
+        [inf, side - gap],
+        np.zeros(n),
+        np.full(n, inf if rng.random() < 0.5 else 1e4),
+        np.zeros(n, bool),
     )
 
 

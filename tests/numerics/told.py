@@ -11,7 +11,11 @@ from .right import Answer
 
 def told(program: Any, solver: str, *, exact: bool = False, **options: Any) -> Answer:
     """Solve and verify; `exact` also asks the judge for a proof in rational arithmetic."""
-    solution = eo.solve(program, solver, **options)
+    return judged(program, eo.solve(program, solver, **options), exact=exact)
+
+
+def judged(program: Any, solution: Any, *, exact: bool = False) -> Answer:
+    """Return what `solution` says of `program`, and what the judge says of `solution`."""
     verdict = eo.verify(program, solution)
     proof = eo.verify(program, solution, exact=True) if exact and solution.status == "optimal" else None
     return Answer(
