@@ -33,9 +33,12 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/all.py --out report/benchmarks.md
 
 # An hour at least: a hundred thousand damaged files and commands, and as many random instances for the exact solvers.
+SOAK ?= 100000
+SOAK_SECONDS ?= 7200
 soak: $(STAMP)
+	$(BIN)/python benchmarks/truth.py --number $(SOAK) --seconds $(SOAK_SECONDS) --jobs 2 --out report/false-claims
 	EDGEOPT_FUZZ=100000 $(BIN)/python -m pytest -q tests/test_fuzz.py
-	EDGEOPT_TRUTH=100000 EDGEOPT_TRUTH_SECONDS=7200 $(BIN)/python -m pytest -q -s tests/test_truth.py tests/test_concurrency.py
+	EDGEOPT_TRUTH=100000 EDGEOPT_TRUTH_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest -q -s tests/test_truth.py tests/test_concurrency.py
 
 # The built wheel, not the checkout: what users install must be whole.
 wheel-test: $(STAMP)

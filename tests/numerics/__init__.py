@@ -1,0 +1,1 @@
+"""Ground truth for the numerics: what is right, told without edgeopt's own code."""
