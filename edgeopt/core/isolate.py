@@ -137,8 +137,8 @@ def _watch(
             return Outcome.failed(f"the isolated solver did not start within {_STARTUP:g} s"), spent
         if begun is not None and spent > limit:
             words = f"time limit of {options.time_limit:g} s: the solver did not stop by itself and was killed"
-            # Who never promised to stop has not failed.
-            broken = "time_limit" in chosen.honours
+            # A solver that has no time limit has not failed, nor has one from whose kind some programs never return.
+            broken = "time_limit" in chosen.honours and not chosen.general
             return (Outcome.failed(words) if broken else Outcome(Status.NO_SOLUTION, message=words)), spent
         if memory_limit is not None and (used := _resident(worker.pid)) > memory_limit:
             words = f"memory limit of {memory_limit:.4g} bytes: the solver used {used:.4g} and was killed"

@@ -23,6 +23,7 @@ from .prepared import prepared
 from .problem import Decision, Problem
 from .program import Point, Program
 from .registry import Solver, automatic, choose
+from .risk import may_stall
 from .settled import settled
 from .solution import Solution
 from .verify import judge
@@ -113,20 +114,27 @@ def solve(
         if time_limit == 0:
             outcome = Outcome(Status.NO_SOLUTION, message="the time limit is 0")
             return conclude(problem, chosen, options, outcome, 0.0)
-        if isolate:
+        if isolate or _needs_a_kill(problem, chosen, options):
             from .isolate import solve_isolated
 
             return solve_isolated(problem, chosen, options, memory_limit, warm_up)
         return run_warm(problem, chosen, options, warm_up)
 
     if solver == "auto":
-        return _first_settled(automatic(problem, demanded), options, once)
+        return _first_settled(problem, automatic(problem, demanded), options, once)
     chosen, variant = choose(problem, solver, demanded)
     return once(chosen, replace(options, variant=variant))
 
 
+def _needs_a_kill(problem: Problem, chosen: Solver, options: Options) -> bool:
+    """Whether the time limit can only be kept from outside: there are programs from which HiGHS does not return."""
+    if options.time_limit is None or not chosen.reads_program(problem) or not problem.integral:
+        return False
+    return engine(f"{chosen.name}:{options.variant or ''}") == "highs" and may_stall(problem.program())
+
+
 def _first_settled(
-    candidates: Sequence[Solver], options: Options, once: Callable[[Solver, Options], Solution]
+    problem: Problem, candidates: Sequence[Solver], options: Options, once: Callable[[Solver, Options], Solution]
 ) -> Solution:
     """Return the first candidate's solution, or where it is none that stands, the best that another one finds.
 
@@ -134,7 +142,8 @@ def _first_settled(
     """
     best: Solution | None = None
     asked: set[str] = set()
-    for chosen in candidates:
+    # An engine that may have to be killed comes last.
+    for chosen in sorted(candidates, key=lambda entry: _needs_a_kill(problem, entry, options)):
         if best is not None and (not _unsettled(best) or options.remaining() == 0):
             break
         if engine(chosen.name) in asked:
@@ -143,8 +152,6 @@ def _first_settled(
         try:
             found = once(chosen, options)
         except UnsupportedPairError:  # numbers that this one would drop or refuse
-            if best is None and chosen is candidates[-1]:
-                raise
             continue
         best = found if best is None else _better(best, found)
     if best is None:

@@ -29,13 +29,14 @@ from .certificate import (
     without_cost,
 )
 from .errors import EdgeOptError
-from .linear_proofs import finished_exactly, shifted
+from .linear_proofs import finished_exactly, holds_exactly, shifted
 from .outcome import Options, Outcome, Status
 from .prepared import prepared
 from .program import Point, Program
 from .registry import solvers
+from .risk import may_stall, risky
 from .settled import settled
-from .tolerance import OPTIMALITY, ROUNDOFF
+from .tolerance import FEASIBILITY, OPTIMALITY, ROUNDOFF
 
 if TYPE_CHECKING:
     from .certificate import Certificate
@@ -49,9 +50,6 @@ _GLANCE = 0.25
 
 _SMALL = 200
 """Columns up to which a second engine is asked about every integer optimum: it answers in milliseconds."""
-
-_RISKY_RANGE = 1e6
-"""Ratio of coefficients, or size of whole numbers, from which floating-point branch and bound errs in practice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,8 @@ def witnessed(problem: Problem, outcome: Outcome, solver: str, options: Options,
     if outcome.claim.has_decision:
         return _quality(problem, outcome, solver, options, budget)
     if outcome.claim not in (Status.INFEASIBLE, Status.UNBOUNDED):
-        return outcome
+        unsure = outcome.approximate and problem.linear
+        return (_finished(problem, outcome, budget) if unsure else None) or outcome
     return _status(problem, outcome, solver, budget)
 
 
@@ -96,10 +95,10 @@ def _quality(problem: Problem, outcome: Outcome, solver: str, options: Options, 
     if certificate is None or isinstance(certificate, LinearDual):
         certificate = _own(problem, outcome) or certificate  # in the problem's own words
     outcome = replace(outcome, certificate=certificate)
-    if certificate is not None and not isinstance(certificate, LinearDual):
+    if (certificate is not None and not isinstance(certificate, LinearDual)) or not problem.linear:
         return outcome
-    if not problem.linear or not _feasible(problem, outcome.decision):
-        return outcome
+    if not _feasible(problem, outcome.decision):
+        return outcome if outcome.claim is not Status.OPTIMAL else _finished(problem, outcome, budget) or outcome
     if problem.integral:
         return _integer_quality(problem, outcome, solver, options, budget)
     return outcome if outcome.claim is not Status.OPTIMAL else _linear_quality(problem, outcome, options, budget)
@@ -116,9 +115,14 @@ def _linear_quality(problem: Problem, outcome: Outcome, options: Options, budget
             outcome = _tighter(problem, outcome, found)
     if _closed(problem, outcome, options.relative_gap) or _bounded(problem, outcome):
         return outcome
-    finished = finished_exactly(program, outcome.certificate, budget.left())
+    return _finished(problem, outcome, budget) or outcome
+
+
+def _finished(problem: Problem, outcome: Outcome, budget: Budget) -> Outcome | None:
+    """Outcome of a small linear program in rational arithmetic, in the problem's own words."""
+    finished = finished_exactly(problem.program(), outcome.certificate, budget.left())
     if finished is None:
-        return outcome
+        return None
     if isinstance(finished.decision, Point):
         finished = replace(finished, decision=problem.decode(finished.decision.values))
     return replace(finished, statistics=outcome.statistics)
@@ -145,7 +149,7 @@ def _feasible(problem: Problem, decision: Any) -> bool:
         problem.check(decision)
     except EdgeOptError:
         return False
-    return not any(problem.violations(decision).values()) or isinstance(problem, Program)
+    return all(v <= FEASIBILITY for v in problem.violations(decision).values())
 
 
 def _closed(problem: Problem, outcome: Outcome, relative_gap: float | None) -> bool:
@@ -205,15 +209,7 @@ def _duals(program: Program, budget: Budget) -> LinearDual | None:
 
 def _worth_asking(program: Program) -> bool:
     """Whether the program is small, or has numbers with which one engine's word is not enough."""
-    return program.columns <= _SMALL or _risky(program)
-
-
-def _risky(program: Program) -> bool:
-    sizes = [np.abs(array[array != 0]) for array in (program.matrix.data, program.cost)]
-    if any(size.size and size.max() / size.min() >= _RISKY_RANGE for size in sizes):
-        return True
-    reach = np.maximum(np.abs(program.lower), np.abs(program.upper))[program.integrality]
-    return bool((np.isfinite(reach) & (reach >= _RISKY_RANGE)).any())
+    return program.columns <= _SMALL or risky(program)
 
 
 def _asked(
@@ -262,10 +258,9 @@ def _opinions(program: Program, solver: str, budget: Budget) -> Iterator[tuple[s
         entry = solvers()[name]
         if budget.spent or name == engine(solver) or entry.refusal(program) or not entry.installed:
             continue
-        try:
-            yield name, _run(name, program, budget.left())
-        except EdgeOptError:  # it cannot take this program: it has no opinion
+        if engine(name) == "highs" and may_stall(program):
             continue
+        yield name, _run(name, program, budget.left())
 
 
 def _status(problem: Problem, outcome: Outcome, solver: str, budget: Budget) -> Outcome:
@@ -333,6 +328,8 @@ def _second_opinion(program: Program, outcome: Outcome, solver: str, budget: Bud
         if not program.violations(Point(point)):
             return Outcome.failed(f"{solver} says infeasible, but the program has a point: a rounded one is feasible")
     for name, other in _opinions(feasibility, solver, budget):
+        if other.claim.has_decision and program.integrality.all() and not holds_exactly(program, other.decision):
+            continue  # a float64 engine's point that whole numbers refute
         if other.claim.has_decision:
             return Outcome.failed(f"{solver} says infeasible, but {name} has a feasible point")
         if other.claim is Status.INFEASIBLE:
@@ -377,6 +374,10 @@ def _relaxed(program: Program, seconds: float) -> Outcome:
 
 
 def _run(name: str, program: Program, seconds: float) -> Outcome:
+    """Outcome of a solver that settles a question about another's; one that cannot take the program has none."""
     ready = prepared(program, scale=name != "cp-sat")
-    found = ready.restore(solvers()[name](ready.program, Options(time_limit=seconds)))
+    try:
+        found = ready.restore(solvers()[name](ready.program, Options(time_limit=seconds)))
+    except EdgeOptError as error:
+        return Outcome.failed(str(error))
     return settled(program, found, seconds)

@@ -23,8 +23,9 @@ from ..core.registry import solver
 from ..formulations.slot import SlotProblem
 from .claim import claimed, infeasible, trivial, unbounded
 from .cvxpy_backends import solver_options, with_time_limit
-from .highs_model import sound_presolve
+from .highs_model import HELD, HELD_BY_DEFAULT, sound_presolve
 from .indirect_highs import check_options, fresh_pool
+from .ranges import Range, require_range
 from .slot_routes import by_cone
 
 if TYPE_CHECKING:
@@ -45,9 +46,15 @@ def cvxpy(program: Program, options: Options) -> Outcome:
         check_options(chosen)
     if (known := trivial(program)) is not None:
         return known
+    require_range(program, _HELD.get(name, _ANY), f"cvxpy:{name}")
     model = to_cvxpy(program)
     solution = _run(model, name, chosen, options)
     return _outcome(program, options, model, solution)
+
+
+_ANY = Range(smallest=0.0, largest=np.inf, infinite=np.inf)
+_HELD = {"HIGHS": HELD, "SCIPY": HELD_BY_DEFAULT, "SCIP": HELD_BY_DEFAULT}
+"""Numbers that a back end takes as they are, where some are known to be dropped or refused."""
 
 
 def _backend(program: Program, variant: str | None) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..core.errors import InvalidOptionError
 from ..core.outcome import Options
+from .highs_model import INTEGER, LINEAR, OWN
 from .pdlp import termination_criteria
 
 
@@ -47,8 +48,8 @@ class Backend:
 BACKENDS: Mapping[str, Backend] = {
     "HIGHS": Backend(
         "time_limit", "mip_rel_gap", "threads", "random_seed",
-        {"primal_feasibility_tolerance": 1e-9, "dual_feasibility_tolerance": 1e-9},
-        {"mip_rel_gap": 1e-9, "mip_abs_gap": 1e-9},
+        {**OWN, **LINEAR},
+        {**OWN, **INTEGER},
     ),
     "SCIPY": Backend(
         "scipy_options/time_limit", "scipy_options/mip_rel_gap", integer={"scipy_options/mip_rel_gap": 1e-9},

@@ -26,8 +26,9 @@ from ..core.scaling import cost_exponent, matrix_scaling
 from ..core.settled import settled
 from ..core.solve import conclude
 from .claim import infeasible, trivial
-from .highs_model import configure, highs_options, load, run
+from .highs_model import HELD, configure, highs_options, load, run
 from .highs_outcome import dual_ray, meaning, outcome
+from .ranges import require_range
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -55,6 +56,7 @@ def highs(program: Program, options: Options) -> Outcome:
     """
     if (known := trivial(program)) is not None:
         return known
+    require_range(program, HELD, "highs")
     model = load(program)
     if options.warm_start is not None:
         _start_from(model, np.asarray(options.warm_start, dtype=np.float64))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ALIAS = {"method": "solver"}
 """HiGHS calls the choice of simplex, ipm or pdlp ``solver``, a name that ``solve`` itself takes."""
 
-_OWN: Mapping[str, Any] = {
+OWN: Mapping[str, Any] = {
     # Coefficients below HiGHS's default of 1e-9 would be dropped without a word.
     "small_matrix_value": 1e-12,
 }
@@ -31,9 +31,12 @@ LINEAR: Mapping[str, Any] = {"primal_feasibility_tolerance": SOLVER, "dual_feasi
 INTEGER: Mapping[str, Any] = {
     **LINEAR, "mip_feasibility_tolerance": SOLVER, "mip_rel_gap": SOLVER, "mip_abs_gap": SOLVER
 }  # fmt: skip
-"""What HiGHS is told of accuracy, for linear and for integer programs, in the numbers that it is handed."""
+"""What HiGHS is told of accuracy, for linear and for integer programs, whichever interface it is reached by."""
 HELD = Range(smallest=1e-12, largest=1e15)
-"""Coefficients that HiGHS keeps: smaller ones it drops without a word, larger ones it refuses."""
+"""Numbers that HiGHS takes as they are: it drops smaller coefficients without a word, and refuses larger ones."""
+
+HELD_BY_DEFAULT = Range(smallest=1e-9, largest=1e15)
+"""The same where its options cannot be set."""
 
 _TAKEN = ("solver", "threads", "time_limit", "random_seed", "output_flag", "log_to_console")
 
@@ -68,7 +71,7 @@ def load(program: Program) -> Any:
 
     model = highspy.Highs()
     model.setOptionValue("output_flag", False)
-    for name, value in _OWN.items():
+    for name, value in OWN.items():
         model.setOptionValue(name, value)
     matrix = program.matrix
     none = np.empty(0, dtype=np.int32)

@@ -92,7 +92,8 @@ def _with_point(model: Any, program: Program, options: Options, said: Meaning, w
     if info.primal_solution_status != int(highspy.SolutionStatus.kSolutionStatusFeasible):
         if said == "limit":
             return Outcome(Status.NO_SOLUTION, message=f"HiGHS ended with: {words}")
-        return Outcome.failed(f"HiGHS ended with: {words}, and without a feasible point")
+        message = f"HiGHS ended with: {words}, and without a feasible point"
+        return replace(Outcome.failed(message), approximate=not program.integral)
     found = claimed(
         program, np.array(solution.col_value), finished=said == "solved", dual=_dual(model, program, solution),
         relative_gap=options.relative_gap, bound=_bound(program, info),

@@ -18,10 +18,12 @@ from ..core.exchange import to_pyomo
 from ..core.outcome import Options, Outcome, Status
 from ..core.program import Program
 from ..core.registry import solver
+from ..core.tolerance import SOLVER
 from ..formulations.slot import SlotProblem
 from .claim import claimed, infeasible, trivial, unbounded
-from .highs_model import sound_presolve
+from .highs_model import HELD, INTEGER, LINEAR, OWN, sound_presolve
 from .indirect_highs import check_options, fresh_pool
+from .ranges import require_range
 from .slot_routes import by_nonlinear_program
 
 if TYPE_CHECKING:
@@ -48,14 +50,6 @@ MEANINGS: Mapping[str, str] = {
 }
 """What each of Pyomo's termination conditions means here."""
 
-_TIGHT: Mapping[str, Mapping[bool, Mapping[str, Any]]] = {
-    "highs": {
-        False: {"primal_feasibility_tolerance": 1e-9, "dual_feasibility_tolerance": 1e-9},
-        True: {"mip_abs_gap": 1e-9},
-    }
-}
-"""Tolerances by back end, and by whether the program is integer."""
-
 _SEED: Mapping[str, str] = {"highs": "random_seed", "gurobi_direct": "Seed", "gurobi_persistent": "Seed"}
 
 
@@ -69,6 +63,8 @@ def pyomo(program: Program, options: Options) -> Outcome:
     backend, name = _backend(options.variant)
     if (known := trivial(program)) is not None:
         return known
+    if name == "highs":
+        require_range(program, HELD, "pyomo")
     _configure(backend.config, name, program, options)
     model = to_pyomo(program)
     backend.config.time_limit = _limit(options)
@@ -101,11 +97,13 @@ def _configure(config: Any, name: str, program: Program, options: Options) -> No
     config.threads = options.threads
     if program.integral:
         if "rel_gap" in config:
-            config.rel_gap = 1e-9 if options.relative_gap is None else float(options.relative_gap)
+            config.rel_gap = SOLVER if options.relative_gap is None else float(options.relative_gap)
         elif options.relative_gap is not None:
             raise InvalidOptionError(f"'pyomo:{name}' cannot honour relative_gap; leave it out")
-    own = dict(_TIGHT.get(name, {}).get(program.integral, {}))
+    own: dict[str, Any] = {}
     if name == "highs":
+        own = {**OWN, **(INTEGER if program.integral else LINEAR)}
+        own.pop("mip_rel_gap", None)  # Pyomo has a name of its own for it
         own |= sound_presolve(program)
     if name in _SEED:
         own[_SEED[name]] = options.seed % 2**31

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.errors import UnsupportedPairError
+from ..core.tolerance import SOLVER
 
 if TYPE_CHECKING:
     from ..core.program import Program
@@ -31,7 +32,7 @@ class Range:
 
 
 def require_range(program: Program, held: Range, solver: str) -> None:
-    """Raise unless `solver` takes every number of `program` as it is.
+    """Raise unless `solver` takes every number of `program` that matters as it is.
 
     Raises
     ------
@@ -43,10 +44,19 @@ def require_range(program: Program, held: Range, solver: str) -> None:
 
 
 def out_of_range(program: Program, held: Range) -> str:
-    """Say which number of `program` lies outside; empty if none does."""
+    """Say which number of `program` lies outside; empty if none does.
+
+    A small coefficient counts in integer programs only, and where its column can move its row by more than rounding: a
+    linear program's answer is proved on its own data, whatever the back end dropped.
+    """
     size = np.abs(program.matrix.data)
+    small = (size > 0) & (size < held.smallest)
+    if program.integral and small.any():
+        small &= _matters(program, size)
+    else:
+        small[:] = False
     for wrong, what in (
-        ((size > 0) & (size < held.smallest), f"below {held.smallest:g}, which it drops"),
+        (small, f"below {held.smallest:g}, which it drops"),
         (size >= held.largest, f"of {held.largest:g} or more, which it refuses"),
     ):
         if wrong.any():
@@ -68,3 +78,15 @@ def _coefficient(program: Program, entry: int) -> str:
     row = int(program.matrix.indices[entry])
     value = float(program.matrix.data[entry])
     return f"the coefficient {value:g} of {program.column_names[column]} in row {program.row_names[row]}"
+
+
+def _matters(program: Program, size: np.ndarray) -> np.ndarray:
+    """Which coefficients can move their row by more than a tolerance of its largest coefficient or side."""
+    columns = np.repeat(np.arange(program.columns), np.diff(program.matrix.indptr))
+    reach = np.maximum(np.abs(program.lower), np.abs(program.upper))[columns]
+    row_size = np.zeros(program.rows)
+    np.maximum.at(row_size, program.matrix.indices, size)
+    for side in (program.row_lower, program.row_upper):
+        row_size = np.maximum(row_size, np.where(np.isfinite(side), np.abs(side), 0.0))
+    matters: np.ndarray = size * reach > SOLVER * row_size[program.matrix.indices]
+    return matters

@@ -17,9 +17,11 @@ from ..core.errors import InvalidOptionError
 from ..core.outcome import Options, Outcome, Status
 from ..core.program import Program
 from ..core.registry import solver
+from ..core.tolerance import SOLVER
 from ..formulations.slot import SlotProblem
 from .claim import claimed, infeasible, trivial, unbounded
-from .highs_model import mixed
+from .highs_model import HELD_BY_DEFAULT, LINEAR, mixed
+from .ranges import require_range
 from .slot_routes import by_root
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ def scipy(program: Program, options: Options) -> Outcome:
     _check(program, options.extra)
     if (known := trivial(program)) is not None:
         return known
+    require_range(program, HELD_BY_DEFAULT, "scipy")
     result = _solve(program, options)
     counts = {"nodes": result.get("mip_node_count")} if program.integral else {"iterations": result.get("nit")}
     statistics = {name: int(count) for name, count in counts.items() if count is not None}
@@ -80,7 +83,7 @@ def _solve(program: Program, options: Options) -> Any:
     if options.time_limit is not None:
         settings["time_limit"] = options.remaining()
     if program.integral:
-        settings["mip_rel_gap"] = 1e-9 if options.relative_gap is None else float(options.relative_gap)
+        settings["mip_rel_gap"] = SOLVER if options.relative_gap is None else float(options.relative_gap)
         return _milp(program, settings)
     return _linprog(program, settings)
 
@@ -104,7 +107,7 @@ def _linprog(program: Program, settings: dict[str, Any]) -> Any:
 
     solve: Any = linprog
     method = settings.pop("method", "highs")
-    settings |= {"primal_feasibility_tolerance": 1e-9, "dual_feasibility_tolerance": 1e-9}
+    settings |= LINEAR
     matrix = program.matrix.tocsr()
     equal, above, below = _sides(program)
     least = sparse.vstack([matrix[above], -matrix[below]]) if (above | below).any() else None
