@@ -1,11 +1,14 @@
-# make demo and make test are all that a fresh machine with Python 3.11+ needs.
+# make demo and make test are all that a fresh machine with Python 3.11 to 3.14 needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRA ?= dev
 
-.PHONY: demo test check examples bench soak wheel-test clean install
+# One worker a core, each with one thread (tests/conftest.py).
+PYTEST = $(BIN)/python -m pytest -n auto --dist worksteal
+
+.PHONY: demo test test-all check examples bench soak wheel-test clean install
 
 install: $(STAMP)
 
@@ -17,8 +20,14 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/python examples/demo.py --out report
 
+# Under five minutes on two cores; no data set, no browser, no network.
 test: $(STAMP)
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(PYTEST) -m 'not slow and not data and not browser'
+
+# Everything, with branch coverage. Coverage cannot see into compiled loops: their tests run again, not compiled.
+test-all: $(STAMP)
+	$(PYTEST) --cov --cov-report= --cov-fail-under=0
+	NUMBA_DISABLE_JIT=1 $(PYTEST) -m compiled --cov --cov-append --cov-report=term
 
 check: $(STAMP)
 	$(BIN)/ruff check .
