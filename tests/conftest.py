@@ -9,8 +9,8 @@ from pathlib import Path
 for _name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA"):
     os.environ.setdefault(f"{_name}_NUM_THREADS", "1")
 
-import pytest
-from hypothesis import HealthCheck, settings
+import pytest  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 
 MOST_WORKERS = 4
 """Each worker imports torch and every back end, about one gigabyte."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .dual_prices import Asked, Market
 
 _LEAST, _MOST = 1e-30, 1e15
-"""Range of the worth of all band, or of the whole host, in which prices are looked for, over what staying local costs."""
+"""Range of the worth of all band, or of the whole host, over all costs and worths at the start, that is searched."""
 _MARGIN = 1e-13
 """Share of band and host that is left over on purpose: the compiled loop is exact to about this."""
 _EXACT = 1e-14
@@ -36,13 +36,14 @@ def settled(market: Market, asked: Asked) -> Asked | None:
 
     `market` allows each user one choice; the search starts from the prices at which `asked` was asked for.
     """
-    first = market.first_prices()
-    start = np.clip(asked.prices, _LEAST * first, _MOST * first)
+    worth = abs(asked.bound) + float(asked.prices @ market.capacity)
+    scale = max(worth, 1e-200) / market.capacity
+    start = np.clip(asked.prices, _LEAST * scale, _MOST * scale)
 
     def at_host_price(price: float) -> Asked | None:
-        return _lowest(lambda band: market.asked(np.array([band, price]), asked), 0, start[0], first[0], market)
+        return _lowest(lambda band: market.asked(np.array([band, price]), asked), 0, start[0], scale[0], market)
 
-    return _lowest(at_host_price, 1, start[1], first[1], market)
+    return _lowest(at_host_price, 1, start[1], scale[1], market)
 
 
 def _lowest(
@@ -50,7 +51,7 @@ def _lowest(
 ) -> Asked | None:
     """Return the answer at the lowest price at which no more is asked for of band (0) or host (1) than there is.
 
-    None from `ask` means that nothing fits at this price; then it does at no other.
+    None from `ask` means that the band is too small at this price of the host; then no higher one leaves more of it.
     """
     room = math.log(market.capacity[which]) + math.log1p(-_MARGIN)
     fits: dict[float, Asked] = {}
@@ -73,7 +74,7 @@ def _lowest(
 
 
 def _bracket(excess: Callable[[float], float], start: float, least: float, most: float) -> tuple[float, float] | None:
-    """Return prices (logarithms) of which the lower one is too low and the higher one is not; None at an end of all."""
+    """Return prices (logarithms) of which the lower one is too low and the higher one is not, or None."""
     here = excess(start)
     end, sign = (most, 1.0) if here > 0.0 else (least, -1.0)
     step, at = 1e-3, start
@@ -81,6 +82,8 @@ def _bracket(excess: Callable[[float], float], start: float, least: float, most:
         there = at + sign * step
         there = min(there, end) if sign > 0.0 else max(there, end)
         value = excess(there)
+        if value != value:
+            return None
         if (value > 0.0) != (here > 0.0):
             return (at, there) if sign > 0.0 else (there, at)
         at, step = there, 4.0 * step

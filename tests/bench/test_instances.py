@@ -31,7 +31,9 @@ def test_what_ships_is_small():
     assert sum(path.stat().st_size for path in files) < 2_000_000
 
 
-@pytest.mark.parametrize("name", GENERATED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * name.endswith(("large", "huge"))) for name in GENERATED]
+)
 def test_a_recipe_makes_what_was_recorded(name):
     family, knobs = library._find(name)
     assert fingerprint(family.problem(knobs, None)) == library.describe_one(name)["fingerprint"]

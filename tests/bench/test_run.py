@@ -74,6 +74,7 @@ def test_a_larger_campaign_keeps_what_there_is(finished):
     pd.testing.assert_frame_equal(run(campaign, folder), table)
 
 
+@pytest.mark.slow
 def test_solvers_take_turns(tmp_path):
     campaign = Campaign(("slot/generated-tiny",), ("two-regime", "lambert-w"), repetitions=2, time_limit=20)
     order = []
@@ -89,6 +90,7 @@ def test_solvers_take_turns(tmp_path):
     assert order == [(0, "two-regime"), (0, "lambert-w"), (1, "two-regime"), (1, "lambert-w")]
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_ends_complete(tmp_path):
     words = [
         sys.executable, "-m", "edgeopt", "bench", "run", *SMALL, "--solvers", "selection,shortest-path,highs",
@@ -129,6 +131,7 @@ def _workers(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_a_cluster_that_loses_a_worker_gives_the_same_table(finished, tmp_path):
     distributed = pytest.importorskip("distributed")
@@ -153,6 +156,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_table(finished, tmp_path):
     pd.testing.assert_frame_equal(there[same], here[same])
 
 
+@pytest.mark.slow
 def test_two_tasks_at_once_give_the_same_table(finished, tmp_path):
     _, campaign, here = finished
     seen = []
@@ -168,6 +172,7 @@ def perform(name: str, solver: str, **limits: float) -> dict:
     return task.perform(instance=name, fingerprint=mark, solver=solver, **usual | limits)
 
 
+@pytest.mark.slow
 def test_a_crash_and_a_hang_cost_their_own_rows():
     hang = perform("offloading/generated-huge", "cp-sat", time_limit=0.5)
     assert hang["status"] in ("no_solution", "failed", "feasible")
@@ -224,6 +229,7 @@ def test_two_runs_in_one_folder_do_not_mix(tmp_path):
         run(campaign, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_killed_helper_loses_no_table(finished, tmp_path):
     folder, campaign, table = finished

@@ -106,6 +106,7 @@ def test_training_beats_persistence_and_its_own_start(kind: type[Allocator], nam
     assert trained < 1.05 * start
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", BOTH)
 def test_a_dearer_shortfall_means_fewer_of_them(kind: type[Allocator]) -> None:
     past, target = windows(noisy(1500, 3), 6)
@@ -157,6 +158,7 @@ def test_misuse_is_explained(kind: type[Allocator]) -> None:
         allocator.fit(past, target)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", BOTH)
 def test_a_month_of_25_cells_is_trained_in_seconds(kind: type[Allocator]) -> None:
     past, target = windows(noisy(3024, 25), 6)

@@ -118,6 +118,7 @@ def test_milano_makes_a_realistic_problem(data_dir: Path, under: float) -> None:
     realistic(milano.read_25_cells(data_dir / "milano/milano_internet_25cells_10min.csv.gz"), under)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("under", [0.5, 1.0, 10.0])
 def test_synthetic_traffic_makes_a_realistic_problem(under: float) -> None:
     realistic(traffic(cells=25, days=30, seed=0), under)
