@@ -50,3 +50,31 @@ def data_dir() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+@pytest.fixture(scope="session")
+def excerpts() -> Path:
+    """Folder of small genuine pieces of the public data sets, laid out like these; see its README."""
+    return Path(__file__).parent / "excerpts"
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder that is laid out like the public data sets: the excerpts, and invented numbers in their formats."""
+    from made_data import make_data
+
+    return make_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session", params=["excerpt", pytest.param("public", marks=pytest.mark.data)])
+def genuine(request: pytest.FixtureRequest) -> Path:
+    """The excerpts, and the public data sets where they are at hand: nothing invented."""
+    folder: Path = request.getfixturevalue("excerpts" if request.param == "excerpt" else "data_dir")
+    return folder
+
+
+@pytest.fixture(scope="session", params=["small", pytest.param("public", marks=pytest.mark.data)])
+def any_data(request: pytest.FixtureRequest) -> Path:
+    """The small folder, and the public data sets where they are at hand: what is asserted holds on both."""
+    folder: Path = request.getfixturevalue("small_data" if request.param == "small" else "data_dir")
+    return folder

@@ -165,7 +165,7 @@ def with_head(text: str) -> Callable[[Path], object]:
 
 
 def traffic(data: Path) -> Iterator[Target]:
-    """Readers of traffic, topologies and profiles, each on the first lines of its real file."""
+    """Readers of traffic, topologies and profiles, each on the first lines of a file."""
     original = data / "milano/original_format/chunk_sample.txt"
     yield Target("milano original", "m.txt", head(original, 60), milano.read_original)
     cells = data / "milano/milano_internet_25cells_10min.csv.gz"
@@ -215,8 +215,8 @@ def folders(profiles: Path) -> Iterator[Target]:
 
 
 @pytest.fixture(scope="module")
-def listed(data_dir, tmp_path_factory):
-    return list(targets(data_dir, tmp_path_factory.mktemp("valid")))
+def listed(small_data, tmp_path_factory):
+    return list(targets(small_data, tmp_path_factory.mktemp("valid")))
 
 
 FILE_TARGETS = 41
