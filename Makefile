@@ -41,9 +41,12 @@ examples: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/all.py --out report/benchmarks.md
 
-# An hour at least: a hundred thousand damaged files and commands, and as many random instances for the exact solvers.
+# An hour at least: a hundred thousand damaged files and commands, as many random instances for the exact solvers, and new
+# examples for every law. What it finds becomes a test.
+soak: export EDGEOPT_HYPOTHESIS = explore
 soak: $(STAMP)
-	EDGEOPT_FUZZ=100000 $(BIN)/python -m pytest -q tests/test_fuzz.py
+	EDGEOPT_FUZZ=100000 $(PYTEST) -q tests/test_fuzz.py
+	$(PYTEST) -q -m 'not slow and not data and not browser' --ignore tests/test_fuzz.py
 	EDGEOPT_TRUTH=100000 EDGEOPT_TRUTH_SECONDS=7200 $(BIN)/python -m pytest -q -s tests/test_truth.py tests/test_concurrency.py
 
 # The built wheel, not the checkout: what users install must be whole.

@@ -21,7 +21,7 @@ settings.register_profile(
     "fixed", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("explore", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile(os.environ.get("EDGEOPT_EXAMPLES", "fixed"))
+settings.load_profile(os.environ.get("EDGEOPT_HYPOTHESIS", "fixed"))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -108,6 +108,7 @@ def searched(slot: eo.SharedSlot, splits: tuple[int, int], late: tuple[bool, boo
     return best
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     ("flops", "payload", "arrivals", "known"),
     [
@@ -149,6 +150,7 @@ def test_a_search_that_is_ended_says_so_and_what_is_proved():
     assert "is proved" in found.message
 
 
+@pytest.mark.compiled
 @settings(max_examples=60, deadline=None)
 @given(shared_slots())
 def test_one_user_alone_has_the_optimum_of_its_own_slot(problem):
@@ -167,7 +169,7 @@ def test_one_user_alone_has_the_optimum_of_its_own_slot(problem):
     assert eo.solve(alone).objective == pytest.approx(eo.solve(slot).objective, rel=1e-8, abs=1e-300)
 
 
-@pytest.mark.parametrize("users", [100, 3000])
+@pytest.mark.parametrize("users", [pytest.param(100, marks=pytest.mark.compiled), 3000])
 def test_a_crowd_is_decided_with_a_proven_gap(users):
     for seed in (1, 2):
         found = eo.solve(crowd(users, seed), "dual-prices", relative_gap=1e-4)

@@ -15,6 +15,8 @@ import edgeopt as eo
 from edgeopt.solvers.compiled.offset_lambert import fill, lambert_w0, offset_lambert
 from edgeopt.solvers.compiled.slots import TWO_REGIME, decide
 
+pytestmark = pytest.mark.compiled
+
 
 def test_the_offset_lambert_w_keeps_its_digits_everywhere():
     rng = np.random.default_rng(0)
