@@ -181,6 +181,7 @@ def test_a_crash_and_a_hang_cost_their_own_rows():
     assert "memory limit" in starved["message"]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_run_is_told_and_tried_again(tmp_path, monkeypatch):
     campaign = Campaign(("slot/generated-tiny",), ("two-regime", "lambert-w"), time_limit=20)
     genuine, broken = task.perform, True

@@ -169,7 +169,9 @@ def test_one_user_alone_has_the_optimum_of_its_own_slot(problem):
     assert eo.solve(alone).objective == pytest.approx(eo.solve(slot).objective, rel=1e-8, abs=1e-300)
 
 
-@pytest.mark.parametrize("users", [pytest.param(100, marks=pytest.mark.compiled), 3000])
+@pytest.mark.parametrize(
+    "users", [pytest.param(100, marks=pytest.mark.compiled), pytest.param(3000, marks=pytest.mark.slow)]
+)
 def test_a_crowd_is_decided_with_a_proven_gap(users):
     for seed in (1, 2):
         found = eo.solve(crowd(users, seed), "dual-prices", relative_gap=1e-4)

@@ -52,6 +52,7 @@ def test_the_principal_branch_keeps_its_digits_up_to_the_branch_point():
     assert math.isnan(lambert_w0(-0.37))
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_slots_by_brute_force():
     """Golden section on both sides of the deadline of every split, all slots at once."""
     rng, count, splits = np.random.default_rng(2), 100_000, 4

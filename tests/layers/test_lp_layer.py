@@ -249,7 +249,7 @@ def test_an_unbounded_row_is_named():
 
 
 @pytest.mark.parametrize("smoothing", ["quadratic", "barrier"])
-@pytest.mark.parametrize("strength", [1.0, 0.01])
+@pytest.mark.parametrize("strength", [1.0, pytest.param(0.01, marks=pytest.mark.slow)])
 def test_smoothed_gradients_are_those_of_finite_differences(smoothing, strength):
     rng = np.random.default_rng(10)
     one = program(rng)

@@ -133,6 +133,7 @@ def test_baselines():
     assert random.cost[2:].tolist() == [TEST.cost(np.ones(len(TEST), bool))] * 2
 
 
+@pytest.mark.slow
 def test_the_passes_of_one_batch_are_those_of_a_loop():
     torch.manual_seed(0)
     model = DDNN("conv3d", 4, 6, dropout=0.3)

@@ -47,11 +47,13 @@ def test_the_test_period_does_not_leak_into_training(week: pd.DataFrame) -> None
     assert not np.allclose(other_local[40:], local[40:])
 
 
+@pytest.mark.slow
 def test_the_unit_of_the_traffic_does_not_matter(week: pd.DataFrame) -> None:
     # Powers of two scale without rounding, so nothing at all may change.
     np.testing.assert_array_equal(offloading_costs(week), offloading_costs(week * 1024.0))
 
 
+@pytest.mark.slow
 def test_the_problem_carries_the_costs(week: pd.DataFrame) -> None:
     problem = offloading_problem(week, min_local_fraction=0.4, under=2.0)
     local, remote = offloading_costs(week, under=2.0)

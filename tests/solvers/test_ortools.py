@@ -429,6 +429,7 @@ def test_cp_sat_invalid_model_is_a_failure(monkeypatch):
     assert module.cp_sat(knapsack(5, 0), Options()).claim is Status.FAILED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", [100_000])
 def test_cp_sat_solves_a_wide_program_in_seconds(samples):
     benefit = np.random.default_rng(0).normal(size=samples)
