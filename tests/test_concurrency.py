@@ -145,5 +145,5 @@ def test_isolated_solves_leave_no_process_and_no_folder(tmp_path, monkeypatch):
     assert [solution.objective for solution in found] == [eo.solve(small, "random", seed=k).objective for k in range(6)]
     killed = eo.solve(problem, "highs", isolate=True, memory_limit=2e8)
     assert killed.status == "failed"
-    assert child_count() == before
+    assert child_count() <= before  # an idle helper of another test may have ended meanwhile
     assert list(tmp_path.iterdir()) == []
