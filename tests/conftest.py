@@ -1,20 +1,42 @@
-"""What several tests share: where the real data lie."""
+"""What all tests share: one thread each, the same examples every time, and where the public data lie."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-import pytest
-from hypothesis import HealthCheck, settings
+# Every worker has one core. Set before numpy, torch or numba are imported, which read these once.
+for _name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA"):
+    os.environ.setdefault(f"{_name}_NUM_THREADS", "1")
 
-# At home hypothesis looks for new examples on every run; a release is judged by the same ones each time.
-# How long the first draw takes (it imports what it draws) says nothing about a test.
-settings.register_profile("home", suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ci", settings.get_profile("home"), derandomize=True)
-settings.load_profile("home")
-if os.environ.get("CI") == "true":
-    settings.load_profile("ci")
+import pytest  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+MOST_WORKERS = 4
+"""Each worker imports torch and every back end, about one gigabyte."""
+
+# The same examples on every run: a test says something about the code, not about luck or load.
+# `make soak` explores; what it finds becomes an example of its own.
+settings.register_profile(
+    "fixed", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("explore", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("EDGEOPT_HYPOTHESIS", "fixed"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker for each core that this process may use, and not more than memory allows."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(usable, MOST_WORKERS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks for the public data or for a browser; no test needs to say it twice."""
+    for item in items:
+        for fixture, marker in (("data_dir", "data"), ("browser", "browser")):
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(marker)
 
 
 @pytest.fixture(scope="session")
@@ -27,4 +49,32 @@ def data_dir() -> Path:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def excerpts() -> Path:
+    """Folder of small genuine pieces of the public data sets, laid out like these; see its README."""
+    return Path(__file__).parent / "excerpts"
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder that is laid out like the public data sets: the excerpts, and invented numbers in their formats."""
+    from made_data import make_data
+
+    return make_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session", params=["excerpt", pytest.param("public", marks=pytest.mark.data)])
+def genuine(request: pytest.FixtureRequest) -> Path:
+    """The excerpts, and the public data sets where they are at hand: nothing invented."""
+    folder: Path = request.getfixturevalue("excerpts" if request.param == "excerpt" else "data_dir")
+    return folder
+
+
+@pytest.fixture(scope="session", params=["small", pytest.param("public", marks=pytest.mark.data)])
+def any_data(request: pytest.FixtureRequest) -> Path:
+    """The small folder, and the public data sets where they are at hand: what is asserted holds on both."""
+    folder: Path = request.getfixturevalue("small_data" if request.param == "small" else "data_dir")
     return folder

@@ -63,6 +63,7 @@ def test_many_threads_get_the_answers_of_one(alone):
         assert same(alone[work[place]], result), work[place]
 
 
+@pytest.mark.slow
 def test_many_processes_get_the_answers_of_one(alone):
     work = [pair for pair in alone if pair[1] not in ("cvxpy", "cp-sat")]
     with ProcessPoolExecutor(3, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -97,6 +98,7 @@ def resident() -> float:
     return float(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="counts memory and files as Linux tells them")
 def test_ten_thousand_solves_leave_nothing_behind():
     work = [
@@ -127,6 +129,7 @@ def test_ten_thousand_solves_leave_nothing_behind():
     assert {name for name in os.listdir(tempfile.gettempdir()) if name.startswith("edgeopt")} <= temporary
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="counts processes as Linux tells them")
 def test_isolated_solves_leave_no_process_and_no_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -142,5 +145,5 @@ def test_isolated_solves_leave_no_process_and_no_folder(tmp_path, monkeypatch):
     assert [solution.objective for solution in found] == [eo.solve(small, "random", seed=k).objective for k in range(6)]
     killed = eo.solve(problem, "highs", isolate=True, memory_limit=2e8)
     assert killed.status == "failed"
-    assert child_count() == before
+    assert child_count() <= before  # an idle helper of another test may have ended meanwhile
     assert list(tmp_path.iterdir()) == []

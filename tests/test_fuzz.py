@@ -33,7 +33,7 @@ from edgeopt.data import abilene, c2tm, jetson, kaggle_flows, layer_timings, mil
 
 CASES = int(os.environ.get("EDGEOPT_FUZZ", "2000"))
 SLOWEST = 20.0
-"""Seconds after which one case counts as a hang."""
+"""Seconds of the processor, whatever else the machine does, after which one case counts as a hang."""
 
 PAYLOADS = [
     b"nan", b"inf", b"-1", b"0", b"1e999", b"-1e308", b"99999999999", b"1e15", b"0.5", b"", b" ", b"\t", b"\n", b"\x00",
@@ -165,7 +165,7 @@ def with_head(text: str) -> Callable[[Path], object]:
 
 
 def traffic(data: Path) -> Iterator[Target]:
-    """Readers of traffic, topologies and profiles, each on the first lines of its real file."""
+    """Readers of traffic, topologies and profiles, each on the first lines of a file."""
     original = data / "milano/original_format/chunk_sample.txt"
     yield Target("milano original", "m.txt", head(original, 60), milano.read_original)
     cells = data / "milano/milano_internet_25cells_10min.csv.gz"
@@ -215,8 +215,8 @@ def folders(profiles: Path) -> Iterator[Target]:
 
 
 @pytest.fixture(scope="module")
-def listed(data_dir, tmp_path_factory):
-    return list(targets(data_dir, tmp_path_factory.mktemp("valid")))
+def listed(small_data, tmp_path_factory):
+    return list(targets(small_data, tmp_path_factory.mktemp("valid")))
 
 
 FILE_TARGETS = 41
@@ -241,11 +241,11 @@ def test_a_damaged_file_is_read_or_refused(place, listed, tmp_path_factory):
     def one(edits):
         path = folder / target.file
         path.write_bytes(damaged(target.content, edits))
-        begun = time.monotonic()
+        begun = time.process_time()
         with warnings.catch_warnings(), contextlib.suppress(eo.EdgeOptError):
             warnings.simplefilter("ignore")
             target.read(path)
-        assert time.monotonic() - begun < SLOWEST
+        assert time.process_time() - begun < SLOWEST
 
     one()
 

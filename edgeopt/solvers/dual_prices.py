@@ -18,6 +18,7 @@ import numpy as np
 from ..core.outcome import Options, Outcome
 from ..core.registry import solver
 from ..formulations.shared_slot import LN2, SharedPrices, SharedSlot, SharedSlotDecision
+from .settled_prices import settled, waste
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -196,14 +197,21 @@ class Market:
         """
         for turn in range(_ROUNDS):
             split, on_time = asked.chosen[:, 1].astype(np.intp), asked.chosen[:, 2] > 0
-            fixed = self._only(split, on_time)
-            shared = fixed._fitting(
-                fixed.balance(fixed.asked(asked.prices, 0), tolerance, options, whole=True), tolerance
-            )
+            shared = self._only(split, on_time)._shared(asked, tolerance, options, thorough=turn == 0)
             if shared is not None:
                 return SharedSlotDecision(split, shared.chosen[:, 4] / LN2, shared.chosen[:, 5], shared.chosen[:, 6])
             asked = self.asked(self._raised(asked.prices) * 1.2 ** (turn + 1), asked)
         return None
+
+    def _shared(self, asked: Asked, tolerance: float, options: Options, *, thorough: bool) -> Asked | None:
+        """Share all of it out to users with one choice each, by a quick search of prices and else by a safe one."""
+        quick = self._fitting(self.balance(self.asked(asked.prices, 0), tolerance, options, whole=True), tolerance)
+        enough = waste(self, quick) <= tolerance * abs(quick.bound) if quick is not None else not thorough
+        if enough or options.remaining() <= 0:
+            return quick
+        safe = settled(self, self.asked(asked.prices, 0))
+        found = [one for one in (quick, safe) if one is not None]
+        return min(found, key=lambda one: one.bound + waste(self, one), default=None)
 
     def _raised(self, prices: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the prices, none of them 0: what is free cannot become dearer by a factor."""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _MOST_USERS = 30
 _TRIALS, _ROUGH, _GROWTHS = 150, 10, 4
 """Most trials of prices in a region, trials before the users' choices are counted, and enlargements of the region."""
+_PROMISED = 1e-8
+"""Gap up to which the search calls its decision optimal; rounding in the compiled loops is well below."""
 
 
 def _too_large(problem: SharedSlot) -> str | None:
@@ -74,10 +76,16 @@ def price_and_branch(problem: SharedSlot, options: Options) -> Outcome:
         np.array([leaf.asked.prices[0] for leaf in leaves]), np.array([leaf.asked.prices[1] for leaf in leaves]),
         np.stack([leaf.asked.hurry for leaf in leaves]), np.stack([leaf.allowed for leaf in leaves]),
     )  # fmt: skip
-    proved = min(leaf.asked.bound for leaf in leaves) >= value * (1 - max(gap, 1e-6))
-    statistics = {"nodes": next(order), "leaves": len(leaves)}
-    outcome = Outcome.optimal if proved else Outcome.feasible
-    return outcome(best, certificate, statistics=statistics)
+    bound, statistics = min(leaf.asked.bound for leaf in leaves), {"nodes": next(order), "leaves": len(leaves)}
+    if bound >= value * (1 - max(gap, _PROMISED)):
+        return Outcome.optimal(best, certificate, statistics=statistics)
+    return Outcome.feasible(best, certificate, statistics=statistics, message=_why(bound, value, options))
+
+
+def _why(bound: float, value: float, options: Options) -> str:
+    """Say why the search ended before its bound met its best decision."""
+    ended = "the time limit ended the search" if options.remaining() <= 0 else "prices could not be told more exactly"
+    return f"{ended}: the best decision costs {value:.9g}, and {bound:.9g} is proved"
 
 
 def _branches(node: Node) -> Iterator[NDArray[np.bool_]]:

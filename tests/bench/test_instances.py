@@ -31,16 +31,43 @@ def test_what_ships_is_small():
     assert sum(path.stat().st_size for path in files) < 2_000_000
 
 
-@pytest.mark.parametrize("name", GENERATED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * name.endswith(("large", "huge"))) for name in GENERATED]
+)
 def test_a_recipe_makes_what_was_recorded(name):
     family, knobs = library._find(name)
     assert fingerprint(family.problem(knobs, None)) == library.describe_one(name)["fingerprint"]
 
 
-@pytest.mark.parametrize("name", CUT)
+SHIPPED_FILES = [f"program/published-{name}" for name in ("afiro", "adlittle", "flugpl", "lseu", "bell5")]
+
+
+@pytest.mark.parametrize("name", SHIPPED_FILES)
+def test_a_published_model_file_is_the_recorded_instance(name, excerpts):
+    instance = library.load(name, data=excerpts)
+    assert instance.fingerprint == library.describe_one(name)["fingerprint"]
+
+
+@pytest.mark.parametrize("name", sorted(set(CUT) - set(SHIPPED_FILES)))
 def test_an_instance_cut_from_data_is_the_recorded_one(name, data_dir):
     instance = library.load(name, data=data_dir)
     assert instance.fingerprint == library.describe_one(name)["fingerprint"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "offloading/milano-even",
+        "split/branchy-alexnet-trace-verizon-lte",
+        pytest.param("revenue/geant-noon", marks=pytest.mark.slow),
+        pytest.param("revenue/abilene-scarce", marks=pytest.mark.slow),
+    ],
+)
+def test_other_data_make_an_instance_and_are_not_taken_for_the_recorded_one(name, small_data):
+    family, knobs = library._find(name)
+    assert eo.solve(family.problem(knobs, small_data)).status == "optimal"
+    with pytest.raises(eo.DataFormatError, match="is not the one it was recorded with"):
+        library.load(name, data=small_data)
 
 
 @pytest.mark.parametrize("name", SHIPPED)

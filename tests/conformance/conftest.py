@@ -389,13 +389,20 @@ CASES = [
 PAIRS = [(entry, case) for entry in solvers().values() for case in CASES if not entry.refusal(case.problem)]
 
 
+def _marks(entry: Solver, case: Case) -> list[pytest.MarkDecorator]:
+    """Return the marks of a pair: Pyomo takes seconds for a slot, so that `make test` has it meet few of them."""
+    many = entry.name == "pyomo" and isinstance(case.problem, (eo.SlotProblem, eo.SharedSlot))
+    return [pytest.mark.slow] if many and case.name not in ("typical", "alone") else []
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test that asks for a solver and a case every pair that the registry allows."""
     asked = set(metafunc.fixturenames)
     for name in asked & {"entry", "exact", "heuristic"} if "case" in asked else ():
         pairs = [(entry, case) for entry, case in PAIRS if name in ("entry", entry.kind)]
         ids = [f"{entry.name}-{type(case.problem).__name__}-{case.name}" for entry, case in pairs]
-        metafunc.parametrize((name, "case"), pairs, ids=ids)
+        marked = [pytest.param(*pair, id=name, marks=_marks(*pair)) for pair, name in zip(pairs, ids, strict=True)]
+        metafunc.parametrize((name, "case"), marked)
     if "entry" in asked and "case" not in asked:
         metafunc.parametrize("entry", list(solvers().values()), ids=lambda entry: entry.name)
 

@@ -53,6 +53,7 @@ def agree(split: eo.StochasticSplit, routes: list[str]) -> None:
         assert found.objective == pytest.approx(best, rel=1e-9, abs=1e-9), name
 
 
+@pytest.mark.compiled
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(split=splits())
 def test_the_fast_routes_agree_with_brute_force(split):

@@ -11,6 +11,8 @@ import edgeopt as eo
 from edgeopt.control import DriftPlusPenalty, Environment, SlotState, path_gain, simulate
 from edgeopt.profiles.energy import JETSON_TX2, SplitCosts, mobilenet_splits, split_costs
 
+pytestmark = pytest.mark.compiled
+
 
 @pytest.fixture(scope="module")
 def environment() -> Environment:

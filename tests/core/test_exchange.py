@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import re
 from pathlib import Path
 
@@ -22,13 +21,8 @@ from edgeopt.core.solve import solve
 
 
 @pytest.fixture(scope="module")
-def model_files() -> Path:
-    folder = Path(os.environ.get("EDGEOPT_DATA", Path(__file__).parents[3] / "shared" / "data")) / "mps"
-    if not folder.is_dir():
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(
-            f"no model files in {folder}: set EDGEOPT_DATA"
-        )
-    return folder
+def model_files(genuine: Path) -> Path:
+    return genuine / "mps"
 
 
 def assert_same(read: Program, written: Program) -> None:
@@ -127,7 +121,7 @@ def test_every_model_file_survives(model_files: Path, tmp_path: Path) -> None:
             continue
         assert_same(Program.read(tmp_path / "copy.mps"), program)
         survived += 1
-    assert survived >= 40
+    assert survived >= 15
 
 
 MISREAD_BY_HIGHS = {"comment.mps": "refuses its comments", "silly-names.mps": "stops at the column called RANGES"}
@@ -147,7 +141,7 @@ def test_highs_reads_the_same_from_every_model_file(model_files: Path, tmp_path:
             program.write(tmp_path / "copy.mps")
             _assert_highs_agrees(tmp_path / "copy.mps", program)
         compared += 1
-    assert compared >= 40
+    assert compared >= 15
 
 
 def _assert_highs_agrees(path: Path, program: Program) -> None:
@@ -319,8 +313,8 @@ anything
     np.testing.assert_array_equal(program.upper, [np.inf, 1, np.inf, 1, np.inf, np.inf])
 
 
-def test_columns_called_like_sections_are_read_and_not_written(model_files: Path, tmp_path: Path) -> None:
-    program = Program.read(model_files / "silly-names.mps")
+def test_columns_called_like_sections_are_read_and_not_written(excerpts: Path, tmp_path: Path) -> None:
+    program = Program.read(excerpts / "mps" / "silly-names.mps")
     assert program.column_names == ("C0", "OBJSENSE", "RANGES", "RHS", "C1")
     with pytest.raises(InvalidProblemError, match="column name 'OBJSENSE'.*rename"):
         program.write(tmp_path / "silly.mps")
@@ -335,9 +329,9 @@ def test_columns_called_like_sections_are_read_and_not_written(model_files: Path
         ("semi-continuous.mps", 22), ("semi-continuous.lp", 12), ("semi-integer.mps", 20), ("semi-integer.lp", 12),
     ],
 )  # fmt: skip
-def test_real_files_that_are_no_linear_program(model_files: Path, name: str, line: int) -> None:
+def test_real_files_that_are_no_linear_program(excerpts: Path, name: str, line: int) -> None:
     with pytest.raises(DataFormatError, match=rf"{name}, line {line}: "):
-        Program.read(model_files / name)
+        Program.read(excerpts / "mps" / name)
 
 
 LP = "\\ Problem name: demo\nmin\n obj: x + 2 y {objective}\nst\n c1: x + y >= 1\n{rows}\nbounds\n x <= 4\n{bounds}\n{lists}\nend\n"

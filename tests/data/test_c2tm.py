@@ -18,6 +18,15 @@ def test_the_real_file_gives_the_longest_stretch_without_gaps(data_dir):
     assert all(name.startswith("rrh") for name in frame.columns)
 
 
+def test_the_longest_stretch_without_gaps_is_read_and_who_is_silent_is_left_out(small_data):
+    frame = read_c2tm(small_data / "c2tm/clustered_traffic_data.csv.gz")
+    assert frame.shape == (69, 51)
+    assert str(frame.index[0]) == "2012-08-19 11:00:00+08:00"
+    assert (np.diff(frame.index.asi8) == np.diff(frame.index.asi8)[0]).all()
+    assert "rrh_3.0" not in frame.columns
+    assert all(name.startswith("rrh") for name in frame.columns)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -18,24 +18,35 @@ from edgeopt.formulations.placement.exits import Exit
 
 
 @pytest.fixture(scope="module")
-def timings(data_dir: Path) -> pd.DataFrame:
-    return read_layer_timings(data_dir / "dnn_profiles" / "neurosurgeon_layers")
+def timings(any_data: Path) -> pd.DataFrame:
+    return read_layer_timings(any_data / "dnn_profiles" / "neurosurgeon_layers")
 
 
 @pytest.fixture(scope="module")
-def blocks(data_dir: Path) -> pd.DataFrame:
+def blocks(any_data: Path) -> pd.DataFrame:
+    return read_scission(any_data / "dnn_profiles" / "scission" / "scission_layers.csv")
+
+
+@pytest.fixture(scope="module")
+def all_blocks(data_dir: Path) -> pd.DataFrame:
     return read_scission(data_dir / "dnn_profiles" / "scission" / "scission_layers.csv")
 
 
 @pytest.fixture(scope="module")
-def portend(data_dir: Path) -> Portend:
+def portend(any_data: Path) -> Portend:
+    return read_portend(any_data / "dnn_profiles" / "portend")
+
+
+@pytest.fixture(scope="module")
+def all_portend(data_dir: Path) -> Portend:
     return read_portend(data_dir / "dnn_profiles" / "portend")
 
 
 # ---- the 49,816 layer timings
 
 
-def test_all_layer_timings_are_there(timings):
+def test_all_layer_timings_are_there(data_dir):
+    timings = read_layer_timings(data_dir / "dnn_profiles" / "neurosurgeon_layers")
     assert tuple(timings.columns) == COLUMNS
     assert len(timings) == 49_816
     counts = timings.groupby(["machine", "kind"]).size()
@@ -61,17 +72,17 @@ def test_all_layer_timings_are_there(timings):
     assert (timings[["input_bits", "output_bits"]] > 0).all(axis=None)
 
 
-def test_milliseconds_become_seconds(timings, data_dir):
-    raw = pd.read_csv(data_dir / "dnn_profiles" / "neurosurgeon_layers" / "edge_conv_lat.csv.gz")
+def test_milliseconds_become_seconds(timings, any_data):
+    raw = pd.read_csv(any_data / "dnn_profiles" / "neurosurgeon_layers" / "edge_conv_lat.csv.gz")
     ours = timings[(timings.machine == "edge") & (timings.kind == "conv")]
     assert ours.seconds.to_numpy() == pytest.approx(raw.latency.to_numpy() / 1e3)
     assert ours.name.iloc[[0, -1]].tolist() == ["conv, line 2", f"conv, line {len(raw) + 1}"]
 
 
 @pytest.mark.parametrize("machine", ["edge", "cloud"])
-def test_work_agrees_with_the_files_own_flops(timings, data_dir, machine):
+def test_work_agrees_with_the_files_own_flops(timings, any_data, machine):
     """The authors counted 2 a MAC for convolutions, 2 a MAC less one an output for linear layers; rounded above 1e11."""
-    folder = data_dir / "dnn_profiles" / "neurosurgeon_layers"
+    folder = any_data / "dnn_profiles" / "neurosurgeon_layers"
     ours = timings[timings.machine == machine].set_index("kind")
     conv = pd.read_csv(folder / f"{machine}_conv_lat.csv.gz").FLOPs.to_numpy()
     assert 2 * ours.macs["conv"].to_numpy() == pytest.approx(conv, rel=5e-3)
@@ -96,7 +107,8 @@ def test_shapes_agree_with_torch(timings):
     }
     small = timings[timings.input_bits < 1e6]
     for kind, make in makers.items():
-        for row in small[small.kind == kind].sample(12, random_state=0).itertuples():
+        rows = small[small.kind == kind]
+        for row in rows.sample(min(12, len(rows)), random_state=0).itertuples():
             side = (row.input_size,) * (0 if kind == "linear" else 2)
             layer, image = make(row), torch.zeros(1, row.in_channels, *side)
             assert 32 * image.numel() == row.input_bits
@@ -104,18 +116,19 @@ def test_shapes_agree_with_torch(timings):
             assert sum(p.numel() for p in layer.parameters()) == row.parameters
 
 
-def test_the_word_length_scales_the_sizes(timings, data_dir):
-    half = read_layer_timings(data_dir / "dnn_profiles" / "neurosurgeon_layers", word_bits=16)
+def test_the_word_length_scales_the_sizes(timings, any_data):
+    half = read_layer_timings(any_data / "dnn_profiles" / "neurosurgeon_layers", word_bits=16)
     assert (2 * half.input_bits == timings.input_bits).all()
     assert (half.macs == timings.macs).all()
     with pytest.raises(InvalidProblemError, match="word_bits"):
-        read_layer_timings(data_dir, word_bits=0)
+        read_layer_timings(any_data, word_bits=0)
 
 
 # ---- Scission
 
 
-def test_all_blocks_are_there(blocks):
+def test_all_blocks_are_there(all_blocks):
+    blocks = all_blocks
     assert len(blocks) == 2730
     assert blocks.groupby("machine").size().to_dict() == dict.fromkeys(blocks.machine.unique(), 546)
     assert blocks.machine.nunique() == 5
@@ -127,7 +140,10 @@ def test_all_blocks_are_there(blocks):
 
 def test_outputs_are_tensors_of_floats_without_the_file_header(blocks):
     assert (blocks.output_bits % 32 == 0).all()
-    vgg = blocks[(blocks.machine == TIERS[0]) & (blocks.model == "vgg16")]
+
+
+def test_outputs_of_vgg16_are_those_of_its_layers(all_blocks):
+    vgg = all_blocks[(all_blocks.machine == TIERS[0]) & (all_blocks.model == "vgg16")]
     elements = (vgg.output_bits / 32).astype(int).tolist()
     assert elements[0] == 224 * 224 * 64
     assert elements[-4:] == [7 * 7 * 512, 4096, 4096, 1000]
@@ -154,19 +170,25 @@ def test_tiers_of_every_network_make_an_exit(blocks):
         ("nasnetmobile", 224),
     ],
 )
-def test_the_raw_input_is_the_networks_own_image(blocks, model, side):
-    assert scission_tiers(blocks, model)[1][0] == 32 * 3 * side**2
-    assert scission_tiers(blocks, model, input_bits=8 * 150e3)[1][0] == 1.2e6
+def test_the_raw_input_is_the_networks_own_image(all_blocks, model, side):
+    assert scission_tiers(all_blocks, model)[1][0] == 32 * 3 * side**2
+    assert scission_tiers(all_blocks, model, input_bits=8 * 150e3)[1][0] == 1.2e6
 
 
 def test_any_machines_make_tiers(blocks):
     exec_time, _ = scission_tiers(blocks, "resnet50", ["device-raspi4", "cloud-6700k(GPU)"])
     assert exec_time.shape == (24, 2)
+    gpu = blocks[(blocks.machine == "cloud-6700k(GPU)") & (blocks.model == "resnet50")]
+    assert exec_time[:, 1].tolist() == gpu.seconds.tolist()
+
+
+def test_a_time_by_hand(all_blocks):
+    exec_time, _ = scission_tiers(all_blocks, "resnet50", ["device-raspi4", "cloud-6700k(GPU)"])
     assert exec_time[0, 1] == 0.0006528377532958984
 
 
 def test_tiers_are_validated(blocks):
-    with pytest.raises(InvalidOptionError, match="no model 'lenet'; there are densenet121"):
+    with pytest.raises(InvalidOptionError, match="no model 'lenet'; there are .*vgg16"):
         scission_tiers(blocks, "lenet")
     with pytest.raises(InvalidOptionError, match="no machine 'phone'; there are cloud-6700k"):
         scission_tiers(blocks, "vgg16", ["phone"])
@@ -179,19 +201,20 @@ def test_tiers_are_validated(blocks):
         scission_tiers(cut, "vgg16")
 
 
-def test_links_between_machines(data_dir):
-    folder = data_dir / "dnn_profiles" / "scission" / "original_format"
+def test_links_between_machines(any_data):
+    folder = any_data / "dnn_profiles" / "scission" / "original_format"
     mobile, wired = (scission_network(folder / name) for name in ("network_stats.csv", "network_stats_wired.csv"))
     assert list(mobile.columns) == ["source", "destination", "ping", "rate"]
     assert mobile.iloc[0].tolist() == ["raspi4", "2500", pytest.approx(0.0667), 1.6e6]
     assert wired.iloc[0].tolist() == ["raspi4", "2500", 0.02, 20e6]
-    assert len(mobile) == len(wired) == 8
+    assert len(mobile) == len(wired)
 
 
 # ---- PORTEND
 
 
-def test_all_portend_rows_are_there(portend):
+def test_all_portend_rows_are_there(all_portend):
+    portend = all_portend
     assert [len(frame) for frame in (portend.latency, portend.serialisation, portend.exits, portend.partitionings)] == [
         11_647,
         967,
@@ -205,7 +228,6 @@ def test_latencies_are_ordered_seconds(portend):
     latency = portend.latency
     assert (latency.seconds_least <= latency.seconds).all()
     assert (latency.seconds <= latency.seconds_greatest).all()
-    assert latency.seconds.iloc[0] == pytest.approx(0.01968072333)
     assert latency.repeats.isin([2, 3]).all()
 
 
@@ -226,8 +248,6 @@ def test_exit_shares_divide_by_the_count_at_threshold_one(portend):
     assert (at_zero.accuracy.isna() == ~last).all()
     assert exits.share.between(0, 1).all()
     assert exits.accuracy.dropna().between(0, 1).all()
-    odd = exits[(exits.model == "EfficientNetB7") & (exits.partition_end == 7)]
-    assert sorted(odd.samples.unique()) == [23267, 23281]
 
 
 def test_shares_grow_with_the_threshold(portend):
@@ -236,8 +256,13 @@ def test_shares_grow_with_the_threshold(portend):
     assert ordered.apply(lambda share: share.is_monotonic_increasing).all()
 
 
-def test_exit_accuracies_by_hand(portend):
-    exits = portend.exits.set_index(["model", "split", "partition_end", "threshold"])
+def test_exits_by_hand(all_portend):
+    assert all_portend.latency.seconds.iloc[0] == pytest.approx(0.01968072333)
+    assert all_portend.partitionings.accuracy.iloc[0] == 18499 / 25000
+    exits = all_portend.exits
+    odd = exits[(exits.model == "EfficientNetB7") & (exits.partition_end == 7)]
+    assert sorted(odd.samples.unique()) == [23267, 23281]
+    exits = exits.set_index(["model", "split", "partition_end", "threshold"])
     assert exits.accuracy["ResNet20", "test", 10, 1.0] == 4413 / 5000
     assert exits.accuracy["ResNet20", "test", 1, 0.1] == 26 / 30
     assert exits.share["ResNet20", "test", 1, 0.1] == 30 / 5000
@@ -247,7 +272,6 @@ def test_partitionings_are_lists_of_branches(portend):
     whole = portend.partitionings
     assert whole.partitioning.iloc[0] == ((1, 4), (5, 8))
     assert whole.exited.iloc[1] == (671, 24329)
-    assert whole.accuracy.iloc[0] == 18499 / 25000
     assert all(sum(shares) == pytest.approx(1) for shares in whole.shares)
 
 

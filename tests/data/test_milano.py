@@ -39,8 +39,8 @@ def plain_sums(path: Path, activity: str) -> dict[tuple[int, int], float]:
 
 @pytest.mark.parametrize("activity", ACTIVITIES)
 @pytest.mark.parametrize("name", ["mini_data.dat", "chunk_sample.txt"])
-def test_original_samples_agree_with_a_plain_parse(data_dir: Path, name: str, activity: milano.Activity) -> None:
-    path = data_dir / "milano" / "original_format" / name
+def test_original_samples_agree_with_a_plain_parse(genuine: Path, name: str, activity: milano.Activity) -> None:
+    path = genuine / "milano" / "original_format" / name
     frame = milano.read_original(path, activity)
     expected = plain_sums(path, activity)
     assert frame.notna().to_numpy().sum() == len(expected)
@@ -48,12 +48,21 @@ def test_original_samples_agree_with_a_plain_parse(data_dir: Path, name: str, ac
         assert frame.at[pd.Timestamp(time, unit="ms", tz="UTC"), square] == pytest.approx(value, rel=1e-13)
 
 
-def test_original_sample_has_the_shape_of_its_day(data_dir: Path) -> None:
-    frame = milano.read_original(data_dir / "milano" / "original_format" / "mini_data.dat")
-    assert frame.shape == (144, 4)
+def test_original_sample_has_the_shape_of_its_day(genuine: Path) -> None:
+    frame = milano.read_original(genuine / "milano" / "original_format" / "mini_data.dat")
+    assert frame.shape in ((144, 4), (18, 4))  # the day, or its first three hours
     assert list(frame.columns) == [1, 10, 100, 1000]
     assert frame.index[0] == pd.Timestamp("2013-11-01 00:00", tz="Europe/Rome")
     assert (frame.index[1:] - frame.index[:-1] == pd.Timedelta("10min")).all()
+
+
+def test_25_cells_are_a_regular_frame(genuine: Path) -> None:
+    cells = milano.read_25_cells(genuine / "milano" / "milano_internet_25cells_10min.csv.gz")
+    assert len(cells) in (4320, 72)  # November, or half of its third day
+    assert list(cells.columns) == [4142 + 100 * row + column for row in range(5) for column in range(5)]
+    assert cells.at[pd.Timestamp("2013-11-03 00:00", tz="Europe/Rome"), 4142] > 0
+    assert (cells.index[1:] - cells.index[:-1] == pd.Timedelta("10min")).all()
+    assert cells.notna().to_numpy().all()
 
 
 def test_the_processed_sets_agree_where_they_overlap(data_dir: Path) -> None:

@@ -40,9 +40,9 @@ def test_a_short_route_runs_several_parts_on_one_server_and_used_servers_come_fi
     assert single.services["servers"].tolist() == [("b",), ("b",)]  # b is in use already
 
 
-def test_geant_with_networks_of_the_zoo(data_dir):
-    topology = totem.read_topology(data_dir / "geant/original_format/Geant-topology-anonymised.xml")
-    traffic = totem.read_archive(data_dir / "geant/geant_totem_tm_15min.npz").iloc[:96]
+def test_geant_with_networks_of_the_zoo(any_data):
+    topology = totem.read_topology(any_data / "geant/original_format/Geant-topology-anonymised.xml")
+    traffic = totem.read_archive(any_data / "geant/geant_totem_tm_15min.npz").iloc[:96]
     networks = ["alexnet", "vgg16", "deepface"]
     scenario = split_services(topology, networks, "gus", traffic, count=30, mean_capacity=80.0, deviation=30.0)
     problem = scenario.problem

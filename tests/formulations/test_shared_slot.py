@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -64,6 +65,92 @@ def test_the_search_ends_proved_and_nothing_beats_it(problem, seed):
             assert problem.objective(decision) >= low
 
 
+def contested(flops: float, payload: list[float], arrivals: list[float]) -> eo.SharedSlot:
+    """Return two users without a queue: only one can be on time by sending, and then holds all but a trace."""
+    return eo.SharedSlot(
+        [0, 0, flops], [flops, flops, 0], payload, [0, 0, flops * 1e-9], arrivals, [1e-8] * 2, 1e6, 4e-19, [1.3e12] * 2,
+        21e12, [1.0] * 2, [100.0] * 2, [1e5] * 2, [0.0] * 2, [1.0] * 2, 1.0, [1.0] * 2,
+    )  # fmt: skip
+
+
+def costs_alone(slot: eo.SharedSlot, user: int, split: int, late: bool, band, speed) -> np.ndarray:
+    """Least cost of one of these users with this band and speed: without a queue the slowest rate is the best."""
+    sent, flops = slot.arrivals[user] * slot.payload_bits[split], slot.arrivals[user] * slot.remote_flops[split]
+    joules = slot.arrivals[user] * slot.local_energy[split]
+    seconds = slot.arrivals[user] * slot.local_flops[split] / slot.local_speed[user]
+    if sent == 0:
+        return np.where(late | (seconds + flops / speed <= slot.max_delay[user]), late + joules, np.inf)
+    left = slot.max_delay[user] - seconds - flops / speed
+    rate = np.full_like(band, slot.min_rate[user]) if late else np.where(left > 0, sent / left, np.inf)
+    rate = np.maximum(rate, slot.min_rate[user])
+    power = slot.noise[user] * band * np.expm1(np.minimum(rate * np.log(2) / band, 700.0))
+    good = (power <= slot.max_power[user]) & np.isfinite(rate)
+    return np.where(good, late + joules + power * sent / rate, np.inf)
+
+
+def searched(slot: eo.SharedSlot, splits: tuple[int, int], late: tuple[bool, bool]) -> float:
+    """Least cost of one choice of both users, on grids of the shares that close in on the best one."""
+    centre, width, best = np.zeros(2), 25.0, np.inf
+    for _ in range(24):
+        grid = centre[:, None] + width * np.linspace(-1, 1, 41)
+        first, second = (
+            1 / (1 + np.exp(sign * grid)) for sign in (-1, 1)
+        )  # shares; their sum is one to the last digit
+        cost = sum(
+            costs_alone(slot, user, splits[user], late[user], slot.bandwidth * share[0][:, None],
+                        slot.remote_speed * np.maximum(share[1], 0.0)[None, :] * np.ones((41, 1)))
+            for user, share in enumerate((first, second))
+        )  # fmt: skip
+        at = np.unravel_index(int(cost.argmin()), cost.shape)
+        if cost[at] < best:
+            best, centre = float(cost[at]), np.array([grid[0, at[0]], grid[1, at[1]]])
+        width *= 0.4
+    return best
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(
+    ("flops", "payload", "arrivals", "known"),
+    [
+        (2.72106463e8, [3538123.0, 3538123.0, 0], [1.0, 4.0], 1.00082334544),
+        (2.72096818e8, [487133.0, 6599328.0, 0], [15.0, 15.0], 1.00652924379),
+    ],
+)
+def test_a_user_who_holds_all_but_a_trace_leaves_no_gap(flops, payload, arrivals, known):
+    slot = contested(flops, payload, arrivals)
+    pairs, sides = product(range(3), repeat=2), tuple(product((False, True), repeat=2))
+    best = min(searched(slot, splits, late) for splits in pairs for late in sides)
+    assert best == pytest.approx(known, rel=1e-9)
+    found = eo.solve(slot)
+    assert (found.solver, found.status) == ("price-and-branch", "optimal"), found.message
+    assert found.gap <= 1e-8
+    assert found.objective == pytest.approx(best, rel=2e-9)
+
+
+def test_slots_at_the_edge_of_their_deadlines_end_proved():
+    rng = np.random.default_rng(1)
+    for _ in range(60):
+        flops, payload = 10 ** rng.uniform(8, 8.6), [*10 ** rng.uniform(5.5, 7, 2), 0]
+        some = lambda *values: rng.choice(values, 3)  # noqa: E731
+        slot = eo.SharedSlot(
+            [0, rng.choice([0, flops / 3]), flops], [flops, 0.9 * flops, 0], payload, [0, 0, 1e-9 * flops],
+            rng.integers(0, 16, 3), [1e-8] * 3, 1e6, 4e-19, [1.3e12 * 10 ** rng.uniform(-2, 0)] * 3,
+            21e12 * 10 ** rng.uniform(-3, 0), 1.0, 10 ** rng.uniform(0, 5), 10 ** rng.uniform(2, 9),
+            some(0.0, 1e-3, 1.0), some(0.0, 1.0, 5.0), rng.choice([0.0, 1.0]), 10 ** rng.uniform(-0.5, 0.3),
+        )  # fmt: skip
+        found = eo.solve(slot)
+        assert found.status == "optimal", found.message
+        assert found.gap <= 1e-8
+
+
+def test_a_search_that_is_ended_says_so_and_what_is_proved():
+    found = eo.solve(crowd(12, 6, bandwidth=1e7, remote_speed=2e12), "price-and-branch", time_limit=1e-9)
+    assert found.status == "feasible"
+    assert "the time limit ended the search" in found.message
+    assert "is proved" in found.message
+
+
+@pytest.mark.compiled
 @settings(max_examples=60, deadline=None)
 @given(shared_slots())
 def test_one_user_alone_has_the_optimum_of_its_own_slot(problem):
@@ -82,7 +169,9 @@ def test_one_user_alone_has_the_optimum_of_its_own_slot(problem):
     assert eo.solve(alone).objective == pytest.approx(eo.solve(slot).objective, rel=1e-8, abs=1e-300)
 
 
-@pytest.mark.parametrize("users", [100, 3000])
+@pytest.mark.parametrize(
+    "users", [pytest.param(100, marks=pytest.mark.compiled), pytest.param(3000, marks=pytest.mark.slow)]
+)
 def test_a_crowd_is_decided_with_a_proven_gap(users):
     for seed in (1, 2):
         found = eo.solve(crowd(users, seed), "dual-prices", relative_gap=1e-4)

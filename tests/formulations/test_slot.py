@@ -15,6 +15,8 @@ import edgeopt as eo
 from edgeopt.solvers.compiled.offset_lambert import fill, lambert_w0, offset_lambert
 from edgeopt.solvers.compiled.slots import TWO_REGIME, decide
 
+pytestmark = pytest.mark.compiled
+
 
 def test_the_offset_lambert_w_keeps_its_digits_everywhere():
     rng = np.random.default_rng(0)
@@ -50,6 +52,7 @@ def test_the_principal_branch_keeps_its_digits_up_to_the_branch_point():
     assert math.isnan(lambert_w0(-0.37))
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_slots_by_brute_force():
     """Golden section on both sides of the deadline of every split, all slots at once."""
     rng, count, splits = np.random.default_rng(2), 100_000, 4

@@ -38,9 +38,10 @@ def network(rng, services: int = 12, servers: int = 4, links: int = 6, **rest) -
     return eo.RevenueMaximization(**fields | rest)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("sense", ["minimize", "maximize"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_gradients_are_those_of_finite_differences(backend, sense, seed):
     rng = np.random.default_rng(seed)
     one = program(rng, sense=sense)
@@ -248,7 +249,7 @@ def test_an_unbounded_row_is_named():
 
 
 @pytest.mark.parametrize("smoothing", ["quadratic", "barrier"])
-@pytest.mark.parametrize("strength", [1.0, 0.01])
+@pytest.mark.parametrize("strength", [1.0, pytest.param(0.01, marks=pytest.mark.slow)])
 def test_smoothed_gradients_are_those_of_finite_differences(smoothing, strength):
     rng = np.random.default_rng(10)
     one = program(rng)

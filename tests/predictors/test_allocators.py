@@ -91,7 +91,7 @@ def test_inputs_are_left_alone(kind: type[Allocator]) -> None:
 
 
 @pytest.mark.parametrize("kind", BOTH)
-@pytest.mark.parametrize("name", ["deepcog", "quadratic-linear"])
+@pytest.mark.parametrize("name", ["deepcog", pytest.param("quadratic-linear", marks=pytest.mark.slow)])
 def test_training_beats_persistence_and_its_own_start(kind: type[Allocator], name: str) -> None:
     past, target = windows(noisy(1500, 4), 6)
     train, test = slice(0, 1000), slice(1000, None)
@@ -106,6 +106,7 @@ def test_training_beats_persistence_and_its_own_start(kind: type[Allocator], nam
     assert trained < 1.05 * start
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", BOTH)
 def test_a_dearer_shortfall_means_fewer_of_them(kind: type[Allocator]) -> None:
     past, target = windows(noisy(1500, 3), 6)
@@ -127,6 +128,7 @@ def test_the_edge_uses_no_other_cell() -> None:
     assert not np.allclose(before[:, 2], after[:, 2])
 
 
+@pytest.mark.slow
 def test_the_cloud_profits_from_what_other_cells_tell() -> None:
     # Every cell repeats, one slot later, the jump of cell 0: only the cloud can see it coming.
     generator = np.random.default_rng(0)
@@ -157,6 +159,7 @@ def test_misuse_is_explained(kind: type[Allocator]) -> None:
         allocator.fit(past, target)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", BOTH)
 def test_a_month_of_25_cells_is_trained_in_seconds(kind: type[Allocator]) -> None:
     past, target = windows(noisy(3024, 25), 6)

@@ -49,7 +49,12 @@ LEARNED = {
 }
 
 
-@pytest.mark.parametrize("name", LEARNED)
+QUICK = ("mlp", "benefit")
+"""Rules of `make test`; the others train the same way, and are met in `make test-all`."""
+NAMES = [pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK)) for name in LEARNED]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_rule_finds_what_there_is_to_find(name):
     local = LEARNED[name](0.6).fit(TRAIN).decide(TEST)
     assert abs(local.mean() - 0.6) < 0.1
@@ -89,13 +94,14 @@ def test_labels_are_an_optimum_that_keeps_the_share_for_every_share(share, count
     assert (samples.benefit[~local] >= critical - 1e-12).all()
 
 
-@pytest.mark.parametrize("make", [RandomRule, *LEARNED.values()])
-def test_no_rule_but_the_oracle_sees_the_costs_of_what_it_decides(make):
-    rule = make(0.5).fit(TRAIN)
+@pytest.mark.parametrize("name", ["random", *NAMES])
+def test_no_rule_but_the_oracle_sees_the_costs_of_what_it_decides(name):
+    rule = (LEARNED | {"random": RandomRule})[name](0.5).fit(TRAIN)
     blind = replace(TEST, local_cost=np.full_like(TEST.local_cost, np.nan), remote_cost=TEST.remote_cost * np.nan)
     np.testing.assert_array_equal(rule.decide(TEST), rule.decide(blind))
 
 
+@pytest.mark.slow
 def test_the_price_of_a_transmission_is_a_multiplier():
     for price in (-9.0, -0.5, 0.0, 0.7, 9.0):
         local = TransmissionCostRule(price).fit(TRAIN).decide(TEST)
@@ -127,6 +133,7 @@ def test_baselines():
     assert random.cost[2:].tolist() == [TEST.cost(np.ones(len(TEST), bool))] * 2
 
 
+@pytest.mark.slow
 def test_the_passes_of_one_batch_are_those_of_a_loop():
     torch.manual_seed(0)
     model = DDNN("conv3d", 4, 6, dropout=0.3)

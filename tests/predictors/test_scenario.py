@@ -47,11 +47,13 @@ def test_the_test_period_does_not_leak_into_training(week: pd.DataFrame) -> None
     assert not np.allclose(other_local[40:], local[40:])
 
 
+@pytest.mark.slow
 def test_the_unit_of_the_traffic_does_not_matter(week: pd.DataFrame) -> None:
     # Powers of two scale without rounding, so nothing at all may change.
     np.testing.assert_array_equal(offloading_costs(week), offloading_costs(week * 1024.0))
 
 
+@pytest.mark.slow
 def test_the_problem_carries_the_costs(week: pd.DataFrame) -> None:
     problem = offloading_problem(week, min_local_fraction=0.4, under=2.0)
     local, remote = offloading_costs(week, under=2.0)
@@ -118,6 +120,7 @@ def test_milano_makes_a_realistic_problem(data_dir: Path, under: float) -> None:
     realistic(milano.read_25_cells(data_dir / "milano/milano_internet_25cells_10min.csv.gz"), under)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("under", [0.5, 1.0, 10.0])
 def test_synthetic_traffic_makes_a_realistic_problem(under: float) -> None:
     realistic(traffic(cells=25, days=30, seed=0), under)

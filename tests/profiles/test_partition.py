@@ -35,7 +35,11 @@ def run(parts, value):
     return value
 
 
-@pytest.mark.parametrize("name", ["alexnet", "vgg16", "mobilenet_v2", "resnet18", "transformer_encoder", "deepface"])
+SLOW = ("vgg16", "mobilenet_v2", "resnet18", "deepface")
+NETWORKS = ["alexnet", "transformer_encoder", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_cut_of_every_network(name):
     model, value = network(name)
     chain = LayerTable.from_module(model, value).chain()
@@ -50,7 +54,7 @@ def test_every_cut_of_every_network(name):
         assert sum((part.units for part in parts), ()) == chain.names
 
 
-@pytest.mark.parametrize("exit", range(5))
+@pytest.mark.parametrize("exit", [0, *(pytest.param(exit, marks=pytest.mark.slow) for exit in range(1, 5))])
 def test_every_cut_of_every_exit(exit):
     model, value = network("branchy_alexnet")
     chain = LayerTable.from_module(model, value).exits()[exit]

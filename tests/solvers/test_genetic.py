@@ -109,7 +109,7 @@ def test_a_warm_start_is_never_lost():
 def test_a_time_limit_ends_the_evolution():
     found = eo.solve(instance(), "genetic", iterations=10**6, time_limit=0.2)
     assert found.status == "feasible"
-    assert found.wall_time < 1.0
+    assert found.statistics["evaluations"] < 10**6  # a generation evaluates many
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,13 @@ def test_both_packages_solve_in_one_process(code):
     run(code)
 
 
-@pytest.mark.parametrize("names", list(itertools.permutations(["highs", "glop", "cvxpy"])), ids="-".join)
+ORDERS = [
+    pytest.param(names, id="-".join(names), marks=[pytest.mark.slow] * (names[0] == "cvxpy" or names[-1] == "glop"))
+    for names in itertools.permutations(["highs", "glop", "cvxpy"])
+]
+
+
+@pytest.mark.parametrize("names", ORDERS)
 def test_edgeopt_solves_whichever_is_asked_first(names):
     run(EDGEOPT.format(names=names))
 

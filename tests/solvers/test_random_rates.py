@@ -83,9 +83,9 @@ def test_a_layer_that_cannot_run_on_a_tier_never_does():
     assert split_under_uncertainty(problem, [0.5, 4.0]).decision.tiers[0].tolist() == [1, 0]
 
 
-def test_a_measured_lte_link(data_dir):
+def test_a_measured_lte_link(any_data):
     """Seconds without service are dropped by hand: there is no rate to plan with."""
-    frame = pd.read_csv(data_dir / "wireless_traces" / "mahimahi" / "throughput_1s_mbps.csv.gz")
+    frame = pd.read_csv(any_data / "wireless_traces" / "mahimahi" / "throughput_1s_mbps.csv.gz")
     column = [name for name in frame.columns if frame[name].dtype.kind == "f"][-1]
     rates = 1e6 * frame[column].dropna().to_numpy()
     chain = eo.Exit(1.0, [[0.05, 0.005], [0.2, 0.02], [0.05, 0.005]], [1.2e6, 8e5, 5e4, 320.0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -115,17 +114,11 @@ def test_independent_sites_have_a_curve_of_all_their_decisions():
         assert curve.at(kept / 8) == pytest.approx(optimum, rel=1e-12)
 
 
-def test_selection_does_not_sort():
+def test_selection_does_not_sort(monkeypatch):
     rng = np.random.default_rng(0)
-    local, remote = rng.random(10**6), rng.random(10**6)
-    best = np.inf
-    for _ in range(3):
-        problem = eo.OfflineOffloading(local, remote, 0.6)
-        started = time.perf_counter()
-        solution = eo.solve(problem, "selection")
-        best = min(best, time.perf_counter() - started)
-    started = time.perf_counter()
-    np.sort(local - remote)
-    assert best < 4 * (time.perf_counter() - started)
+    problem = eo.OfflineOffloading(rng.random(10**6), rng.random(10**6), 0.6)
+    for name in ("sort", "argsort", "lexsort", "unique"):
+        monkeypatch.setattr(np, name, lambda *_, **__: pytest.fail("a million costs were sorted"))
+    solution = eo.solve(problem, "selection")
     assert solution.status == "optimal"
     assert np.count_nonzero(solution.decision.local) == 600_000

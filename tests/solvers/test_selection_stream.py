@@ -178,6 +178,7 @@ print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is read from /proc, Linux only")
 def test_memory_is_bounded(tmp_path):
     """At 2e7 samples (160 MB of costs) the peak must leave room for what grows at 2e8: nothing does."""

@@ -16,6 +16,8 @@ from edgeopt.solvers.simplex import dual_simplex
 
 inf = np.inf
 
+pytestmark = pytest.mark.compiled
+
 
 def parts(program: eo.Program):
     return tuple(

@@ -31,6 +31,7 @@ def small(monkeypatch):
         monkeypatch.setattr(module, "traffic", lambda *args: (whole(*args)[0].iloc[: 5 * 144], whole(*args)[1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "tables", "figures", "statement"),
     [
@@ -45,10 +46,10 @@ def small(monkeypatch):
     ],
 )  # fmt: skip
 def test_every_table_and_figure_is_written_and_no_network_is_trained_twice(
-    name, tables, figures, statement, tmp_path, data_dir, small, monkeypatch
+    name, tables, figures, statement, tmp_path, any_data, small, monkeypatch
 ):
     assert name in studies()
-    claims = find(name).reproduce(tmp_path, quick=True, data=data_dir)
+    claims = find(name).reproduce(tmp_path, quick=True, data=any_data)
     assert {"yes", "no", "not decidable"} >= set(claims.holds)
     assert claims.set_index("claim").ours[statement[0]] == statement[1]
     for table in tables:
@@ -57,7 +58,7 @@ def test_every_table_and_figure_is_written_and_no_network_is_trained_twice(
         assert (tmp_path / f"{figure}.png").stat().st_size > 5000
     assert "Telecom Italia" in (tmp_path / "README.md").read_text()
     monkeypatch.setattr(early_exit, "train_jointly", lambda *_, **__: pytest.fail("a network was trained again"))
-    again = find(name).reproduce(tmp_path, quick=True, data=data_dir)
+    again = find(name).reproduce(tmp_path, quick=True, data=any_data)
     timed = claims.claim != "Table IV"
     pd.testing.assert_frame_equal(claims[timed], again[timed])
 

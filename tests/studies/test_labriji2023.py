@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib as mpl
 import pandas as pd
+import pytest
 
 from edgeopt.studies import find, studies
 from edgeopt.studies.labriji2023 import paper
@@ -11,9 +12,10 @@ from edgeopt.studies.labriji2023 import paper
 mpl.use("Agg")
 
 
-def test_every_table_and_figure_is_written_and_the_paper_s_claims_hold(data_dir, tmp_path):
+@pytest.mark.slow
+def test_every_table_and_figure_is_written_and_the_paper_s_claims_hold(any_data, tmp_path):
     assert "labriji2023" in studies()
-    claims = find("labriji2023").reproduce(tmp_path, quick=True, data=data_dir).set_index("claim")
+    claims = find("labriji2023").reproduce(tmp_path, quick=True, data=any_data).set_index("claim")
     for name in ("figure_1", "figure_2a", "figure_2b", "figure_3", "neely"):
         assert (tmp_path / f"{name}.png").stat().st_size > 5000
     for claim in (

@@ -29,8 +29,9 @@ def small(monkeypatch):
     monkeypatch.setattr(runs.Runs, "seeds", property(lambda _: range(1)))
 
 
-def test_every_table_and_figure_is_written_and_nothing_is_done_twice(data_dir, tmp_path, small, monkeypatch):
-    claims = find("lyu2024").reproduce(tmp_path, quick=True, data=data_dir)
+@pytest.mark.slow
+def test_every_table_and_figure_is_written_and_nothing_is_done_twice(any_data, tmp_path, small, monkeypatch):
+    claims = find("lyu2024").reproduce(tmp_path, quick=True, data=any_data)
     assert {"yes", "no", "not decidable"} >= set(claims.holds)
     for name in ("figure_5", "figure_6", "figure_7", "figure_8", "figure_9", "figure_10", "ablation"):
         assert (tmp_path / f"{name}.png").stat().st_size > 5000
@@ -44,12 +45,13 @@ def test_every_table_and_figure_is_written_and_nothing_is_done_twice(data_dir, t
 
     done = (tmp_path / "runs.csv").read_bytes()
     monkeypatch.setattr(runs.Runs, "_one", lambda *_: pytest.fail("a finished run was done again"))
-    find("lyu2024").reproduce(tmp_path, quick=True, data=data_dir)
+    find("lyu2024").reproduce(tmp_path, quick=True, data=any_data)
     assert (tmp_path / "runs.csv").read_bytes() == done
 
 
-def test_knowing_the_capacities_helps_and_observing_them_comes_close(data_dir):
-    one = setting("TOTEM", data_dir, 60.0, seed=0, steps=400)
+@pytest.mark.slow
+def test_knowing_the_capacities_helps_and_observing_them_comes_close(any_data):
+    one = setting("TOTEM", any_data, 60.0, seed=0, steps=400)
     predictor = forecaster(one, False, 0, 3)
     found = {
         name: run(name, one, predictor, 0, 3).utility

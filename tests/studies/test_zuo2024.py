@@ -16,8 +16,9 @@ from edgeopt.studies.zuo2024 import measured, paper, regimes
 mpl.use("Agg")
 
 
-def test_the_whole_study_quickly(data_dir, tmp_path):
-    claims = find("zuo2024").reproduce(tmp_path / "report", quick=True, data=data_dir)
+@pytest.mark.slow
+def test_the_whole_study_quickly(any_data, tmp_path):
+    claims = find("zuo2024").reproduce(tmp_path / "report", quick=True, data=any_data)
     files = {path.name for path in (tmp_path / "report").iterdir()}
     assert {"README.md", "claims.csv", "regimes.csv", "regimes.png", "split_map.csv", "split_map.png"} <= files
     assert {"genetic_curve.png", "latency_against_rate.png", "measured_gaps.csv", "expected_latency.csv"} <= files
@@ -60,8 +61,8 @@ def test_gaps_are_gaps():
     assert frame["edgent gap"].iloc[1] > 0.01  # a fast device on a fast link changes tiers more than once
 
 
-def test_portends_exits_have_its_measured_accuracies(data_dir):
-    data = portend.read_portend(data_dir / "dnn_profiles" / "portend")
+def test_portends_exits_have_its_measured_accuracies(any_data):
+    data = portend.read_portend(any_data / "dnn_profiles" / "portend")
     for model in portend.NETWORKS:
         exits, shares = measured.portend_exits(data, model)
         assert len(exits) == len(measured.INPUTS[model][0]) == shares.size
