@@ -118,7 +118,13 @@ def _about_optimal(data: Data, exact: Truth, deadline: float) -> tuple[Right, ..
         relaxed = _solve(_relaxed(program, [OWN_SIZE * size for size in sizes]), deadline)
         assert relaxed.objective is not None
         ends.append(relaxed.objective)
+        if _same_integers(data, exact.point, relaxed.point):  # a point may as well miss the optimum by as much
+            ends.append(2 * ends[0] - relaxed.objective)
     return _between(data, exact.point, ends)
+
+
+def _same_integers(data: Data, first: tuple[Fraction, ...], second: tuple[Fraction, ...]) -> bool:
+    return all(a == b for a, b, whole in zip(first, second, data.integer, strict=True) if whole)
 
 
 def _own_size(
