@@ -20,7 +20,8 @@ from ..core.registry import solver
 from ..formulations.slot import SlotProblem
 from .claim import claimed, infeasible, trivial, unbounded, without_cost
 from .highs_model import sound_presolve
-from .indirect_highs import check_options, fresh_pool
+from .indirect_highs import check_options
+from .pyomo_call import call
 from .slot_routes import by_nonlinear_program
 
 if TYPE_CHECKING:
@@ -70,9 +71,9 @@ def pyomo(program: Program, options: Options) -> Outcome:
         return known
     _configure(backend.config, name, program, options)
     model = to_pyomo(program)
-    backend.config.time_limit = _limit(options)
-    with fresh_pool(options.threads if name == "highs" else None):
-        results = backend.solve(model)
+    results = call(backend, model, options)
+    if results is None:
+        return Outcome(Status.NO_SOLUTION, message="the time limit passed while another thread solved through Pyomo")
     return _outcome(program, options, model, results)
 
 
@@ -120,10 +121,6 @@ def _own_options(name: str, options: Options) -> Mapping[str, Any]:
     if name == "highs":
         check_options(own)
     return own
-
-
-def _limit(options: Options) -> float | None:
-    return max(1e-3, options.remaining()) if math.isfinite(options.remaining()) else None
 
 
 def _outcome(program: Program, options: Options, model: Any, results: Any) -> Outcome:

@@ -18,6 +18,7 @@ from ..core.program import Program
 from ..core.registry import solver
 from ..formulations.slot import SlotProblem
 from .claim import claimed, infeasible, trivial, unbounded, without_cost
+from .interrupt import interruptible
 from .slot_routes import by_root
 
 if TYPE_CHECKING:
@@ -87,12 +88,15 @@ def _milp(program: Program, settings: dict[str, Any]) -> Any:
     from scipy.optimize import Bounds, LinearConstraint, milp
 
     solve: Any = milp
-    return solve(
-        program.sense.sign * program.cost,
-        integrality=program.integrality.astype(np.uint8),
-        bounds=Bounds(program.lower, program.upper),
-        constraints=LinearConstraint(program.matrix, program.row_lower, program.row_upper) if program.rows else None,
-        options=settings,
+    rows = LinearConstraint(program.matrix, program.row_lower, program.row_upper) if program.rows else None
+    return interruptible(
+        lambda: solve(
+            program.sense.sign * program.cost,
+            integrality=program.integrality.astype(np.uint8),
+            bounds=Bounds(program.lower, program.upper),
+            constraints=rows,
+            options=settings,
+        )
     )
 
 
@@ -105,15 +109,17 @@ def _linprog(program: Program, settings: dict[str, Any]) -> Any:
     matrix = program.matrix.tocsr()
     equal, above, below = _sides(program)
     least = sparse.vstack([matrix[above], -matrix[below]]) if (above | below).any() else None
-    return solve(
-        program.sense.sign * program.cost,
-        A_ub=least,
-        b_ub=None if least is None else np.concatenate([program.row_upper[above], -program.row_lower[below]]),
-        A_eq=matrix[equal] if equal.any() else None,
-        b_eq=program.row_lower[equal] if equal.any() else None,
-        bounds=np.column_stack([program.lower, program.upper]),
-        method=method,
-        options=settings,
+    return interruptible(
+        lambda: solve(
+            program.sense.sign * program.cost,
+            A_ub=least,
+            b_ub=None if least is None else np.concatenate([program.row_upper[above], -program.row_lower[below]]),
+            A_eq=matrix[equal] if equal.any() else None,
+            b_eq=program.row_lower[equal] if equal.any() else None,
+            bounds=np.column_stack([program.lower, program.upper]),
+            method=method,
+            options=settings,
+        )
     )
 
 

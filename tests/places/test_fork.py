@@ -214,7 +214,11 @@ def test_a_property_that_another_thread_computes_is_computed_anew_in_a_child():
 
 def test_no_module_keeps_a_lock_or_pool_that_a_child_would_inherit():
     """Locks come from `core.forked`, properties from `core.cached`; pools that outlive a call are named there."""
-    allowed = {"core/forked.py", "core/cached.py"}
+    allowed = {
+        "core/forked.py",
+        "core/cached.py",
+        "solvers/interrupt.py",
+    }  # the last one gives up its threads with its locks
     for file in (ROOT / "edgeopt").rglob("*.py"):
         name, text = file.relative_to(ROOT / "edgeopt").as_posix(), file.read_text(encoding="utf-8")
         if name in allowed:
