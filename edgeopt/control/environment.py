@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.cached import cached_property
 from ..core.errors import InvalidProblemError
 from ..core.records import Record, assign, float_array, number
 from ..profiles.channel import path_gain

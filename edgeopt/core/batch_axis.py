@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import Any, ClassVar, Self
 
+from .cached import cached_property
 from .errors import InvalidProblemError
 
 

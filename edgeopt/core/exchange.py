@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import DataFormatError, InvalidProblemError
+from .limits import gunzip, read
 from .modelfiles import lp_reader, lp_writer, mps_reader, mps_writer
 from .problem import Sense
 from .storage import write_atomically
@@ -68,16 +69,14 @@ def _ending(path: Path, error: type[Exception]) -> str:
 
 def _text(path: Path) -> str:
     try:
-        raw = path.read_bytes()
-        raw = gzip.decompress(raw) if path.suffix.lower() == ".gz" else raw
+        raw = read(path)
+        raw = gunzip(path, raw) if path.suffix.lower() == ".gz" else raw
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise DataFormatError(f"{path}, line {line}: no UTF-8 text; expected a model file, saved as UTF-8") from error
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except (EOFError, zlib.error) as error:
         raise DataFormatError(f"{path} is no whole gzip file ({error}); fetch or compress it again") from error
-    except OSError as error:
-        raise DataFormatError(f"{path} cannot be read: {error.strerror}; expected a model file there") from error
 
 
 def to_pyomo(program: Program) -> Any:

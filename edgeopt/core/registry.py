@@ -1,7 +1,8 @@
 """The registry fills itself: every module of ``edgeopt.solvers`` that holds a solver registers it by its file name.
 
 A newcomer adds a solver with one file. Third parties register theirs through the entry-point group
-``edgeopt.solvers``, each entry pointing at a module or at a :class:`Solver`.
+``edgeopt.solvers``, each entry pointing at a module or at a :class:`Solver`. ``"auto"`` leaves theirs to those who ask
+for them by name, but for formulations that are not edgeopt's.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import importlib.metadata
 import importlib.util
 import pkgutil
 import sys
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -26,6 +26,7 @@ from .errors import (
     UnsupportedPairError,
 )
 from .outcome import Options, Outcome
+from .plugins import added
 from .problem import Problem
 from .program import Program
 
@@ -60,7 +61,8 @@ class Solver:
     install : str
         What to hand to pip where they are missing.
     rank : int
-        Among exact solvers of a problem ``"auto"`` takes the lowest.
+        Among exact solvers of a problem ``"auto"`` takes the lowest; of another package's solvers it takes those made
+        for a formulation that is not edgeopt's, and no others.
     variants : bool
         Whether ``name:variant`` picks a back end.
     declines : callable, optional
@@ -113,7 +115,7 @@ class Solver:
 
     def _missing(self) -> list[str]:
         # A package that is loaded is there; looking for it takes longer than many a solve.
-        return [name for name in self.requires if name not in sys.modules and importlib.util.find_spec(name) is None]
+        return [name for name in self.requires if name not in sys.modules and not _is_there(name)]
 
     @property
     def version(self) -> str:
@@ -122,8 +124,12 @@ class Solver:
 
     def refusal(self, problem: Problem) -> str | None:
         """Why this solver cannot take `problem`, or None if it can."""
-        reason = self._wrong_kind(problem)
-        return reason or (self.declines(problem) if self.declines is not None else None)
+        if (reason := self._wrong_kind(problem)) or self.declines is None:
+            return reason
+        try:
+            return self.declines(problem)
+        except Exception as error:  # one that cannot tell does not keep others from being asked
+            return f"cannot say whether it takes the problem ({type(error).__name__}: {error})"
 
     def _wrong_kind(self, problem: Problem) -> str | None:
         if isinstance(problem, tuple(self.also)):
@@ -172,6 +178,13 @@ class Solver:
             )
 
 
+def _is_there(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):  # a part of a package that is not there, or no name of one
+        return False
+
+
 def _all_integer(problem: Problem) -> bool:
     return bool(problem.integrality.all()) if isinstance(problem, Program) else problem.integral
 
@@ -195,26 +208,53 @@ def solver(
     return make
 
 
-@lru_cache(maxsize=1)
 def solvers() -> Mapping[str, Solver]:
     """Return every registered solver by name, exact ones first."""
+    return _registered()[0]
+
+
+@lru_cache(maxsize=1)
+def _registered() -> tuple[Mapping[str, Solver], frozenset[str]]:
+    """Every solver by name, and the names of those that other packages add."""
     from .. import solvers as room
 
     names = [f"{room.__name__}.{module.name}" for module in pkgutil.iter_modules(room.__path__)]
-    found = [entry for name in names for entry in _held(importlib.import_module(name))]
-    for point in importlib.metadata.entry_points(group="edgeopt.solvers"):
-        try:
-            loaded = point.load()
-        except Exception as error:  # a broken plug-in costs its own solvers only
-            warnings.warn(f"the plug-in {point.name!r} ({point.value}) cannot be loaded: {error}", stacklevel=2)
-            continue
-        found += [loaded] if isinstance(loaded, Solver) else _held(loaded)
+    own = [entry for name in names for entry in _held(importlib.import_module(name))]
     table: dict[str, Solver] = {}
-    for entry in sorted(found, key=lambda s: (not s.exact, s.rank, s.name)):
+    for entry in own:
         if entry.name in table:
             raise InvalidOptionError(f"two solvers are registered as {entry.name!r}; rename one")
         table[entry.name] = entry
-    return MappingProxyType(table)
+    others = added("edgeopt.solvers", _of_plugin, [*table, "auto"])
+    order = sorted([*own, *others], key=lambda s: (not s.exact, s.rank, s.name))
+    return MappingProxyType({entry.name: entry for entry in order}), frozenset(entry.name for entry in others)
+
+
+def _of_plugin(loaded: Any) -> list[Solver]:
+    """Solvers that an entry point points at; a TypeError or ValueError where one is not what a solver is."""
+    if not isinstance(loaded, (Solver, ModuleType)):
+        raise TypeError(f"it is {loaded!r}; expected a Solver, or a module that makes one")
+    held = [loaded] if isinstance(loaded, Solver) else _held(loaded)
+    for entry in held:
+        _check_entry(entry)
+    return held
+
+
+def _check_entry(entry: Solver) -> None:
+    """Raise unless the fields that are read of every solver, asked for or not, have their types."""
+    kinds = entry.solves if isinstance(entry.solves, tuple) else (entry.solves,)
+    strings = (*entry.requires, *entry.honours, entry.install)
+    sound = {
+        "name": isinstance(entry.name, str) and bool(entry.name) and ":" not in entry.name,
+        "function": callable(entry.function),
+        "solves": all(isinstance(kind, type) and issubclass(kind, Problem) for kind in kinds),
+        "also": all(isinstance(kind, type) for kind in entry.also),
+        "rank": isinstance(entry.rank, int),
+        "requires, honours or install": all(isinstance(text, str) for text in strings) and all(entry.requires),
+        "declines": entry.declines is None or callable(entry.declines),
+    }
+    if wrong := [name for name, right in sound.items() if not right]:
+        raise TypeError(f"the {wrong[0]} of its solver {entry.name!r} is not what the documentation of Solver says")
 
 
 def _held(module: ModuleType) -> list[Solver]:
@@ -222,7 +262,7 @@ def _held(module: ModuleType) -> list[Solver]:
     return [
         value
         for value in vars(module).values()
-        if isinstance(value, Solver) and value.function.__module__ == module.__name__
+        if isinstance(value, Solver) and getattr(value.function, "__module__", "") == module.__name__
     ]
 
 
@@ -268,6 +308,17 @@ def choose(problem: Problem, name: str | Solver, options: Options) -> tuple[Solv
     return chosen, variant
 
 
+def _candidates(problem: Problem) -> list[Solver]:
+    """Return what ``"auto"`` may choose from: edgeopt's solvers, and those made for another package's formulation.
+
+    A package that is merely installed, for whatever reason, does not change by whom edgeopt's own formulations are
+    solved: its solvers are asked for by name.
+    """
+    others = _registered()[1]
+    foreign = type(problem).__module__.partition(".")[0] != __name__.partition(".")[0]
+    return [entry for name, entry in solvers().items() if name not in others or (foreign and not entry.general)]
+
+
 def automatic(problem: Problem, options: Options) -> list[Solver]:
     """Return the exact solvers that take `problem` and honour `options`, best-ranked first.
 
@@ -277,7 +328,7 @@ def automatic(problem: Problem, options: Options) -> list[Solver]:
         If there is none; the message says which it is.
     """
     refused, found = [], []
-    for candidate in solvers().values():
+    for candidate in _candidates(problem):
         if not candidate.exact or candidate.refusal(problem) or not candidate.installed:
             continue
         try:

@@ -12,20 +12,22 @@ import importlib
 import io
 import json
 import math
-import os
 import pkgutil
+import re
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from numbers import Real
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
 from .errors import DataFormatError, EdgeOptError
+from .limits import check_zip, read
 from .records import Record
+from .writing import alone_in, part_of, remove_others, replace_files
+from .writing import write_atomically as write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,22 +54,31 @@ def save(record: Any, path: str | Path) -> None:
         record = replace(record, problem_fingerprint=fingerprint(problem))
     fields_of, arrays = content(record)
     head = {"edgeopt": FORMAT, "arrays": None, **fields_of}
-    before, after = _arrays_file(path), None
+    packed = io.BytesIO()
     if arrays:
-        packed = io.BytesIO()
         np.savez(packed, **arrays)
-        packed_bytes = packed.getvalue()
-        head["sha256"] = hashlib.sha256(packed_bytes).hexdigest()
+        head["sha256"] = hashlib.sha256(packed.getbuffer()).hexdigest()
         # A name of its own for every content: the arrays of the old head are never written over.
         head["arrays"] = f"{path.name}.{head['sha256'][:16]}.npz"
-        after = path.with_name(head["arrays"])
-        write_atomically(after, packed_bytes)
-    try:
-        write_atomically(path, json.dumps(head, indent=1, allow_nan=False).encode())
-    except BaseException:
-        _discard(after, unless=before)
-        raise
-    _discard(before, unless=after)
+    _write_pair(path, json.dumps(head, indent=1, allow_nan=False).encode(), head["arrays"], packed.getvalue())
+
+
+def _write_pair(path: Path, head: bytes, name: str | None, arrays: bytes) -> None:
+    """Write the arrays and the head, then remove what no head refers to any more."""
+    files = [(path, part_of(path), head)]
+    if name is not None:
+        files.insert(0, (path.with_name(name), path.with_name(f".{path.name}.npz.part"), arrays))
+    with alone_in(path.parent) as alone:
+        used = any(file.exists() for file in (path, part_of(path)))  # before, or by a writer that was killed
+        before = _arrays_file(path)
+        try:
+            replace_files(files, alone)
+        except BaseException:
+            _discard(None if name is None else files[0][0], unless=before)
+            raise
+        _discard(before, unless=files[0][0])
+        if alone and used:
+            remove_others(path, rf"{re.escape(path.name)}\.[0-9a-f]{{16}}\.npz", keep=name)
 
 
 def content(record: Any) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
@@ -99,32 +110,11 @@ def load(path: str | Path) -> Any:
         If the data themselves are not valid.
     """
     path = Path(path)
-    head = _read_head(path)
-    name = head.get("arrays")
-    arrays: Mapping[str, Any] = {} if name is None else _read_arrays(path, name, head.get("sha256"))
+    head, arrays = _read_pair(path)
     try:
         return _decode(head, arrays, path)
     except RecursionError as error:
         raise DataFormatError(f"{path}: nested too deeply") from error
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` to a temporary file beside `path`, then rename it: the file is whole or absent."""
-    temporary = None
-    try:
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except BaseException as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise DataFormatError(f"{path} cannot be written: {error.strerror or error}") from error
-        raise
 
 
 def _discard(file: Path | None, *, unless: Path | None) -> None:
@@ -178,11 +168,23 @@ def _encode_plain(value: Any, arrays: dict[str, np.ndarray[Any, Any]], key: str)
     raise DataFormatError(f"{key.lstrip('.')} is a {type(value).__name__}, which cannot be stored")
 
 
+def _read_pair(path: Path) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Read a head and its arrays; once more where a writer has replaced both in between."""
+    while True:
+        head = _read_head(path)
+        if (name := head.get("arrays")) is None:
+            return head, {}
+        try:
+            return head, _read_arrays(path, name, head.get("sha256"))
+        except DataFormatError:
+            if _read_head(path).get("arrays") == name:
+                raise
+
+
 def _read_head(path: Path) -> dict[str, Any]:
+    raw = read(path)
     try:
-        head = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataFormatError(f"{path} cannot be read: {error.strerror or error}") from error
+        head = json.loads(raw.decode("utf-8"))
     except json.JSONDecodeError as error:
         raise DataFormatError(f"{path}, line {error.lineno}: {error.msg}; expected JSON") from error
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
@@ -198,12 +200,10 @@ def _read_arrays(path: Path, name: Any, digest: Any) -> Mapping[str, Any]:
     if not isinstance(name, str) or not _is_own_name(path, name):
         raise DataFormatError(f"{path} refers to arrays {name!r}; expected a file {path.name}.*.npz beside it")
     file = path.with_name(name)
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise DataFormatError(f"{file}, the arrays of {path}, cannot be read: {error.strerror or error}") from error
+    content = read(file, f"{file}, the arrays of {path},")
     if hashlib.sha256(content).hexdigest() != digest:
         raise DataFormatError(f"{file} is not the file that {path} was saved with (its checksum differs)")
+    check_zip(file)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
@@ -258,7 +258,7 @@ def _decode_record(value: dict[str, Any], arrays: Mapping[str, Any], path: Path)
         return known[kind](**decoded)
     except EdgeOptError:
         raise
-    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError, MemoryError) as error:
         raise DataFormatError(f"{path}: {kind} cannot be built from these fields: {error}") from error
 
 

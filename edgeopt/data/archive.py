@@ -20,6 +20,10 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from ..core.errors import DataFormatError
+from ..core.limits import size_of, within
+from ..core.writing import alone_in
+
+_STAGING = ".unpacking-"
 
 Member = tuple[str, Callable[[], IO[bytes] | None]]
 
@@ -42,44 +46,90 @@ def unpack(archive: str | Path, directory: str | Path) -> list[Path]:
     Raises
     ------
     DataFormatError
-        If a member's path is absolute or leaves the directory, a member is a link or a device, or the archive is
-        damaged. Nothing has been written to `directory` then.
+        If a member's path is absolute or leaves the directory, a member is a link or a device, a member cannot be put
+        there (a file lies where it needs a folder, its name is too long, …), the members are too large together, or
+        the archive is damaged. Nothing has been written to `directory` then.
     """
     archive, directory = Path(archive), Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory, prefix=".unpacking-") as staging, _readable(archive) as members:
-        names = [_extract(source, Path(staging), name) for name, source in members]
+    with _staging(archive, directory) as staging, _readable(archive) as members:
+        names = [_extract(archive, source, staging, name) for name, source in members]
         # An archive that holds a name twice means the later one.
         unique = list(dict.fromkeys(names))
         for name in unique:
+            _check_place(archive, directory, name)
+        for name in unique:
             (directory / name).parent.mkdir(parents=True, exist_ok=True)
-            (Path(staging) / name).replace(directory / name)
+            (staging / name).replace(directory / name)
     return [directory / name for name in unique]
 
 
-def _extract(source: Callable[[], IO[bytes] | None], root: Path, name: str) -> str:
+@contextmanager
+def _staging(archive: Path, directory: Path) -> Iterator[Path]:
+    """Make a folder for the members beside their places; remove those of calls that were killed."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataFormatError(f"{archive} cannot be unpacked into {directory}: {error.strerror or error}") from error
+    with alone_in(directory) as alone:
+        for left in directory.glob(f"{_STAGING}*") if alone else ():
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=directory, prefix=_STAGING) as staging:
+            yield Path(staging)
+
+
+def _extract(archive: Path, source: Callable[[], IO[bytes] | None], root: Path, name: str) -> str:
     stream = source()
     if stream is None:  # pragma: no cover - a regular member always has content
         raise DataFormatError(f"member {name} has no content")
     target = root / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with stream, target.open("wb") as file:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file = target.open("wb")
+    except OSError as error:
+        stream.close()
+        raise _misplaced(archive, name, error.strerror or str(error)) from error
+    with stream, file:
         shutil.copyfileobj(stream, file)
     return name
+
+
+def _check_place(archive: Path, directory: Path, name: str) -> None:
+    """Refuse a member whose place is taken by a folder, or one of whose folders is a file."""
+    place = directory / name
+    if place.is_dir():
+        raise _misplaced(archive, name, f"{place} is a folder")
+    for folder in place.parents:
+        if folder == directory:
+            return
+        if folder.exists() and not folder.is_dir():
+            raise _misplaced(archive, name, f"{folder} is a file")
+
+
+def _misplaced(archive: Path, name: str, words: str) -> DataFormatError:
+    shown = name if len(name) <= 80 else f"{name[:77]}… ({len(name)} characters)"
+    return DataFormatError(
+        f"{archive}: member {shown} cannot be unpacked ({words}); choose another folder, or unpack it by other means"
+    )
 
 
 @contextmanager
 def _readable(archive: Path) -> Iterator[list[Member]]:
     """Open the archive, judge every member, and yield the files among them."""
+    size = size_of(archive)
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as opened:
-                yield [_zip_member(archive, opened, info) for info in opened.infolist() if not info.is_dir()]
+                listed = within(archive, size, opened.infolist(), lambda info: info.file_size)
+                yield [_zip_member(archive, opened, info) for info in listed if not info.is_dir()]
         else:
             with tarfile.open(archive) as packed:
-                yield [_tar_member(archive, packed, info) for info in packed if not _is_plain_folder(archive, info)]
-    except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError) as error:
+                judged = within(archive, size, packed, lambda info: info.size)
+                yield [_tar_member(archive, packed, info) for info in judged if not _is_plain_folder(archive, info)]
+    except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, RuntimeError) as error:
+        # RuntimeError: a password is wanted, or a compression that this Python does not know.
         raise DataFormatError(f"{archive}: damaged, or no tar or zip archive ({error}); fetch it again") from error
+    except OSError as error:
+        raise DataFormatError(f"{archive} cannot be unpacked: {error.strerror or error}") from error
 
 
 def _zip_member(archive: Path, opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
@@ -97,13 +147,14 @@ def _tar_member(archive: Path, packed: tarfile.TarFile, info: tarfile.TarInfo) -
 
 
 def _is_plain_folder(archive: Path, info: tarfile.TarInfo) -> bool:
-    return info.isdir() and bool(_safe_name(archive, info.name))
+    # `tar -C folder .` writes a member for the folder itself.
+    return info.isdir() and (info.name == "." or bool(_safe_name(archive, info.name)))
 
 
 def _safe_name(archive: Path, name: str) -> str:
     """Return the member's relative path, or refuse it."""
     path = PurePosixPath(name)
     windows = "\\" in name or re.match(r"[A-Za-z]:", name)
-    if path.is_absolute() or ".." in path.parts or windows or "\0" in name or not name.strip("/"):
+    if path.is_absolute() or ".." in path.parts or windows or "\0" in name or not path.parts:
         raise DataFormatError(f"{archive}: member {name!r} leaves the folder; expected relative paths without '..'")
     return str(path)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from ..core.errors import DataFormatError, InvalidOptionError
+from ..core.limits import check_zip
 from .telecom_italia import SLOT_MS, SQUARES, Activity, damaged_gzip, pieces
 from .traffic_frames import demand_dense
 
@@ -146,6 +147,7 @@ def read_grid_blocks(path: str | Path) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     path = Path(path)
+    check_zip(path)
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}

@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from ..core.errors import DataFormatError, InvalidProblemError
+from ..core.limits import size_of, within
 from .text_file import decoded, read_text
 from .topology import Topology
 from .traffic_frames import regular
@@ -118,9 +119,10 @@ def _files(source: str | Path | Iterable[str | Path]) -> Iterator[tuple[Path, st
 
 
 def _archived(path: Path) -> Iterator[tuple[Path, str]]:
+    packed = size_of(path)
     try:
         with tarfile.open(path) as archive:
-            for member in archive:
+            for member in within(path, packed, archive, lambda one: one.size):
                 if member.isfile() and member.name.endswith(".xml"):
                     content = archive.extractfile(member)
                     yield path / member.name, decoded(path / member.name, content.read()) if content else ""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from ..core.errors import DataFormatError
+from ..core.limits import size_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,7 +177,9 @@ def _is_amount(field: str) -> bool:
 
 @contextmanager
 def damaged_gzip(path: Path) -> Iterator[None]:
-    """Turn what a cut or damaged gzip file raises into a `DataFormatError`."""
+    """Turn what a cut or damaged gzip file raises into a `DataFormatError`; refuse what is no file at all."""
+    if path.exists():
+        size_of(path)
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 
 from ..core.errors import DataFormatError
+from ..core.limits import gunzip, read
 from .telecom_italia import damaged_gzip
 
 
@@ -15,14 +15,11 @@ def read_text(path: Path) -> str:
     Raises
     ------
     DataFormatError
-        If the file is missing, damaged, or no UTF-8 text.
+        If the file is missing, damaged, unpacks to too much, or is no UTF-8 text.
     """
-    try:
-        with damaged_gzip(path):
-            raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except OSError as error:
-        raise DataFormatError(f"{path} cannot be read: {error.strerror or error}") from error
-    return decoded(path, raw)
+    raw = read(path)
+    with damaged_gzip(path):
+        return decoded(path, gunzip(path, raw) if path.suffix == ".gz" else raw)
 
 
 def decoded(path: Path, raw: bytes) -> str:

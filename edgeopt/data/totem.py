@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.errors import DataFormatError, InvalidOptionError, InvalidProblemError
+from ..core.limits import check_zip
 from .matrix_text import read_lines, read_rates
 from .sndlib import parse_xml
 from .text_file import read_text
@@ -122,6 +123,7 @@ def read_archive(path: str | Path, week: str = "2005-01-02", step_minutes: int =
     """
     import pandas as pd
 
+    check_zip(Path(path))
     try:
         with np.load(path, allow_pickle=False) as archive:
             held = sorted(name.removeprefix("tm_") for name in archive.files if name.startswith("tm_"))

@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ..core.cached import cached_property
 from ..core.certificate import OptimalityCertificate
 from ..core.errors import InvalidProblemError
 from ..core.problem import Decision, Formulation, Problem, Sense

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from scipy import sparse
 
+from ..core.cached import cached_property
 from ..core.certificate import Certificate, OptimalityCertificate, StatusCertificate
 from ..core.errors import InvalidProblemError
 from ..core.explain import Explanation, Repair

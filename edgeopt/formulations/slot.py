@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
+from ..core.cached import cached_property
 from ..core.certificate import OptimalityCertificate
 from ..core.errors import InvalidProblemError, UnsupportedPairError
 from ..core.problem import Decision, Formulation, Problem, Sense

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..solvers.interrupt import interruptible
 from ..solvers.lp_batch import BASIC, LOWER, OPTIMAL, UNFINISHED, UPPER, Bases, Instances, Vertices
 from ..solvers.simplex import dual_simplex, in_chunks
 
@@ -32,13 +33,19 @@ def by_highs(instances: Instances, start: Bases | None, threads: int | None, dev
         Bases(np.zeros((batch, columns), np.int8), np.ones((batch, rows), np.int8)),
         np.full(batch, UNFINISHED, np.int8), np.zeros(batch, np.int64),
     )  # fmt: skip
-    in_chunks(
-        lambda first, last: _with_one_model(instances, found, start, first, last), batch, found.point.size, threads
-    )
+    given_up: list[bool] = []
+
+    def part(first: int, last: int) -> None:
+        _with_one_model(instances, found, start, first, last, given_up)
+
+    # One instance takes HiGHS little time, so that Ctrl-C is obeyed between two of them.
+    interruptible(lambda: in_chunks(part, batch, found.point.size, threads), lambda: given_up.append(True))
     return found
 
 
-def _with_one_model(instances: Instances, found: Vertices, start: Bases | None, first: int, last: int) -> None:
+def _with_one_model(
+    instances: Instances, found: Vertices, start: Bases | None, first: int, last: int, given_up: list[bool]
+) -> None:
     from ..solvers.highs_model import load, set_option
 
     rows, columns = instances.constraints.shape
@@ -48,6 +55,8 @@ def _with_one_model(instances: Instances, found: Vertices, start: Bases | None, 
     all_columns, all_rows = np.arange(columns, dtype=np.int32), np.arange(rows, dtype=np.int32)
     activity, reduced = np.empty((last - first, rows)), np.empty((last - first, columns))
     for b in range(first, last):
+        if given_up:
+            return
         cost, lower, upper, row_lower, row_upper = (part[b % part.shape[0]] for part in instances.parts)
         if b > first:
             if instances.cost.shape[0] > 1:

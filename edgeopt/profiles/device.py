@@ -17,12 +17,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from ..core.cached import cached_property
 from ..core.errors import DataFormatError, InvalidOptionError, InvalidProblemError
 from ..core.records import Record, assign, number
 from ..core.storage import load, save

@@ -11,11 +11,11 @@ one FLOP for each element of its output, and reshaping none.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.cached import cached_property
 from ..core.errors import InvalidProblemError
 from .chain import Chain
 from .trace import trace

@@ -22,6 +22,7 @@ from ..core.tolerance import OPTIMALITY, ROUNDOFF
 from ..core.verify import relative_gap_of
 from .claim import trivial
 from .cp_sat_model import whole
+from .interrupt import interruptible
 
 if TYPE_CHECKING:
     from .cp_sat_model import WholeProgram
@@ -57,7 +58,7 @@ def cp_sat(program: Program, options: Options) -> Outcome:
         return Outcome(Status.INFEASIBLE, message=f"no whole number lies between the sides of row {row}")
     model = _model(program, integers, options)
     search = _search(program, options)
-    status = search.status_name(search.solve(model))
+    status = search.status_name(interruptible(lambda: search.solve(model), search.stop_search))
     return _outcome(program, integers, options, model, search, status)
 
 
@@ -105,6 +106,7 @@ def _search(program: Program, options: Options) -> Any:
         parameters.linearization_level = 2  # a lone worker proves little without the whole relaxation
     parameters.random_seed = options.seed % 2**31
     parameters.log_search_progress = options.log
+    parameters.catch_sigint_signal = False  # it would swallow Ctrl-C, and answer with what it has
     parameters.relative_gap_limit = options.relative_gap or 0.0
     if math.isfinite(options.remaining()):
         parameters.max_time_in_seconds = max(1e-3, options.remaining())

@@ -25,6 +25,7 @@ from .claim import claimed, infeasible, trivial, unbounded
 from .cvxpy_backends import solver_options, with_time_limit
 from .highs_model import HELD, HELD_BY_DEFAULT, sound_presolve
 from .indirect_highs import check_options, fresh_pool
+from .interrupt import interruptible, stop_hidden_highs
 from .ranges import Range, require_range
 from .slot_routes import by_cone
 
@@ -85,15 +86,30 @@ def _run(model: Any, name: str, chosen: dict[str, Any], options: Options) -> Any
         if options.remaining() == 0:
             return None
         chosen = with_time_limit(name, chosen, options.remaining())
-    try:
+
+    def work() -> Any:
         with warnings.catch_warnings(), fresh_pool(options.threads if name == "HIGHS" else None):
             warnings.simplefilter("error", OptimizeWarning)  # SciPy's word for an option it does not know
-            raw = chain.solve_via_data(model, compiled, False, options.log, chosen)
+            return chain.solve_via_data(model, compiled, False, options.log, chosen)
+
+    try:
+        # SCIP keeps Python's lock, and listens to Ctrl-C itself.
+        raw = work() if name == "SCIP" else interruptible(work, stop_hidden_highs)
     except (TypeError, ValueError, AttributeError, OptimizeWarning, SolverError) as error:
         if "solver_options" not in options.extra:
             raise
         raise InvalidOptionError(f"'cvxpy:{name}' refuses {options.extra['solver_options']!r}: {error}") from error
+    if _interrupted(raw):
+        raise KeyboardInterrupt
     return chain.invert(raw, inverse)
+
+
+def _interrupted(raw: Any) -> bool:
+    """Whether a back end caught Ctrl-C itself and says so in its own words: SCIP, SCS and OSQP do."""
+    own = raw if isinstance(raw, dict) else {"info": getattr(raw, "info", None)}
+    info = own.get("info")
+    status = info.get("status_val") if isinstance(info, dict) else getattr(info, "status_val", None)
+    return own.get("scip_status") == "userinterrupt" or status in (-5, 10)
 
 
 def _outcome(program: Program, options: Options, model: Any, solution: Any) -> Outcome:

@@ -19,6 +19,7 @@ from ..core.outcome import Options, Outcome, Status
 from ..core.program import Program
 from ..core.registry import solver
 from .claim import claimed, infeasible, trivial, unbounded
+from .interrupt import interruptible
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -135,8 +136,10 @@ def call(program: Program, options: Options, backend: str, parameters: dict[str,
     """Run MathOpt's `backend` and return its ``SolveResultProto``."""
     from ortools.math_opt import callback_pb2, parameters_pb2
     from ortools.math_opt.core.python import solver as mathopt
+    from ortools.util.python.pybind_solve_interrupter import PySolveInterrupter
 
-    return mathopt.solve(
+    interrupter = PySolveInterrupter()
+    given = (
         _model(program),
         getattr(parameters_pb2, f"SOLVER_TYPE_{backend.upper()}"),
         parameters_pb2.SolverInitializerProto(),
@@ -145,8 +148,9 @@ def call(program: Program, options: Options, backend: str, parameters: dict[str,
         None,
         callback_pb2.CallbackRegistrationProto(),
         None,
-        None,
+        interrupter,
     )
+    return interruptible(lambda: mathopt.solve(*given), interrupter.interrupt)
 
 
 def _model(program: Program) -> Any:

@@ -11,13 +11,13 @@ Q. Huangfu and J. A. J. Hall, "Parallelizing the dual revised simplex method", M
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.forked import Lock
 from ..core.outcome import Options, Outcome, Status
 from ..core.prepared import Prepared, with_whole_bounds
 from ..core.program import Program
@@ -135,7 +135,7 @@ class HighsSession:
         self._options = Options(threads=threads, seed=seed, log=log, extra=extra)
         highs.demand_installed()
         highs.check(self._options)
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._program = program
         # The rows and columns keep their factors whatever changes; the costs get theirs anew.
         self._rows_and_columns = matrix_scaling(program)

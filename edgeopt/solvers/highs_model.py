@@ -15,7 +15,10 @@ import numpy as np
 from ..core.errors import InvalidOptionError, UnsupportedPairError
 from ..core.outcome import Options
 from ..core.tolerance import SOLVER
+from .indirect_highs import fresh_pool
+from .interrupt import interruptible, stop_highs
 from .ranges import Range, out_of_range
+from .signals import can_listen, listening
 
 if TYPE_CHECKING:
     from ..core.program import Program
@@ -63,6 +66,10 @@ def highs_options() -> Iterable[str]:
 
     names = [name for name in dir(highspy.HighsOptions()) if not name.startswith("_")]
     return [*(name for name in names if name not in _TAKEN), *ALIAS]
+
+
+_SMALL = 20_000
+"""Coefficients up to which no step of HiGHS takes long."""
 
 
 def load(program: Program) -> Any:
@@ -129,14 +136,13 @@ def set_option(model: Any, name: str, value: Any) -> None:
 
 
 def run(model: Any, options: Options) -> None:
-    """Solve; what came of it is asked of `model`."""
-    import highspy
+    """Solve, interruptibly; what came of it is asked of `model`."""
 
-    if options.threads is None:
-        model.run()
-        return
-    highspy.Highs.resetGlobalScheduler(True)
-    try:
-        model.run()
-    finally:
-        highspy.Highs.resetGlobalScheduler(True)
+    def with_pool() -> None:
+        with fresh_pool(options.threads):  # in the thread that solves, as each has its own pool
+            model.run()
+
+    work = model.run if options.threads is None else with_pool
+    # A small program's simplex or search looks at its clock all the time; others may have to be left behind.
+    small = model.getNumNz() <= _SMALL and not options.extra.get("method")
+    (listening if small and can_listen() else interruptible)(work, lambda: stop_highs(model))

@@ -22,7 +22,8 @@ from ..core.tolerance import SOLVER
 from ..formulations.slot import SlotProblem
 from .claim import claimed, infeasible, trivial, unbounded
 from .highs_model import HELD, INTEGER, LINEAR, OWN, sound_presolve
-from .indirect_highs import check_options, fresh_pool
+from .indirect_highs import check_options
+from .pyomo_call import call
 from .ranges import require_range
 from .slot_routes import by_nonlinear_program
 
@@ -67,9 +68,9 @@ def pyomo(program: Program, options: Options) -> Outcome:
         require_range(program, HELD, "pyomo")
     _configure(backend.config, name, program, options)
     model = to_pyomo(program)
-    backend.config.time_limit = _limit(options)
-    with fresh_pool(options.threads if name == "highs" else None):
-        results = backend.solve(model)
+    results = call(backend, model, options)
+    if results is None:
+        return Outcome(Status.NO_SOLUTION, message="the time limit passed while another thread solved through Pyomo")
     return _outcome(program, options, model, results)
 
 
@@ -119,10 +120,6 @@ def _own_options(name: str, options: Options) -> Mapping[str, Any]:
     if name == "highs":
         check_options(own)
     return own
-
-
-def _limit(options: Options) -> float | None:
-    return max(1e-3, options.remaining()) if math.isfinite(options.remaining()) else None
 
 
 def _outcome(program: Program, options: Options, model: Any, results: Any) -> Outcome:

@@ -10,11 +10,11 @@ for mean values.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.cached import cached_property
 from ..core.errors import InvalidProblemError
 from ..core.records import float_array, require
 from ..core.solve import solve

@@ -21,6 +21,7 @@ from ..core.tolerance import SOLVER
 from ..formulations.slot import SlotProblem
 from .claim import claimed, infeasible, trivial, unbounded
 from .highs_model import HELD_BY_DEFAULT, LINEAR, mixed
+from .interrupt import interruptible
 from .ranges import require_range
 from .slot_routes import by_root
 
@@ -93,12 +94,15 @@ def _milp(program: Program, settings: dict[str, Any]) -> Any:
 
     solve: Any = milp
     settings = {"presolve": settings.pop("presolve", not mixed(program))} | settings
-    return solve(
-        program.sense.sign * program.cost,
-        integrality=program.integrality.astype(np.uint8),
-        bounds=Bounds(program.lower, program.upper),
-        constraints=LinearConstraint(program.matrix, program.row_lower, program.row_upper) if program.rows else None,
-        options=settings,
+    rows = LinearConstraint(program.matrix, program.row_lower, program.row_upper) if program.rows else None
+    return interruptible(
+        lambda: solve(
+            program.sense.sign * program.cost,
+            integrality=program.integrality.astype(np.uint8),
+            bounds=Bounds(program.lower, program.upper),
+            constraints=rows,
+            options=settings,
+        )
     )
 
 
@@ -111,15 +115,17 @@ def _linprog(program: Program, settings: dict[str, Any]) -> Any:
     matrix = program.matrix.tocsr()
     equal, above, below = _sides(program)
     least = sparse.vstack([matrix[above], -matrix[below]]) if (above | below).any() else None
-    return solve(
-        program.sense.sign * program.cost,
-        A_ub=least,
-        b_ub=None if least is None else np.concatenate([program.row_upper[above], -program.row_lower[below]]),
-        A_eq=matrix[equal] if equal.any() else None,
-        b_eq=program.row_lower[equal] if equal.any() else None,
-        bounds=np.column_stack([program.lower, program.upper]),
-        method=method,
-        options=settings,
+    return interruptible(
+        lambda: solve(
+            program.sense.sign * program.cost,
+            A_ub=least,
+            b_ub=None if least is None else np.concatenate([program.row_upper[above], -program.row_lower[below]]),
+            A_eq=matrix[equal] if equal.any() else None,
+            b_eq=program.row_lower[equal] if equal.any() else None,
+            bounds=np.column_stack([program.lower, program.upper]),
+            method=method,
+            options=settings,
+        )
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.errors import InvalidProblemError
+from ..core.outcome import Options
 from ..core.problem import Sense
 from ..core.program import Program
 from ..formulations.revenue import RevenueMaximization
@@ -86,12 +87,12 @@ def _of_basis(problem: RevenueMaximization, admitted: NDArray[np.float64]) -> Se
 
 
 def _ranged(program: Program, admitted: NDArray[np.float64]) -> tuple[Any, Any]:
-    from .highs_model import load
+    from .highs_model import load, run
 
     model = load(program)
     model.setOptionValue("presolve", "off")
     model.setSolution(admitted.size, np.arange(admitted.size, dtype=np.int32), admitted)
-    model.run()
+    run(model, Options())
     return model, model.getRanging()[1]
 
 

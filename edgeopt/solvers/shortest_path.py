@@ -70,8 +70,9 @@ def _stacked(values: NDArray[np.float64], single: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=1)
 def _compiled() -> Callable[..., None]:
-    import numba
     from numba import types
+
+    from .compiled.jit import njit
 
     def array(kind: Any, dimensions: int, readonly: bool = True) -> Any:
         return types.Array(kind, dimensions, "C", readonly=readonly)
@@ -82,7 +83,7 @@ def _compiled() -> Callable[..., None]:
     batched = (array(number, 2), array(number, 2), array(number, 3), array(number, 3))
     results = (array(number, 3, False), array(types.int8, 2, False))
     signature = types.void(types.intp, types.intp, *data, *batched, *results)
-    return numba.njit(signature, cache=True, nogil=True)(_sweep)
+    return njit(signature, nogil=True)(_sweep)
 
 
 def _sweep(  # noqa: C901 (one loop nest, compiled as a whole)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..core.forked import in_child
 from ..core.outcome import Options, Outcome, Status
 from ..core.registry import solver
 from ..formulations.revenue import AdmissionDecision, ResourcePrices, RevenueMaximization
@@ -121,6 +122,9 @@ def in_chunks(work: Callable[[int, int], None], batch: int, size: int, threads: 
 def _pool(workers: int) -> ThreadPoolExecutor:
     """Return threads that wait for the next batch: starting them takes longer than many a batch."""
     return ThreadPoolExecutor(workers)
+
+
+in_child(_pool.cache_clear)  # a forked process has none of these threads
 
 
 def _declines(problem: RevenueMaximization) -> str | None:

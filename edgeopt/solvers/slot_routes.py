@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,9 @@ def by_nonlinear_program(problem: SlotProblem, options: Options) -> Outcome:
     """Solve each split as a Pyomo model in the logarithm of the spectral efficiency, by a nonlinear solver."""
     import pyomo.environ as pyo
 
-    backend = _nonlinear(options.variant)
+    from .pyomo_call import call
+
+    backend, unlimited = _nonlinear(options.variant), replace(options, time_limit=None)  # each takes milliseconds
 
     def best_rate(problem: SlotProblem, k: int, low: float, high: float) -> float:
         urgent, weight = problem.delay_queue, problem.tradeoff * problem.noise_power
@@ -89,7 +92,7 @@ def by_nonlinear_program(problem: SlotProblem, options: Options) -> Outcome:
         model.s = pyo.Var(bounds=ends, initialize=sum(ends) / 2)
         power = (pyo.exp(pyo.exp(model.s)) - 1) * pyo.exp(-model.s)
         model.cost = pyo.Objective(expr=urgent / scale * pyo.exp(-model.s) + weight / scale * power)
-        backend.solve(model)
+        call(backend, model, unlimited)
         return min(max(unit * math.exp(pyo.value(model.s)), low), high)
 
     return over_splits(problem, best_rate)

@@ -17,7 +17,6 @@ import importlib
 import importlib.metadata
 import json
 import pkgutil
-import warnings
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.errors import DataFormatError, InvalidOptionError
 from ...core.instance import Instance
+from ...core.plugins import added
 from ...core.problem import Problem
 from ...core.program import Program
 from ...core.solution import Solution
@@ -56,22 +56,17 @@ def families() -> Mapping[str, Family]:
     Raises
     ------
     InvalidOptionError
-        If two families share a name.
+        If two families of this room share a name.
     """
     found: list[Family] = []
     for module in pkgutil.iter_modules(__path__):
         found += getattr(importlib.import_module(f"{__name__}.{module.name}"), "FAMILIES", ())
-    for point in importlib.metadata.entry_points(group="edgeopt.instances"):
-        try:
-            loaded = point.load()
-            found += [loaded] if isinstance(loaded, Family) else _checked(loaded)
-        except Exception as error:  # a broken plug-in costs its own families only
-            warnings.warn(f"the plug-in {point.name!r} ({point.value}) cannot be loaded: {error}", stacklevel=2)
     table: dict[str, Family] = {}
     for family in found:
         if family.name in table:
             raise InvalidOptionError(f"two families are called {family.name!r}; rename one")
         table[family.name] = family
+    table |= {family.name: family for family in added("edgeopt.instances", _checked, table)}
     return MappingProxyType(table)
 
 
@@ -211,9 +206,11 @@ def _find(text: str) -> tuple[Family | None, Mapping[str, Any]]:
 
 def _checked(loaded: Any) -> list[Family]:
     """Families of a plug-in; anything else is a TypeError, which costs that plug-in only."""
-    listed = list(loaded)
-    if wrong := [entry for entry in listed if not isinstance(entry, Family)]:
-        raise TypeError(f"it holds {wrong[0]!r}; expected a Family")
+    listed = [loaded] if isinstance(loaded, Family) else list(loaded)
+    for entry in listed:
+        if not isinstance(entry, Family) or not isinstance(entry.name, str) or "/" not in entry.name:
+            raise TypeError(f"it holds {entry!r}; expected a Family whose name is formulation/family")
+        _ = entry.names(), entry.knobs  # both are asked of every family
     return listed
 
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from os import cpu_count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ...core.cached import cached_property
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,10 +14,10 @@ A. Koberstein, "The dual simplex method, techniques for a fast and stable implem
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numba import types
 
+from .jit import njit
 from .signature import array
 
 OPTIMAL, INFEASIBLE, NO_START, UNFINISHED = 0, 1, 2, 3
@@ -29,7 +29,7 @@ _PIVOT = 1e-9
 _REFACTOR = 60
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _invert(w, inverse, k):  # noqa: C901
     """Gauss-Jordan elimination with row pivoting; False where `w` is singular. Destroys `w`."""
     for i in range(k):
@@ -60,7 +60,7 @@ def _invert(w, inverse, k):  # noqa: C901
     return True
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def gather(indptr, indices, data, basic, row_place, w, k):
     """Fill ``w`` with the entries where the `k` binding rows meet the `k` basic columns."""
     for i in range(k):
@@ -73,7 +73,7 @@ def gather(indptr, indices, data, basic, row_place, w, k):
                 w[r, s] = data[e]
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _refine(  # noqa: C901
     indptr, indices, data, c, lo, up, rlo, rup, basic, binding, row_place, inverse, k,
     x, price, activity, target, z,
@@ -137,9 +137,8 @@ _FOUND = (
 
 
 # One signature, compiled once and kept on disk, whatever is batched.
-@numba.njit(
+@njit(
     types.void(types.intp, types.intp, *_SPARSE, *_SPARSE, *_GIVEN, *_FOUND),
-    cache=True,
     nogil=True,
     error_model="numpy",
 )

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numba import types
+
+from .jit import njit
 
 # f(y) = sum over n >= 2 of y**n (n - 1) / n!; these are the coefficients of f(y) / y**2, highest first.
 _COEFFICIENTS = np.array([(m + 1) / math.factorial(m + 2) for m in range(18, -1, -1)])
 
 
-@numba.njit(types.float64(types.float64), cache=True, nogil=True, error_model="numpy")
+@njit(types.float64(types.float64), nogil=True, error_model="numpy")
 def _quotient(y):
     """Return f(y) / y**2 by its Taylor series, for 0 <= y <= 1."""
     total = 0.0
@@ -27,7 +28,7 @@ def _quotient(y):
     return total
 
 
-@numba.njit(types.float64(types.float64), cache=True, nogil=True, error_model="numpy")
+@njit(types.float64(types.float64), nogil=True, error_model="numpy")
 def offset_lambert(a):  # noqa: C901
     """Return y(a) for a >= 0; nan for what is no such number."""
     if not a >= 0.0:
@@ -73,7 +74,7 @@ _E, _E_REST = math.e, 1.4456468917292502e-16
 _SPLIT = 134217729.0  # 2**27 + 1
 
 
-@numba.njit(types.UniTuple(types.float64, 2)(types.float64), cache=True, nogil=True)
+@njit(types.UniTuple(types.float64, 2)(types.float64), nogil=True)
 def _halves(value):
     """Return the upper and lower half of the digits (Veltkamp)."""
     large = _SPLIT * value
@@ -81,7 +82,7 @@ def _halves(value):
     return upper, value - upper
 
 
-@numba.njit(types.float64(types.float64), cache=True, nogil=True, error_model="numpy")
+@njit(types.float64(types.float64), nogil=True, error_model="numpy")
 def lambert_w0(z):
     """Return W0(z), the principal branch, for z >= -1/e; nan below it.
 
@@ -106,7 +107,7 @@ def lambert_w0(z):
     return offset_lambert(max(a, 0.0)) - 1.0 if a > -1e-16 else math.nan
 
 
-@numba.njit(types.void(types.Array(types.float64, 1, "C", readonly=True), types.float64[::1]), cache=True, nogil=True)
+@njit(types.void(types.Array(types.float64, 1, "C", readonly=True), types.float64[::1]), nogil=True)
 def fill(values, results):
     """Fill `results` with y of `values`."""
     for i in range(values.size):

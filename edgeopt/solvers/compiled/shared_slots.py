@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numba import types
 
+from .jit import njit
 from .signature import array
 
 _F = types.float64
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def power_slope(x, grown):
     """Return q, the slope of (exp(x) - 1) / x in log x; `grown` is exp(x) - 1."""
     if x < 1e-2:
@@ -26,7 +26,7 @@ def power_slope(x, grown):
     return grown + 1.0 - grown / x
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def balance(s, urgent, joules, price, limits):
     """Return cost, bandwidth, and the imbalance at efficiency exp(s): log of what falls with s over what rises.
 
@@ -51,7 +51,7 @@ def balance(s, urgent, joules, price, limits):
     return cost, band, math.log(rises / falls) if falls > 0.0 and rises > 0.0 else (1.0 if rises >= falls else -1.0)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def free_efficiency(target):
     """Return about log x with ``q(x) sqrt(x) = target``: best where no bound holds the bandwidth."""
     goal = math.log(target)
@@ -62,7 +62,7 @@ def free_efficiency(target):
     return s - (math.log(q) + 0.5 * s - goal) / (x * (grown + 1.0) / q - 0.5)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def send(urgent, joules, price, limits, low, high):
     """Return cost, efficiency and bandwidth of sending; `urgent` and `joules` are urgency and V N0 / h times nats."""
     s = 0.5 * (low + high)
@@ -87,7 +87,7 @@ def send(urgent, joules, price, limits, low, high):
     return cost, math.exp(s), band
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def at_urgency(urgency, seconds, flops, nats, weight, prices, common, own):
     """Return cost (without local energy), delay, efficiency, bandwidth and speed of one split at one urgency.
 
@@ -108,7 +108,7 @@ def at_urgency(urgency, seconds, flops, nats, weight, prices, common, own):
     return cost, delay, x, band, speed
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def in_time(deadline, queue, least, guess, spare, seconds, flops, nats, weight, prices, common, own):
     """Return the least urgency at which the deadline is met, from above; delay is about its inverse root.
 
@@ -135,21 +135,21 @@ def in_time(deadline, queue, least, guess, spare, seconds, flops, nats, weight, 
     return math.exp(high if high < math.inf else low), True
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def cheapest(fixed, queue, flops, nats, weight, prices, own):
     """Return a quick lower bound of a split's cost: the best there would be without bounds and without fading."""
     waiting = math.sqrt(queue * flops * prices[1]) + math.sqrt(queue * nats * prices[0] * math.exp(-own[4]))
     return fixed + weight * nats + 2.0 * waiting
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def note(out, cost, split, on_time, delay, x, band, speed):
     """Write down the best choice so far: cost, split, side, delay, nat/s, hertz, FLOP/s."""
     out[0], out[1], out[2], out[3] = cost, split, on_time, delay
     out[4], out[5], out[6] = band * x, band, speed
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def hurry_up(k, seconds, flops, nats, fixed, queue, weight, deadline, prices, common, own, room, hurry, out):
     """Put split k on time, as far as that may be the best choice; it is late at its own pace."""
     _, slow, near = room
@@ -168,7 +168,7 @@ def hurry_up(k, seconds, flops, nats, fixed, queue, weight, deadline, prices, co
         note(out, cost, k, 1.0, delay, x, band, speed)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def choose(
     seconds, flops, nats, joules, queue, step, tradeoff, noise, deadline, prices, common, own, allowed, room,
     hurry, out,
@@ -216,12 +216,12 @@ def choose(
                  room, hurry, out)  # fmt: skip
 
 
-@numba.njit(
+@njit(
     types.void(
         *(array(_F, 2),) * 4, *(array(_F, 1),) * 2, _F, *(array(_F, 1),) * 4, array(_F, 2), array(types.boolean, 3),
         types.intp, types.intp, array(_F, 2, False), array(_F, 2, False),
     ),
-    cache=True, nogil=True, error_model="numpy",
+    nogil=True, error_model="numpy",
 )  # fmt: skip
 def choose_all(seconds, flops, nats, joules, queue, step, tradeoff, noise, deadline, prices, common, own,
                allowed, first, last, hurry, out):  # fmt: skip

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-import numba
 from numba import types
 
+from .jit import njit
 from .offset_lambert import offset_lambert
 from .signature import array
 
@@ -19,7 +19,7 @@ _ON_TIME = 1.0 + 1e-12
 _F = types.float64
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def decide(  # noqa: C901
     rule, local_seconds, remote_flops, payload, local_energy, images, gain, remote_speed, low, high,
     bandwidth, noise_density, z, h, v, deadline,
@@ -75,12 +75,12 @@ def decide(  # noqa: C901
     return best, best_rate, best_delay, best_energy, best_delay > deadline * _ON_TIME
 
 
-@numba.njit(
+@njit(
     types.void(
         types.intp, *(array(_F, 1),) * 8, *(_F,) * 8, *(types.intp,) * 3,
         array(_F, 1, False), array(_F, 2, False), array(_F, 1, False), array(_F, 2, False), types.boolean,
     ),
-    cache=True, nogil=True, error_model="numpy",
+    nogil=True, error_model="numpy",
 )  # fmt: skip
 def run_slots(
     rule, local_seconds, remote_flops, payload, local_energy, images, gains, speeds, limits,

@@ -7,15 +7,15 @@ gradient ``g`` with respect to `x` costs one solve ``W' h = g_S``: ``h`` belongs
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numba import types
 
 from .dual_simplex import BASIC, gather
+from .jit import njit
 from .signature import array
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _factorise(w, order, k):  # noqa: C901
     """LU factors of `w` in place, with row pivoting; False where it is singular."""
     for i in range(k):
@@ -41,7 +41,7 @@ def _factorise(w, order, k):  # noqa: C901
     return True
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _solve(w, order, given, found, k):
     """Solve ``W found = given`` from the factors."""
     for i in range(k):
@@ -56,7 +56,7 @@ def _solve(w, order, given, found, k):
         found[i] = total / w[i, i]
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _solve_transposed(w, order, given, scratch, found, k):
     """Solve ``W' found = given`` from the factors."""
     for i in range(k):
@@ -72,14 +72,14 @@ def _solve_transposed(w, order, given, scratch, found, k):
         found[order[i]] = total
 
 
-@numba.njit(
+@njit(
     types.void(
         types.intp, types.intp, array(types.int32, 1), array(types.int32, 1), array(types.float64, 1),
         array(types.int8, 2), array(types.int8, 2), array(types.float64, 2), array(types.float64, 2),
         array(types.float64, 2, False), array(types.float64, 2, False), array(types.float64, 2, False),
         array(types.boolean, 1, False),
     ),
-    cache=True, nogil=True, error_model="numpy",
+    nogil=True, error_model="numpy",
 )  # fmt: skip
 def gradient_range(  # noqa: C901
     first, last, indptr, indices, data, column_status, row_status, of_point, of_dual,
