@@ -1,4 +1,4 @@
-"""Every error that edgeopt raises on purpose; each message says what to do about it."""
+"""Every error that edgeopt raises on purpose, and its warnings; each message says what to do about it."""
 
 from __future__ import annotations
 
@@ -41,3 +41,7 @@ class NoSolutionError(EdgeOptError):
 
 class BenchmarkError(EdgeOptError, RuntimeError):
     """A benchmark run ended before all of it was done; says why, and that the same command goes on."""
+
+
+class ModelFileWarning(UserWarning):
+    """A model file can be read in two ways; says which one was taken and how to make it plain."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import gzip
 import operator
+import warnings
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import DataFormatError, InvalidProblemError
+from .errors import DataFormatError, InvalidProblemError, ModelFileWarning
 from .limits import gunzip, read
 from .modelfiles import lp_reader, lp_writer, mps_reader, mps_writer
 from .problem import Sense
@@ -31,6 +32,14 @@ _FORMATS = {".mps": (mps_reader.parse, mps_writer.spell), ".lp": (lp_reader.pars
 def read_program(path: str | Path) -> Program:
     """Read an MPS or LP file (``.mps``, ``.lp``, either with ``.gz`` behind it).
 
+    Where readers take a file in two ways, a warning says which one this is: a second set of bounds or right-hand sides
+    in MPS does not count, PuLP's comment ``*SENSE:Maximize`` does, a column of LP may stand in the bounds alone.
+
+    Warns
+    -----
+    ModelFileWarning
+        If the file can be read in two ways.
+
     Raises
     ------
     DataFormatError
@@ -39,16 +48,23 @@ def read_program(path: str | Path) -> Program:
     """
     path = Path(path)
     parse, _ = _FORMATS[_ending(path, DataFormatError)]
-    return parse(_text(path), str(path))
+    program, remarks = parse(_text(path), str(path))
+    for remark in remarks:
+        warnings.warn(remark, ModelFileWarning, stacklevel=3)
+    return program
 
 
 def write_program(program: Program, path: str | Path) -> None:
     """Write `program` as free MPS (``.mps``) or LP (``.lp``), either with ``.gz`` behind it.
 
+    HiGHS, SCIP, GLPK and CBC read the same program from it. Names at which one of them stumbles are replaced, a range
+    of LP is two rows, the offset is the cost of a column fixed at 1, and MPS, in which not all of them can maximise,
+    holds the negative of a maximum. Comments in the file say so, and reading gives back the original.
+
     Raises
     ------
     InvalidProblemError
-        If the ending is unknown, or a name or number is one that the format cannot hold.
+        If the ending is unknown, or a number is one that the format cannot hold.
     DataFormatError
         If the file cannot be written there.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import re
 from pathlib import Path
 
 import highspy
@@ -41,7 +40,12 @@ finite = st.floats(-1e15, 1e15, allow_subnormal=True) | st.sampled_from(
 )
 bound = finite | st.sampled_from([-np.inf, np.inf, 0.0, 1.0])
 names = st.lists(
-    st.from_regex(r"[A-Za-df-z_][A-Za-z0-9_.\[\]()#]{0,7}", fullmatch=True), min_size=4, max_size=4, unique=True
+    st.from_regex(r"[A-Za-z_][A-Za-z0-9_.\[\]()#]{0,7}", fullmatch=True)
+    | st.text(max_size=5)
+    | st.sampled_from(["x_0", "x[0]", "x(0)", "free", "rhs", "one", "obj", "COST"]),
+    min_size=4,
+    max_size=4,
+    unique=True,
 )
 
 
@@ -64,32 +68,11 @@ def programs(draw: st.DrawFn) -> Program:
     )  # fmt: skip
 
 
-KEYWORDS = {
-    "rows",
-    "rhs",
-    "ranges",
-    "range",
-    "bounds",
-    "max",
-    "min",
-    "sos",
-    "sets",
-    "name",
-    "end",
-    "st",
-    "inf",
-    "free",
-    "nan",
-}
-
-
 @pytest.mark.parametrize("ending", [".mps", ".lp", ".mps.gz", ".lp.gz"])
 @given(program=programs())
 def test_what_is_read_is_what_was_written(
     tmp_path_factory: pytest.TempPathFactory, ending: str, program: Program
 ) -> None:
-    names = {name.lower() for name in (*program.column_names, *program.row_names)}
-    assume(not KEYWORDS & names and not any(re.fullmatch(r"e\d*", name) for name in names))
     assume("mps" not in ending or bool((program.row_lower <= program.row_upper).all()))
     path = tmp_path_factory.getbasetemp() / f"program{ending}"
     program.write(path)
@@ -139,9 +122,20 @@ def test_highs_reads_the_same_from_every_model_file(model_files: Path, tmp_path:
         _assert_highs_agrees(file, program)
         if file.suffix == ".mps":
             program.write(tmp_path / "copy.mps")
-            _assert_highs_agrees(tmp_path / "copy.mps", program)
+            _assert_highs_agrees(tmp_path / "copy.mps", _with_a_column_for_the_offset(program))
         compared += 1
     assert compared >= 15
+
+
+def _with_a_column_for_the_offset(program: Program) -> Program:
+    """As it is written, since GLPK reads an offset in MPS with the other sign."""
+    if not program.offset:
+        return program
+    return Program(
+        [*program.cost, program.offset], sparse.hstack([program.matrix, sparse.csc_array((program.rows, 1))]),
+        program.row_lower, program.row_upper, [*program.lower, 1.0], [*program.upper, 1.0],
+        [*program.integrality, False], program.sense, 0.0, [*program.column_names, "one"], program.row_names,
+    )  # fmt: skip
 
 
 def _assert_highs_agrees(path: Path, program: Program) -> None:
@@ -313,13 +307,12 @@ anything
     np.testing.assert_array_equal(program.upper, [np.inf, 1, np.inf, 1, np.inf, np.inf])
 
 
-def test_columns_called_like_sections_are_read_and_not_written(excerpts: Path, tmp_path: Path) -> None:
+def test_columns_called_like_sections_are_read_and_written(excerpts: Path, tmp_path: Path) -> None:
     program = Program.read(excerpts / "mps" / "silly-names.mps")
     assert program.column_names == ("C0", "OBJSENSE", "RANGES", "RHS", "C1")
-    with pytest.raises(InvalidProblemError, match="column name 'OBJSENSE'.*rename"):
-        program.write(tmp_path / "silly.mps")
-    program.write(tmp_path / "silly.lp")
-    assert_same(Program.read(tmp_path / "silly.lp"), program)
+    for name in ("silly.mps", "silly.lp"):
+        program.write(tmp_path / name)
+        assert_same(Program.read(tmp_path / name), program)
 
 
 @pytest.mark.parametrize(
@@ -352,7 +345,12 @@ LP = "\\ Problem name: demo\nmin\n obj: x + 2 y {objective}\nst\n c1: x + y >= 1
         ({"rows": " c2: 2 x >= 4 + y"}, 6, "one number on the right"),
         ({"rows": " c2: x + y"}, 6, "expected <=, >= or ="),
         ({"rows": " c2: x y >= 1"}, 6, "expected <=, >= or ="),
-        ({"rows": " c2: >= 1"}, 6, "expected terms"),
+        ({"rows": " >= 1"}, 6, "expected terms"),
+        ({"rows": " c2: 5 <= x + y >= 1"}, 6, "two sides that both give a lower bound"),
+        ({"rows": " c2: 5 >= x + y <= 1"}, 6, "two sides that both give an upper bound"),
+        ({"rows": " c2: 1 = x + y <= 4"}, 6, "two sides"),
+        ({"rows": " c2: 1 <= x + y = 4"}, 6, "two sides"),
+        ({"rows": " c2: x >= 2 /* a comment */"}, 6, "begins with a backslash"),
         ({"rows": " c2: x >= y"}, 6, "columns go to the left"),
         ({"rows": " c2: x >="}, 6, "expected a number behind it"),
         ({"rows": " c2: x >= 1.2.3"}, 6, "one number on the right"),
@@ -364,14 +362,16 @@ LP = "\\ Problem name: demo\nmin\n obj: x + 2 y {objective}\nst\n c1: x + y >= 1
         ({"rows": " c2:\n c3: x >= 2"}, 6, "empty"),
         ({"rows": "st\n c2: x >= 2"}, 6, "second 'subject to'"),
         ({"rows": "min"}, 6, "order"),
-        ({"bounds": " z <= 3"}, 9, "z occurs in no objective or row"),
+        ({"bounds": " 2 = y <= 3"}, 9, "two sides"),
+        ({"bounds": " 2 <= y >= 1"}, 9, "two sides that both give a lower bound"),
+        ({"bounds": "binary <= 3"}, 9, "heading alone on its line"),
         ({"bounds": " 3 <= 4"}, 9, "expected a column's name"),
         ({"bounds": " y <= -3"}, 9, "lower bound too"),
         ({"bounds": " y <= 3 4"}, 9, "expected a bound"),
         ({"bounds": " x <= 5"}, 9, "two upper bounds"),
         ({"bounds": " y"}, 9, "expected a bound"),
         ({"bounds": " 3 <="}, 9, "expected a column's name behind it"),
-        ({"lists": "general\n z"}, 11, "z occurs in no objective or row"),
+        ({"lists": "general\n 3"}, 11, "expected a column's name"),
         ({"lists": "semi\n x"}, 11, "semi-continuous"),
         ({"lists": "sos\n s1: S1:: x:1 y:2"}, 11, "special ordered sets"),
         ({"lists": "lazy constraints\n c9: x <= 3"}, 11, "special kind"),
@@ -444,9 +444,6 @@ def _without(path: Path, part: str) -> Path:
 @pytest.mark.parametrize(
     ("program", "words"),
     [
-        (Program([1.0], column_names=["a b"]), "'a b'.*rename"),
-        (Program([1.0], column_names=[""]), "column name ''"),
-        (Program([1.0], [[1.0]], row_names=["a\nb"]), "row name"),
         (Program([1.0], upper=1e25), "1e\\+20"),
         (Program([1.0], lower=np.inf), "x\\[0\\] has bounds"),
         (Program([1.0], [[1.0]], -1e20), "row\\[0\\] has bounds"),
@@ -465,16 +462,33 @@ def test_what_no_format_holds_is_refused_and_nothing_appears(
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
-@pytest.mark.parametrize("name", ["1x", "x+y", "x:y", "[x", ".x", "free", "INF", "e5", "st", "bounds"])
-def test_names_that_lp_would_misread(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InvalidProblemError, match="cannot be written to LP"):
-        Program([1.0], column_names=[name]).write(tmp_path / "p.lp")
-
-
-@pytest.mark.parametrize("name", ["$x", "*x", "'MARKER'", "RHS", "bounds"])
-def test_names_that_mps_would_misread(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InvalidProblemError, match="cannot be written to MPS"):
-        Program([1.0], column_names=[name]).write(tmp_path / "p.mps")
+@pytest.mark.parametrize("ending", [".mps", ".lp"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "1x",
+        "x+y",
+        "x:y",
+        "[x",
+        ".x",
+        "free",
+        "INF",
+        "e5",
+        "st",
+        "bounds",
+        "$x",
+        "*x",
+        "'MARKER'",
+        "RHS",
+        "a b",
+        "",
+        "a\nb",
+    ],
+)
+def test_names_that_readers_would_misread_come_back(tmp_path: Path, ending: str, name: str) -> None:
+    program = Program([1.0], [[1.0]], 1.0, column_names=[name], row_names=[name])
+    program.write(tmp_path / f"p{ending}")
+    assert_same(Program.read(tmp_path / f"p{ending}"), program)
 
 
 def test_crossed_rows_fit_lp_alone(tmp_path: Path) -> None:

@@ -1,32 +1,30 @@
 """Writing the LP format: readable, with every number in all its digits and every column named in the objective.
 
-Columns appear in the order of their first mention, so the objective mentions them all. Indexed names such as ``x[3]``
-are kept (Gurobi, SCIP and this package read them; HiGHS and CPLEX want them renamed, or MPS).
+Columns appear in the order of their first mention, so the objective mentions them all. What a reader of the format
+lacks is spelled in another way (:mod:`.portable`), and rows without bounds, at which GLPK stops, stand in comments,
+since no solver needs them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InvalidProblemError
 from ..problem import Sense
-from .spelling import check_writable, unused
+from .naming import plain_in_lp, unused
+from .notes import spelled
+from .portable import Dialect, portable
+from .spelling import check_writable
 
 if TYPE_CHECKING:
     from ..program import Program
 
-_NAME = re.compile(r"[^\W\d][^\s:<>=+\-*^/\\]*|[!\"#$%&(),;?@'`{}~|][^\s:<>=+\-*^/\\]*")
-_KEYWORD = re.compile(
-    r"inf|infinity|nan|free|end|st|s\.t\.|st\.|bounds?|generals?|gens?|integers?|ints?|binary|binaries|bins?|semis?|sec|sos[12]?"
-    r"|min|max|minimum|maximum|minimi[sz]e|maximi[sz]e|subject|such",
-    re.IGNORECASE,
-)
-_EXPONENT = re.compile(r"[eE]\d*")
-_TERMS_PER_LINE = 8
+DIALECT = Dialect(plain_in_lp, maximises=True, ranges=False, empty_rows=False, titles=False)
+HIDDEN = "edgeopt reads "
+"""A comment that begins with this holds text for this package."""
+_WIDTH = 200
 
 
 def spell(program: Program) -> Iterator[str]:
@@ -35,19 +33,16 @@ def spell(program: Program) -> Iterator[str]:
     Raises
     ------
     InvalidProblemError
-        If a name or number is one that the format cannot hold.
+        If a number or the program's name is one that the format cannot hold.
     """
     check_writable(program)
+    program, notes = portable(program, DIALECT)
     columns, rows = list(program.column_names), list(program.row_names)
-    for kind, names in (("column", columns), ("row", rows)):
-        for name in names:
-            _check_name(kind, name)
     if program.name:
         yield f"\\ Problem name: {program.name}"
+    yield from (f"\\ {line}" for line in spelled(notes))
     yield "maximize" if program.sense is Sense.MAXIMIZE else "minimize"
     terms = [_term(cost, name) for cost, name in zip(program.cost.tolist(), columns, strict=True)]
-    if program.offset:
-        terms.append(_term(program.offset, ""))
     yield from _wrapped(f" {unused('obj', rows)}:", terms, "")
     yield "subject to"
     yield from _spell_rows(program, columns, rows)
@@ -59,25 +54,19 @@ def spell(program: Program) -> Iterator[str]:
     yield "end"
 
 
-def _check_name(kind: str, name: str) -> None:
-    if not name.isprintable() or not _NAME.fullmatch(name):
-        reason = "expected text without spaces and operators that begins with no digit, point or bracket"
-    elif _KEYWORD.fullmatch(name) or (kind == "column" and _EXPONENT.fullmatch(name)):
-        reason = "it reads as a keyword or a number"
-    else:
-        return
-    raise InvalidProblemError(f"{kind} name {name!r} cannot be written to LP: {reason}; rename it, or write .mps")
-
-
 def _term(value: float, name: str) -> str:
-    sign = "-" if np.signbit(value) else "+"
-    return f"{sign} {abs(value)!r} {name}".rstrip()
+    return f"{'-' if np.signbit(value) else '+'} {abs(value)!r} {name}"
 
 
 def _wrapped(head: str, terms: list[str], tail: str) -> Iterator[str]:
-    for start in range(0, max(1, len(terms)), _TERMS_PER_LINE):
-        line = " ".join([head if start == 0 else "  ", *terms[start : start + _TERMS_PER_LINE]])
-        yield f"{line} {tail}".rstrip() if start + _TERMS_PER_LINE >= len(terms) else line
+    """Lines of at most 200 letters or one term: CPLEX reads 560, older readers 255."""
+    line = head
+    for word in [*terms, tail] if tail else terms:
+        if len(line) + len(word) >= _WIDTH and line.strip():
+            yield line
+            line = "  "
+        line = f"{line} {word}"
+    yield line
 
 
 def _spell_rows(program: Program, columns: list[str], rows: list[str]) -> Iterator[str]:
@@ -85,21 +74,25 @@ def _spell_rows(program: Program, columns: list[str], rows: list[str]) -> Iterat
     starts, indices, values = by_row.indptr.tolist(), by_row.indices.tolist(), by_row.data.tolist()
     lower, upper = program.row_lower.tolist(), program.row_upper.tolist()
     for i, name in enumerate(rows):
-        terms = [_term(values[k], columns[indices[k]]) for k in range(starts[i], starts[i + 1])] or ["0"]
-        if lower[i] == upper[i]:
-            head, tail = "", f"= {lower[i]!r}"
-        elif upper[i] == np.inf:  # a free row is one above -inf
-            head, tail = "", f">= {lower[i]!r}"
-        else:
-            head = f" {lower[i]!r} <=" if lower[i] > -np.inf else ""
-            tail = f"<= {upper[i]!r}"
-        yield from _wrapped(f" {name}:{head}", terms, tail)
+        terms = [_term(values[k], columns[indices[k]]) for k in range(starts[i], starts[i + 1])]
+        lines = _wrapped(f" {name}:", terms, _relation(lower[i], upper[i]))
+        free = lower[i] == -np.inf and upper[i] == np.inf
+        yield from (f"\\ {HIDDEN}{line}" for line in lines) if free else lines
+
+
+def _relation(lower: float, upper: float) -> str:
+    if lower == upper:
+        return f"= {lower!r}"
+    return f"<= {upper!r}" if lower == -np.inf and upper < np.inf else f">= {lower!r}"
 
 
 def _spell_bounds(program: Program, columns: list[str]) -> Iterator[str]:
     lower, upper = program.lower.tolist(), program.upper.tolist()
     for j in np.flatnonzero((program.lower != 0) | (program.upper != np.inf)).tolist():
-        if lower[j] == -np.inf and upper[j] == np.inf:
-            yield f" {columns[j]} free"
+        name, low, high = columns[j], lower[j], upper[j]
+        if low == high:
+            yield f" {name} = {low!r}"
+        elif high == np.inf:
+            yield f" {name} free" if low == -np.inf else f" {name} >= {low!r}"
         else:
-            yield f" {lower[j]!r} <= {columns[j]} <= {upper[j]!r}"
+            yield f" {low!r} <= {name} <= {high!r}"

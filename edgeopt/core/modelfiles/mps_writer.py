@@ -1,4 +1,4 @@
-"""Writing MPS: every number with all its digits, and no name at which a reader of the format could stop."""
+"""Writing free MPS: every number with all its digits, and nothing that a reader takes for something else."""
 
 from __future__ import annotations
 
@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InvalidProblemError
-from ..problem import Sense
-from .spelling import EXACT, check_writable, unused
+from .naming import plain_in_mps, unused
+from .notes import spelled
+from .portable import Dialect, portable
+from .spelling import EXACT, check_writable
 
 if TYPE_CHECKING:
     from ..program import Program
 
-_KEYWORDS = frozenset({
-    "NAME", "OBJSENSE", "ROWS", "COLUMNS", "RHS", "RANGES", "RANGE", "BOUNDS", "ENDATA", "MAX", "MIN", "MARKER",
-    "QUADOBJ", "QSECTION", "QMATRIX", "QCMATRIX", "CSECTION", "SOS", "SOS1", "SOS2", "SETS", "INDICATORS", "GENCONS",
-    "PWLOBJ", "LAZYCONS", "USERCUTS", "MODELCUTS", "DELAYEDROWS",
-})  # fmt: skip
-"""Readers that do not look at the indentation take these for sections, wherever a line begins with them."""
+DIALECT = Dialect(plain_in_mps, maximises=False, ranges=True, empty_rows=True, titles=True)
 
 
 def spell(program: Program) -> Iterator[str]:
@@ -30,18 +27,16 @@ def spell(program: Program) -> Iterator[str]:
     Raises
     ------
     InvalidProblemError
-        If a name or number is one that the format cannot hold.
+        If a number or the program's name is one that the format cannot hold.
     """
     check_writable(program)
+    _check_crossed(program)
+    program, notes = portable(program, DIALECT)
     columns, rows = list(program.column_names), list(program.row_names)
-    for kind, names in (("column", columns), ("row", rows)):
-        for name in names:
-            _check_name(kind, name)
     objective = unused("COST", rows)
-    yield f"NAME {program.name}".rstrip()
-    if program.sense is Sense.MAXIMIZE:
-        yield "OBJSENSE"
-        yield "    MAX"
+    # CBC takes the file for fixed columns where FREE is missing.
+    yield f"NAME {program.name} FREE"
+    yield from (f"* {line}" for line in spelled(notes))
     kinds = _kinds(program)
     yield "ROWS"
     yield f" N  {objective}"
@@ -49,22 +44,20 @@ def spell(program: Program) -> Iterator[str]:
     yield "COLUMNS"
     yield from _spell_columns(program, columns, rows, objective)
     yield "RHS"
-    if program.offset:
-        yield f"    RHS  {objective}  {-program.offset!r}"
     yield from _spell_sides(program, kinds, rows)
     yield "BOUNDS"
     yield from _spell_bounds(program, columns)
     yield "ENDATA"
 
 
-def _check_name(kind: str, name: str) -> None:
-    if not name or any(letter.isspace() for letter in name) or not name.isprintable() or name[0] in "$*":
-        reason = "expected printable text without spaces that begins with neither '$' nor '*'"
-    elif name.upper() in _KEYWORDS or name == "'MARKER'":
-        reason = "it is a keyword of the format, at which several readers stop"
-    else:
-        return
-    raise InvalidProblemError(f"{kind} name {name!r} cannot be written to MPS: {reason}; rename it")
+def _check_crossed(program: Program) -> None:
+    crossed = program.row_lower > program.row_upper
+    if crossed.any():
+        i = int(crossed.argmax())
+        raise InvalidProblemError(
+            f"row {program.row_names[i]} has bounds [{program.row_lower[i]}, {program.row_upper[i]}]; MPS cannot hold "
+            "crossed row bounds: write .lp"
+        )
 
 
 def _kinds(program: Program) -> list[str]:
@@ -97,11 +90,6 @@ def _spell_sides(program: Program, kinds: list[str], rows: list[str]) -> Iterato
         side = lower[i] if kind == "G" else upper[i]
         if kind != "N" and side:
             yield f"    RHS  {rows[i]}  {side!r}"
-    for i in two_sided:
-        if lower[i] > upper[i]:
-            raise InvalidProblemError(
-                f"row {rows[i]} has bounds [{lower[i]}, {upper[i]}]; MPS cannot hold crossed row bounds"
-            )
     if two_sided:
         yield "RANGES"
         for i in two_sided:
@@ -124,5 +112,5 @@ def _spell_bounds(program: Program, columns: list[str]) -> Iterator[str]:
                 yield f" LO BOUND  {name}  {low!r}"
             if high < math.inf:
                 yield f" UP BOUND  {name}  {high!r}"
-            elif integer[j] and not low:
+            elif integer[j]:  # GLPK ends an integer column at 1 where nothing is said
                 yield f" PL BOUND  {name}"

@@ -11,8 +11,6 @@ import numpy as np
 from ..errors import DataFormatError, InvalidProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from ..program import Program
@@ -22,6 +20,11 @@ INFINITE = 1e20
 
 EXACT = decimal.Context(prec=1500)
 """Decimal arithmetic in which sums and differences of float64 numbers (at most 1100 digits) never round."""
+
+
+def lines(text: str) -> list[str]:
+    """Return the lines of a file; what else Unicode calls a line break may stand within one."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
 
 
 def in_file(place: str, line: int, found: str, remedy: str) -> DataFormatError:
@@ -94,11 +97,3 @@ def check_writable(program: Program) -> None:
                 f"{kind} {names[index]} has bounds [{lower[index]}, {upper[index]}]; model files take sizes of "
                 f"{INFINITE:g} and more for infinity: use inf, or a smaller bound"
             )
-
-
-def unused(stem: str, names: Sequence[str]) -> str:
-    """Return `stem`, with underscores behind it until it is none of `names`."""
-    taken = set(names)
-    while stem in taken:
-        stem += "_"
-    return stem
