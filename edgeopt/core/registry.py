@@ -12,7 +12,7 @@ import importlib.metadata
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
@@ -296,7 +296,7 @@ def choose(problem: Problem, name: str | Solver, options: Options) -> tuple[Solv
         If it cannot honour an option.
     """
     if name == "auto":
-        return automatic(problem, options)[0], None
+        return next(automatic(problem, options)), None
     chosen, variant = (name, None) if isinstance(name, Solver) else find(str(name))
     if reason := chosen.refusal(problem):
         able = ", ".join(entry.name for entry in solvers().values() if not entry.refusal(problem))
@@ -319,15 +319,15 @@ def _candidates(problem: Problem) -> list[Solver]:
     return [entry for name, entry in solvers().items() if name not in others or (foreign and not entry.general)]
 
 
-def automatic(problem: Problem, options: Options) -> list[Solver]:
-    """Return the exact solvers that take `problem` and honour `options`, best-ranked first.
+def automatic(problem: Problem, options: Options) -> Iterator[Solver]:
+    """Yield the exact solvers that take `problem` and honour `options`, best-ranked first.
 
     Raises
     ------
     UnsupportedPairError, InvalidOptionError
         If there is none; the message says which it is.
     """
-    refused, found = [], []
+    refused, found = [], False
     for candidate in _candidates(problem):
         if not candidate.exact or candidate.refusal(problem) or not candidate.installed:
             continue
@@ -336,9 +336,10 @@ def automatic(problem: Problem, options: Options) -> list[Solver]:
         except InvalidOptionError as error:
             refused.append(str(error))
         else:
-            found.append(candidate)
+            found = True
+            yield candidate
     if found:
-        return found
+        return
     if not refused:
         raise UnsupportedPairError(f"no installed exact solver takes this {type(problem).__name__}")
     others = f" (and {len(refused) - 1} other solvers refuse too)" if len(refused) > 1 else ""

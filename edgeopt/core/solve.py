@@ -30,7 +30,7 @@ from .verify import judge
 from .witness import engine, witnessed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
 
     from .instance import Instance
     from .prepared import Prepared
@@ -134,7 +134,7 @@ def _needs_a_kill(problem: Problem, chosen: Solver, options: Options) -> bool:
 
 
 def _first_settled(
-    problem: Problem, candidates: Sequence[Solver], options: Options, once: Callable[[Solver, Options], Solution]
+    problem: Problem, candidates: Iterable[Solver], options: Options, once: Callable[[Solver, Options], Solution]
 ) -> Solution:
     """Return the first candidate's solution, or where it is none that stands, the best that another one finds.
 
@@ -142,21 +142,25 @@ def _first_settled(
     """
     best: Solution | None = None
     asked: set[str] = set()
-    # An engine that may have to be killed comes last.
-    for chosen in sorted(candidates, key=lambda entry: _needs_a_kill(problem, entry, options)):
-        if best is not None and (not _unsettled(best) or options.remaining() == 0):
-            break
+    if options.time_limit is not None and problem.integral:
+        # An engine that may have to be killed comes last.
+        candidates = sorted(candidates, key=lambda entry: _needs_a_kill(problem, entry, options))
+    refused: UnsupportedPairError | None = None
+    for chosen in candidates:
         if engine(chosen.name) in asked:
             continue
         asked.add(engine(chosen.name))
         try:
             found = once(chosen, options)
-        except UnsupportedPairError:  # numbers that this one would drop or refuse
+        except UnsupportedPairError as error:  # numbers that this one would drop or refuse
+            refused = refused or error
             continue
         best = found if best is None else _better(best, found)
-    if best is None:
-        return once(candidates[0], options)  # which says why it cannot
-    return best
+        if not _unsettled(best) or options.remaining() == 0:
+            break
+    if best is None and refused is not None:
+        raise refused
+    return best  # type: ignore[return-value]
 
 
 RESERVED = frozenset(inspect.signature(solve).parameters) - {"extra"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -121,29 +122,50 @@ def _judge_status(problem: Problem, outcome: Outcome) -> Verification:
     return refused(f"the solver says {outcome.claim}, but {reason}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Measured:
     """Numbers of every instance, as (instances,) arrays: what the answer is worth and what is proved of it."""
 
+    problem: Problem
+    decision: Any
     objective: NDArray[np.float64]
-    magnitude: NDArray[np.float64]
-    slack: NDArray[np.float64]
-    sign: float
+    proven: NDArray[np.float64]
 
     @property
+    def sign(self) -> float:
+        """1 when minimising, -1 when maximising."""
+        return self.problem.sense.sign
+
+    @cached_property
+    def magnitude(self) -> NDArray[np.float64]:
+        """Sums of the absolute terms of the objectives."""
+        magnitude = np.atleast_1d(np.asarray(self.problem.magnitude(self.decision), float))
+        return np.where(np.isfinite(magnitude), magnitude, 0.0)  # an overflow excuses nothing
+
+    @cached_property
+    def slack(self) -> NDArray[np.float64]:
+        """Proven distances from the optimum, without what is rounding."""
+        if not self.proven.any():
+            return self.proven
+        return np.where(np.abs(self.proven) <= ROUNDOFF * self.magnitude, 0.0, self.proven)
+
+    @cached_property
     def bound(self) -> NDArray[np.float64]:
         """Best objectives that can exist, as far as it is proved."""
         return self.objective - self.sign * self.slack
 
-    @property
+    @cached_property
     def gap(self) -> NDArray[np.float64]:
         """Relative distances of objectives and bounds."""
         return relative_gaps(self.objective, self.bound)
 
-    def contradicted_by(self, stated: NDArray[np.float64], rounding: float) -> NDArray[np.bool_]:
-        """Where a stated bound says that an objective as good as this one is impossible, by more than `rounding`."""
+    def contradicted_by(self, stated: NDArray[np.float64], rounding: float = AGREEMENT) -> NDArray[np.bool_]:
+        """Where a stated bound says that an objective as good as this one is impossible, rounding allowed for."""
         beyond = self.sign * (stated - self.objective)
-        return np.isnan(stated) | ((beyond > rounding) & ~self.close_to(stated))
+        wrong = np.isnan(stated) | (beyond > 0)
+        if not wrong.any():
+            return wrong
+        return wrong & ~(self.close_to(stated, rounding) | (beyond <= _rounding(self.problem)))
 
     def close_to(self, stated: NDArray[np.float64], rounding: float = AGREEMENT) -> NDArray[np.bool_]:
         """Where a stated objective or bound agrees with the objective."""
@@ -160,10 +182,7 @@ def _judge_quality(problem: Problem, outcome: Outcome, objective: Any, tolerance
         return refused(f"its certificate cannot be checked: {type(error).__name__}: {error}")
     if slack is None or np.isnan(slack).any():
         return refused(f"its certificate ({outcome.certificate}) is no number for each instance")
-    values, magnitude = (np.atleast_1d(np.asarray(v, float)) for v in (objective, problem.magnitude(outcome.decision)))
-    magnitude = np.where(np.isfinite(magnitude), magnitude, 0.0)  # an overflow excuses nothing
-    slack = np.where(np.abs(slack) <= ROUNDOFF * magnitude, 0.0, slack)
-    found = _Measured(values, magnitude, slack, problem.sense.sign)
+    found = _Measured(problem, outcome.decision, np.atleast_1d(np.asarray(objective, float)), slack)
     if fault := _contradiction(problem, outcome, found):
         return refused(fault)
     return _judge_gap(problem, outcome, found, tolerance)
@@ -187,12 +206,11 @@ def _contradiction(problem: Problem, outcome: Outcome, found: _Measured) -> str 
             return f"the solver reports objective {shown!r}; the decision's objective is {float(found.objective[i])!r}"
     for claimed in _claimed_bounds(outcome):
         stated = _numbers(claimed, found)
-        if stated is None or (wrong := found.contradicted_by(stated, _rounding(problem))).any():
+        if stated is None or (wrong := found.contradicted_by(stated)).any():
             i = 0 if stated is None else int(wrong.argmax())
             shown = claimed if stated is None else float(stated[i])
             return f"the solver's bound {shown!r} contradicts the decision's objective {float(found.objective[i])!r}"
-    better = (found.slack < -_rounding(problem)) & ~found.close_to(found.bound, FEASIBILITY)
-    if better.any():
+    if (found.slack < 0).any() and (better := found.contradicted_by(found.bound, FEASIBILITY)).any():
         i = int(better.argmax())
         return (
             f"the objective {float(found.objective[i])!r} of {_instance(problem, i)} is better than its certificate "
