@@ -48,6 +48,19 @@ def value(text: str) -> Any:
         return text
 
 
+def solver_names(text: str) -> list[str]:
+    """Return the names that an option ``--solvers`` lists.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it lists none.
+    """
+    if not (names := separate(text)):
+        raise InvalidOptionError(f"--solvers is {text!r} and names no solver; expected names separated by commas")
+    return names
+
+
 def separate(text: str) -> list[str]:
     """Split a list at its commas, those within brackets apart.
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..bench.spec import separate
+from ..bench.spec import solver_names
 from ..bench.spec import value as parse_value
 from ..core.errors import EdgeOptError, InvalidOptionError
 from .bench import app as bench_app
@@ -156,10 +156,10 @@ def compare(
     from ..core.registry import find
 
     problems = [_problem(name) for name in files]
-    for name in separate(solvers or ""):
-        find(name)
     able = solvers_for(problems[0])
-    chosen = separate(solvers) if solvers else able.loc[able["installed"], "solver"].tolist()
+    chosen = able.loc[able["installed"], "solver"].tolist() if solvers is None else solver_names(solvers)
+    for name in chosen:
+        find(name)
     limit = {} if time_limit is None else {"time_limit": time_limit}
     with progress_bar("comparing") as tell:
         done = itertools.count()

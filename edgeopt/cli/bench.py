@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..bench.spec import separate
+from ..bench.spec import solver_names
 from ..core.errors import InvalidOptionError
 from .completion import complete_instance
 from .printing import progress_bar, show
@@ -83,8 +83,8 @@ def run(
     from ..bench.run import run as run_campaign
 
     campaign = Campaign.of(
-        instances or None, None if solvers is None else separate(solvers), seeds=_seeds(seeds), repetitions=repetitions,
-        time_limit=time_limit, memory_limit=memory_limit, threads=threads,
+        instances or None, None if solvers is None else solver_names(solvers), seeds=_seeds(seeds),
+        repetitions=repetitions, time_limit=time_limit, memory_limit=memory_limit, threads=threads,
     )  # fmt: skip
     with progress_bar("running") as progress:
         table = run_campaign(campaign, folder, jobs=jobs, dask=dask, force=force, progress=progress)

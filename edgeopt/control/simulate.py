@@ -95,6 +95,9 @@ def simulate(
     InvalidOptionError
         If a run changes what is no field, or no slot is left after the warm-up.
     """
+    for name, value in (("slots", slots), ("warm_up", warm_up)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+            raise InvalidOptionError(f"{name} is {value!r}; expected a whole number of slots")
     if not 0 <= warm_up < slots:
         raise InvalidOptionError(f"warm_up is {warm_up} of {slots} slots; at least one slot must be left")
     prepared = [_changed(controller, environment, seed, run) for run in runs]

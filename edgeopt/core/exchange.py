@@ -156,7 +156,8 @@ def to_cvxpy(program: Program) -> Any:
 
     The variable is called ``x``. The parameter ``cost`` holds all costs; ``row_equal``, ``row_lower``, ``row_upper``,
     ``lower`` and ``upper`` hold the finite bounds, in the order of their rows or columns, one constraint each in this
-    order (those that are empty are left out). The matrix is constant, so new costs and bounds re-solve quickly.
+    order (those that are empty are left out, as are rows without entries that every point satisfies). The matrix is
+    constant, so new costs and bounds re-solve quickly.
     """
     import cvxpy
 
@@ -165,13 +166,12 @@ def to_cvxpy(program: Program) -> Any:
 
     integers = np.nonzero(program.integrality)
     x = cvxpy.Variable(program.columns, name="x", integer=integers if program.integral else False)
-    equal = program.row_lower == program.row_upper
-    matrix = program.matrix.tocsr()
+    matrix, rows = program.matrix.tocsr(), cvxpy_rows(program)
     constraints = []
     for name, expression, bound, where in (
-        ("row_equal", matrix, program.row_lower, equal),
-        ("row_lower", matrix, program.row_lower, ~equal & np.isfinite(program.row_lower)),
-        ("row_upper", matrix, program.row_upper, ~equal & np.isfinite(program.row_upper)),
+        ("row_equal", matrix, program.row_lower, rows["row_equal"]),
+        ("row_lower", matrix, program.row_lower, rows["row_lower"]),
+        ("row_upper", matrix, program.row_upper, rows["row_upper"]),
         ("lower", None, program.lower, np.isfinite(program.lower)),
         ("upper", None, program.upper, np.isfinite(program.upper)),
     ):
@@ -184,3 +184,16 @@ def to_cvxpy(program: Program) -> Any:
     goal = parameter("cost", program.cost) @ x + program.offset
     objective = cvxpy.Maximize(goal) if program.sense is Sense.MAXIMIZE else cvxpy.Minimize(goal)
     return cvxpy.Problem(objective, constraints)
+
+
+def cvxpy_rows(program: Program) -> dict[str, NDArray[np.bool_]]:
+    """Which rows each of the three constraints on rows of :func:`to_cvxpy` holds, by the name of its parameter."""
+    entries = np.bincount(program.matrix.indices[program.matrix.data != 0], minlength=program.rows)
+    # Some back ends cannot hold a row of zeros; one that no point satisfies is theirs to refuse.
+    told = (entries > 0) | (program.row_lower > 0) | (program.row_upper < 0)
+    equal = program.row_lower == program.row_upper
+    return {
+        "row_equal": told & equal,
+        "row_lower": told & ~equal & np.isfinite(program.row_lower),
+        "row_upper": told & ~equal & np.isfinite(program.row_upper),
+    }

@@ -50,7 +50,7 @@ def solve_isolated(
     """
     from .solve import conclude
 
-    if memory_limit is not None and not memory_limit > 0:
+    if memory_limit is not None and not (isinstance(memory_limit, (int, float, np.number)) and memory_limit > 0):
         raise InvalidOptionError(f"memory_limit is {memory_limit!r}; expected bytes > 0, or None")
     with TemporaryDirectory(prefix="edgeopt-") as folder:
         work = Path(folder)

@@ -87,16 +87,16 @@ def gunzip(path: Path, packed: bytes) -> bytes:
     EOFError, zlib.error
         If it is cut or damaged.
     """
-    bound, parts, rest = most(len(packed)), [], packed
+    bound, found, rest = most(len(packed)), bytearray(), packed
     while rest:
         stream = zlib.decompressobj(wbits=31)
-        parts.append(stream.decompress(rest, bound + 1 - sum(map(len, parts))))
-        if sum(map(len, parts)) > bound or stream.unconsumed_tail:
+        found += stream.decompress(rest, bound + 1 - len(found))
+        if len(found) > bound or stream.unconsumed_tail:
             raise _too_large(path, len(packed), "more", bound)
         if not stream.eof:
             raise EOFError("it ends before its end marker")
         rest = stream.unused_data.lstrip(b"\0")  # another part may follow, or padding
-    return b"".join(parts)
+    return bytes(found)
 
 
 def within(path: Path, packed: int, members: Iterable[Member], size: Callable[[Member], int]) -> Iterator[Member]:

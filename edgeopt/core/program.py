@@ -22,7 +22,7 @@ from scipy import sparse
 
 from .errors import InvalidProblemError
 from .problem import Decision, Problem, Sense
-from .records import Record, assign, float_array, number, require
+from .records import Record, assign, float_array, number, plain, require
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,7 @@ class Point(Decision):
     values: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        values = np.array(self.values, dtype=np.float64)
+        values = np.array(plain(self.values, "values"), dtype=np.float64)
         values.flags.writeable = False
         object.__setattr__(self, "values", values)
 
@@ -290,6 +290,8 @@ def bound_excess(
 def _matrix(value: Any, columns: int) -> sparse.csc_array:
     if value is None:
         value = sparse.csc_array((0, columns), dtype=np.float64)
+    if not sparse.issparse(value):
+        value = plain(value, "matrix")
     if np.iscomplexobj(value):
         raise InvalidProblemError("matrix holds complex values; expected real numbers")
     try:
@@ -317,7 +319,7 @@ def _bounds(value: Any, field: str, size: int, default: float) -> NDArray[np.flo
 
 
 def _integrality(value: Any, columns: int) -> NDArray[np.bool_]:
-    array = np.zeros(columns, dtype=bool) if value is None else np.array(value)
+    array = np.zeros(columns, dtype=bool) if value is None else np.array(plain(value, "integrality"))
     if array.ndim == 0:
         array = np.full(columns, bool(array))
     if array.shape != (columns,) or not np.isin(array, (0, 1)).all():

@@ -54,15 +54,37 @@ def float_array(
 def _numeric(value: ArrayLike, field: str, *, copy: bool) -> NDArray[np.float64]:
     if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
         raise InvalidProblemError(f"{field} has masked entries; drop or impute them beforehand")
-    try:
-        raw = np.asarray(value)
-    except ValueError as error:
-        raise InvalidProblemError(f"{field} is no rectangular array of numbers: {error}") from error
+    raw = plain(value, field)
     if raw.dtype.kind not in "fiub":
         raise InvalidProblemError(f"{field} holds {raw.dtype} values; expected real numbers")
     array = np.array(raw, dtype=np.float64, order="C", copy=copy or None)
     # A read-only view, never a lock on an array that belongs to the caller.
     return array if copy else array.view()
+
+
+def plain(value: Any, field: str) -> NDArray[Any]:
+    """Return `value` as an array of whatever type it holds.
+
+    Raises
+    ------
+    InvalidProblemError
+        If NumPy cannot make one of it: it is not rectangular, or a tensor that requires a gradient, lies on another
+        device, has no values (meta) or a type that NumPy does not have (bfloat16).
+    """
+    try:
+        return np.asarray(value)
+    except Exception as error:  # each library's arrays raise what they like
+        if hasattr(value, "detach"):
+            kind = f"a tensor of {value.dtype} on {value.device}" + (" that requires grad" * value.requires_grad)
+            raise InvalidProblemError(
+                f"{field} is {kind}, which NumPy cannot read ({_first_line(error)}); "
+                "pass its values: tensor.detach().cpu().double().numpy()"
+            ) from error
+        raise InvalidProblemError(f"{field} is no rectangular array of numbers: {error}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].rstrip(".")
 
 
 def require(field: str, array: NDArray[Any], good: NDArray[np.bool_], expectation: str) -> None:

@@ -6,6 +6,7 @@ import inspect
 import logging
 import time
 from dataclasses import replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from .batch import solve_in_turn, witnessed_batch
@@ -106,6 +107,8 @@ def solve(
         raise UnsupportedPairError(f"problem is a {type(problem).__name__}; expected a formulation or a Program")
     if memory_limit is not None and not isolate:
         raise InvalidOptionError("memory_limit needs isolate=True: only a process of its own can be limited")
+    if isinstance(warm_up, bool) or not isinstance(warm_up, Real) or not warm_up >= 0:
+        raise InvalidOptionError(f"warm_up is {warm_up!r}; expected seconds >= 0")
     options = Options(time_limit, relative_gap, _start(problem, warm_start), seed, threads, log, extra=extra)
     # From outside, these can be enforced on any solver.
     demanded = replace(options, time_limit=None, threads=None) if isolate else options

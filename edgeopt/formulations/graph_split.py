@@ -20,7 +20,7 @@ from ..core.certificate import OptimalityCertificate
 from ..core.errors import InvalidProblemError
 from ..core.problem import Decision, Formulation, Problem, Sense
 from ..core.program import Program
-from ..core.records import assign, float_array, number, require
+from ..core.records import assign, float_array, number, plain, require
 from .placement.cut_network import SINK, SOURCE, CutNetwork, cut_program, settle
 from .placement.data_flow import data_flow, exec_times, returned
 from .placement.links import between_tiers, link_delays, link_rates, rate_array
@@ -42,7 +42,7 @@ class GraphSplitDecision(Decision):
     tiers: NDArray[np.integer[Any]]
 
     def __post_init__(self) -> None:
-        tiers = np.array(self.tiers)
+        tiers = np.array(plain(self.tiers, "tiers"))
         tiers.flags.writeable = False
         assign(self, tiers=tiers)
 

@@ -21,7 +21,7 @@ from ..core.errors import InvalidProblemError
 from ..core.explain import Explanation, Repair
 from ..core.problem import Decision, Formulation, Problem, Sense
 from ..core.program import IndexedNames, Program
-from ..core.records import assign, float_array, number
+from ..core.records import assign, float_array, number, plain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +40,7 @@ class OffloadingDecision(Decision):
     local: NDArray[np.bool_]
 
     def __post_init__(self) -> None:
-        local = np.array(self.local)
+        local = np.array(plain(self.local, "local"))
         local.flags.writeable = False
         object.__setattr__(self, "local", local)
 
@@ -343,7 +343,7 @@ _ONE_MISSING = 1e-3
 
 
 def _availability(value: Any, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    array = np.array(value)
+    array = np.array(plain(value, "local_available"))
     if array.dtype != bool or array.shape != shape:
         raise InvalidProblemError(
             f"local_available is {array.dtype} of shape {array.shape}; expected bool of shape {shape}"

@@ -24,7 +24,7 @@ from ..core.certificate import OptimalityCertificate
 from ..core.errors import InvalidProblemError
 from ..core.problem import Decision, Formulation, Problem, Sense
 from ..core.program import IndexedNames, Program
-from ..core.records import assign, float_array, require
+from ..core.records import assign, float_array, plain, require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +43,7 @@ class AdmissionDecision(Decision):
     admitted: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        admitted = np.array(self.admitted, dtype=np.float64)
+        admitted = np.array(plain(self.admitted, "admitted"), dtype=np.float64)
         admitted.flags.writeable = False
         object.__setattr__(self, "admitted", admitted)
 
@@ -294,8 +294,9 @@ class RevenueMaximization(BatchAxis, Formulation):
 
 
 def _density(value: Any, field: str, services: int) -> sparse.csc_array:
+    given = value if sparse.issparse(value) else plain(value, field)
     try:
-        matrix = sparse.csc_array(value, dtype=np.float64, copy=True)
+        matrix = sparse.csc_array(given, dtype=np.float64, copy=True)
     except (TypeError, ValueError) as error:
         raise InvalidProblemError(f"{field} is no matrix of numbers: {error}") from error
     if matrix.ndim != 2 or matrix.shape[1] != services:

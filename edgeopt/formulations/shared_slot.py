@@ -19,7 +19,7 @@ from ..core.cached import cached_property
 from ..core.certificate import OptimalityCertificate
 from ..core.errors import InvalidProblemError, UnsupportedPairError
 from ..core.problem import Decision, Formulation, Problem, Sense
-from ..core.records import assign, float_array, number, require
+from ..core.records import assign, float_array, number, plain, require
 from .slot import MOST_EFFICIENT, ON_TIME
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class SharedSlotDecision(Decision):
     speed: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        split = np.array(self.split)
+        split = np.array(plain(self.split, "split"))
         split.flags.writeable = False
         assign(self, split=split)
         for name in ("rate", "band", "speed"):

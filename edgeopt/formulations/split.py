@@ -20,7 +20,7 @@ from ..core.cached import cached_property
 from ..core.certificate import OptimalityCertificate
 from ..core.errors import InvalidProblemError
 from ..core.problem import Decision, Formulation, Problem, Sense
-from ..core.records import assign, number
+from ..core.records import assign, number, plain
 from .placement.costs import PlacementCosts
 from .placement.demand import exit_probabilities
 from .placement.exits import Exit, checked_exits
@@ -47,7 +47,7 @@ class SplitDecision(Decision):
     tiers: tuple[NDArray[np.integer[Any]], ...]
 
     def __post_init__(self) -> None:
-        arrays = tuple(np.array(tiers) for tiers in self.tiers)
+        arrays = tuple(np.array(plain(tiers, "tiers")) for tiers in self.tiers)
         for array in arrays:
             array.flags.writeable = False
         object.__setattr__(self, "tiers", arrays)

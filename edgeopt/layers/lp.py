@@ -196,8 +196,12 @@ class LinearProgramLayer(torch.nn.Module):
                 raise InvalidProblemError(
                     f"{name} has shape {tuple(value.shape)}; expected ({size},) or (batch, {size})"
                 )
-            if not value.dtype.is_floating_point:
-                raise InvalidProblemError(f"{name} is {value.dtype}; expected float32 or float64")
+            if value.dtype not in (torch.float16, torch.float32, torch.float64):
+                raise InvalidProblemError(
+                    f"{name} is {value.dtype}; expected float32 or float64 (tensor.double() makes it that)"
+                )
+            if value.is_meta:
+                raise InvalidProblemError(f"{name} is a meta tensor, which has no values; move the model to a device")
             if bool(torch.isnan(value).any()):
                 place = tuple(int(i) for i in torch.isnan(value).nonzero()[0])
                 raise InvalidProblemError(f"{name}{list(place)} is nan; the predictor that feeds the layer gave it")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.errors import InvalidOptionError, InvalidProblemError
-from ..core.records import Record, assign, number, require
+from ..core.records import Record, assign, number, plain, require
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -259,7 +259,7 @@ def preset(name: str) -> Link:
 
 def _finite(value: ArrayLike, field: str) -> np.ndarray[Any, np.dtype[np.float64]]:
     try:
-        array = np.asarray(value, dtype=np.float64)
+        array = np.asarray(plain(value, field), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InvalidProblemError(f"{field} is {value!r}; expected real numbers ({error})") from error
     require(field, np.atleast_1d(array), np.atleast_1d(np.isfinite(array)), "must be finite")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.errors import InvalidProblemError
+from ..core.records import plain
 from .chain import Chain
 from .table_reader import read_table
 from .trace import trace
@@ -96,7 +97,7 @@ def _tiers(decision: Any, exit: int, units: int) -> NDArray[np.int64]:
         if not -len(decision.tiers) <= exit < len(decision.tiers):
             raise InvalidProblemError(f"exit is {exit}; the decision has {len(decision.tiers)} exits")
         given = decision.tiers[exit]
-    tiers = np.asarray(given)
+    tiers = plain(given, "the decision")
     if tiers.shape != (units,) or tiers.dtype.kind not in "iu":
         raise InvalidProblemError(
             f"the decision is {tiers.dtype} of shape {tiers.shape}; expected one integer tier for each of {units} units"

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core.certificate import without_cost
 from ..core.errors import InvalidOptionError, SolverNotInstalledError, UnknownSolverError, UnsupportedPairError
-from ..core.exchange import to_cvxpy
+from ..core.exchange import cvxpy_rows, to_cvxpy
 from ..core.outcome import Options, Outcome, Status
 from ..core.program import Program
 from ..core.registry import solver
@@ -146,12 +146,7 @@ def _found(program: Program, options: Options, model: Any, solution: Any, messag
 
 def _duals(program: Program, model: Any, found: dict[int, Any]) -> NDArray[np.float64] | None:
     """Row duals out of those of the constraints; CVXPY's are multipliers of a minimisation, >= 0 for inequalities."""
-    equal = program.row_lower == program.row_upper
-    rows = {
-        "row_equal": (equal, -1.0),
-        "row_lower": (~equal & np.isfinite(program.row_lower), 1.0),
-        "row_upper": (~equal & np.isfinite(program.row_upper), -1.0),
-    }
+    rows = cvxpy_rows(program)
     dual = np.zeros(program.rows)
     for constraint in model.constraints:
         label = constraint.parameters()[0].name()
@@ -159,8 +154,9 @@ def _duals(program: Program, model: Any, found: dict[int, Any]) -> NDArray[np.fl
             continue
         if found.get(constraint.id) is None:
             return None
-        where, sign = rows[label]
-        dual[where] += sign * np.asarray(found[constraint.id], dtype=np.float64).reshape(-1)
+        dual[rows[label]] += (1.0 if label == "row_lower" else -1.0) * np.asarray(
+            found[constraint.id], dtype=np.float64
+        ).reshape(-1)
     return program.sense.sign * dual
 
 

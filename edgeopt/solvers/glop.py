@@ -143,14 +143,18 @@ def call(program: Program, options: Options, backend: str, parameters: dict[str,
         _model(program),
         getattr(parameters_pb2, f"SOLVER_TYPE_{backend.upper()}"),
         parameters_pb2.SolverInitializerProto(),
-        _parameters(options, backend, parameters),
+        _parameters(program, options, backend, parameters),
         _hint(options),
-        None,
+        None if options.log else _unheard,
         callback_pb2.CallbackRegistrationProto(),
         None,
         interrupter,
     )
     return interruptible(lambda: mathopt.solve(*given), interrupter.interrupt)
+
+
+def _unheard(lines: list[str]) -> None:
+    """Take what would otherwise be printed whether or not a log is asked for."""
 
 
 def _model(program: Program) -> Any:
@@ -179,7 +183,7 @@ def _model(program: Program) -> Any:
     return model
 
 
-def _parameters(options: Options, backend: str, parameters: dict[str, Any]) -> Any:
+def _parameters(program: Program, options: Options, backend: str, parameters: dict[str, Any]) -> Any:
     from google.protobuf.json_format import ParseDict, ParseError
     from ortools.math_opt.parameters_pb2 import SolveParametersProto
 
@@ -189,12 +193,20 @@ def _parameters(options: Options, backend: str, parameters: dict[str, Any]) -> A
     if backend == "glop":
         proto.random_seed = options.seed % 2**31
     elif options.threads is not None:
-        proto.threads = options.threads
+        proto.threads = _useful(program, options.threads)
     try:
         ParseDict(parameters, getattr(proto, backend))
     except (ParseError, TypeError, ValueError) as error:
         raise InvalidOptionError(f"{backend} refuses its options {parameters}: {error}") from error
     return proto
+
+
+def _useful(program: Program, threads: int) -> int:
+    """Return how many threads PDLP can share a product among; with more it writes to standard error, asked or not."""
+    matrix = program.matrix
+    in_rows = np.bincount(matrix.indices, minlength=1)
+    longest = max(1, int(in_rows.max()), int(np.diff(matrix.indptr).max(initial=0)))
+    return max(1, min(threads, matrix.nnz // longest))
 
 
 def _hint(options: Options) -> Any:

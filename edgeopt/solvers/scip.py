@@ -21,6 +21,7 @@ from ..core.program import Program
 from ..core.registry import solver
 from ..core.tolerance import SOLVER
 from .claim import claimed, trivial
+from .interrupt import interruptible
 from .ranges import Range, require_range
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def scip(program: Program, options: Options) -> Outcome:
     require_range(program, _HELD, "scip")
     model, columns = _model(program)
     _configure(model, options)
-    model.optimize()
+    interruptible(model.optimizeNogil, model.interruptSolve)
     return _outcome(program, options, model, columns)
 
 

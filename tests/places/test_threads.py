@@ -41,7 +41,7 @@ SOLVES = """
 """
 
 
-@pytest.mark.parametrize("solver", ["pyomo", "pyomo:scip", "highs", "cvxpy", "scipy", "cp-sat"])
+@pytest.mark.parametrize("solver", ["pyomo", "pyomo:scip", "highs", "cvxpy", "scipy", "cp-sat", "scip"])
 def test_four_threads_solve_at_the_same_time(solver, tmp_path):
     if solver == "pyomo:scip":
         pytest.importorskip("pyscipopt")

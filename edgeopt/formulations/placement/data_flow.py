@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.errors import InvalidProblemError
-from ...core.records import float_array, require
+from ...core.records import float_array, plain, require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +40,7 @@ def data_flow(value: Any, layers: int) -> NDArray[np.int64]:
     InvalidProblemError
         If a layer does not exist, reads nothing or reads a tensor twice, or the graph has a cycle.
     """
-    given = np.asarray(value)
+    given = plain(value, "edges")
     if given.ndim != 2 or given.shape[1] != 2 or given.dtype.kind not in "iu":
         raise InvalidProblemError(
             f"edges is {given.dtype} of shape {given.shape}; expected (edges, 2) integers: producer, consumer"
