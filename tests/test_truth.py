@@ -17,6 +17,7 @@ import pytest
 
 import edgeopt as eo
 from edgeopt.bench.instances import families
+from edgeopt.core.contradiction import Answer, conflicts
 from edgeopt.core.problem import Problem
 from edgeopt.core.registry import Solver, solvers
 
@@ -32,7 +33,6 @@ SLOW = {
     "min-cut": 0.5,
 }
 """Share of the instances that slow solvers meet; on slots Pyomo takes seconds and stays out."""
-AGREEMENT = 1e-6
 
 DRAWS = {
     "offloading/generated": lambda r: {
@@ -95,19 +95,10 @@ def asked(entry: Solver, problem: Problem, rng: np.random.Generator) -> bool:
 
 
 def wrong(problem: Problem, answers: dict[str, eo.Solution]) -> str | None:
-    """Say which `optimal` is beaten by another verified answer, or which says `infeasible` where one has an answer."""
-    sign = problem.sense.sign
-    with_decision = {name: sign * found.objective for name, found in answers.items() if found.status.has_decision}
-    best = min(with_decision.values(), default=np.inf)
-    for name, found in answers.items():
-        if found.status == "infeasible" and with_decision:
-            return f"{name} says infeasible; {min(with_decision, key=with_decision.get)} has an answer"
-        allowed = (AGREEMENT + 2 * (found.gap or 0.0)) * max(abs(best), 1e-300)
-        if found.status == "optimal" and with_decision[name] > best + allowed + 1e-12 * problem.magnitude(
-            found.decision
-        ):
-            return f"{name} says optimal with {found.objective!r}; the best is {sign * best!r}"
-    return None
+    """Say which answer is refuted by another one."""
+    said = [Answer.of(name, found, problem) for name, found in answers.items()]
+    refuted = zip(said, conflicts(said, problem.sense.sign), strict=True)
+    return next((f"{answer.solver} {found.words}" for answer, found in refuted if found.refuted), None)
 
 
 @pytest.mark.timeout(36_000)

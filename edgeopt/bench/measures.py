@@ -23,7 +23,8 @@ SOLVED = 1e-6
 SHIFT = 0.01
 """Seconds added to all times of a shifted geometric mean, so that microseconds do not decide it."""
 RANKED = (
-    "solver", "kind", "runs", "solved", "low", "high", "unverified", "mean_time", "median_excess", "worst_excess"
+    "solver", "kind", "runs", "solved", "low", "high", "unverified", "proved", "mean_time", "median_excess",
+    "worst_excess",
 )  # fmt: skip
 RUN = ["instance", "seed", "repetition"]
 """What makes two runs of different solvers comparable."""
@@ -178,7 +179,8 @@ def by_solver(table: pd.DataFrame, tolerance: float = SOLVED) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns solver, kind, runs, solved (share), low and high (its 95 % bootstrap interval over instances),
-        unverified (runs without a verified answer), mean_time (shifted geometric, failures at their time limit),
+        unverified (runs without a verified answer), proved (runs whose status is proved and rests on no solver's word),
+        mean_time (shifted geometric, failures at their time limit),
         median_excess and worst_excess (relative distance to the best known objective of verified answers; infinite if
         there is none).
     """
@@ -196,6 +198,7 @@ def by_solver(table: pd.DataFrame, tolerance: float = SOLVED) -> pd.DataFrame:
         rows.append({
             "solver": solver, "kind": runs["kind"].iloc[0], "runs": len(runs), "solved": float(good.mean()),
             "low": low, "high": high, "unverified": int((~runs["verified"]).sum()),
+            "proved": int(runs["proved"].sum()),
             "mean_time": shifted_geometric_mean(runs["seconds"]),
             "median_excess": float(shown.median()) if len(shown) else np.inf,
             "worst_excess": float(shown.max()) if len(shown) else np.inf,

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TABLE = (
-    "instance", "solver", "kind", "seed", "repetition", "status", "verified", "objective", "excess", "gap", "wall_time",
-    "build_time", "verify_time", "memory", "size", "message", "command",
+    "instance", "solver", "kind", "seed", "repetition", "status", "verified", "proved", "objective", "excess", "bound",
+    "gap", "claimed_bound", "wall_time", "build_time", "verify_time", "memory", "size", "conflict", "message",
+    "command",
 )  # fmt: skip
 MACHINE = ("machine", "processor", "cores", "system", "python", "numpy", "edgeopt", "revision", "threads")
 DASHES = ("solid", "dash", "dot")
@@ -73,12 +74,15 @@ def page(table: pd.DataFrame, title: str) -> str:
     )
     ranking = measures.by_solver(table)
     failures = table.loc[~table["verified"], ["instance", "solver", "seed", "status", "message", "command"]]
+    conflicting = table.loc[table["conflict"] != "", ["instance", "solver", "seed", "status", "objective", "conflict"]]
     return rooms.get_template("report.html").render(
         title=title,
         summary=_summary(table, ranking),
         ranking=[_ranked(row) for row in _records(ranking)],
         failures=_records(failures.head(MOST_FAILURES)),
         failure_count=len(failures),
+        conflicts=_records(conflicting.head(MOST_FAILURES)),
+        conflict_count=len(conflicting),
         heuristics=_records(against_optima(table)),
         machines=_machines(table),
         versions=sorted(
@@ -202,6 +206,7 @@ def _ranked(row: dict[str, Any]) -> dict[str, str]:
     return {
         "solver": row["solver"], "kind": row["kind"], "runs": str(row["runs"]), "solved": percent(row["solved"]),
         "interval": f"{percent(row['low'])} to {percent(row['high'])}", "unverified": str(row["unverified"]),
+        "proved": str(row["proved"]),
         "mean_time": f"{row['mean_time']:.3g} s", "median": _gap(row["median_excess"]),
         "worst": _gap(row["worst_excess"]),
     }  # fmt: skip
@@ -215,10 +220,12 @@ def _gap(value: float) -> str:
 
 def _summary(table: pd.DataFrame, ranking: pd.DataFrame) -> str:
     best = ranking.iloc[0]
-    wrong = int((~table["verified"]).sum())
+    wrong, proved = int((~table["verified"]).sum()), int(table["proved"].sum())
+    against = int((table["conflict"] != "").sum())
     return (
         f"{len(table)} runs of {table['solver'].nunique()} solvers on {table['instance'].nunique()} instances; {wrong} "
-        f"without a verified answer. {best['solver']} solved {100 * best['solved']:.0f} % of its runs to within "
+        f"without a verified answer, {proved} proved, {against} contradicted. "
+        f"{best['solver']} solved {100 * best['solved']:.0f} % of its runs to within "
         f"{measures.SOLVED:g} of the best known objective."
     )
 

@@ -11,28 +11,33 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.contradiction import Answer, conflicts
 from ..core.errors import DataFormatError, ExtraNotInstalledError, InvalidOptionError
 from ..core.storage import write_atomically
-from ..core.tolerance import AGREEMENT, ROUNDOFF
+from ..core.tolerance import ROUNDOFF
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TEXT = (
-    "instance", "formulation", "sense", "solver", "kind", "status", "best_status", "message", "solver_version",
-    "fingerprint", "started", "machine", "processor", "system", "python", "numpy", "edgeopt", "revision", "command",
+    "instance", "formulation", "sense", "solver", "kind", "status", "best_status", "conflict", "message",
+    "solver_version", "fingerprint", "started", "machine", "processor", "system", "python", "numpy", "edgeopt",
+    "revision", "command",
 )  # fmt: skip
 COUNTS = ("size", "seed", "repetition", "threads", "cores")
 NUMBERS = (
-    "objective", "bound", "gap", "best", "excess", "wall_time", "build_time", "verify_time", "memory", "magnitude",
-    "time_limit", "memory_limit",
+    "objective", "bound", "gap", "claimed_bound", "best", "excess", "wall_time", "build_time", "verify_time", "memory",
+    "magnitude", "time_limit", "memory_limit",
 )  # fmt: skip
 COLUMNS = (
     "instance", "formulation", "sense", "size", "solver", "kind", "seed", "repetition", "status", "verified",
-    "objective", "bound", "gap", "best", "best_status", "excess", "magnitude", "wall_time", "build_time", "verify_time",
-    "memory", "message", "solver_version", "time_limit", "memory_limit", "threads", "fingerprint", "started", "machine",
-    "processor", "cores", "system", "python", "numpy", "edgeopt", "revision", "command",
+    "proved", "objective", "bound", "gap", "claimed_bound", "best", "best_status", "excess", "magnitude", "wall_time",
+    "build_time", "verify_time", "memory", "conflict", "message", "solver_version", "time_limit", "memory_limit",
+    "threads", "fingerprint", "started", "machine", "processor", "cores", "system", "python", "numpy", "edgeopt",
+    "revision", "command",
 )  # fmt: skip
+
+TRUTHS = ("verified", "proved")
 
 
 class Format(StrEnum):
@@ -51,11 +56,13 @@ def tidy(found: pd.DataFrame | None) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row for each task, sorted: instance, formulation, sense, size (numbers that the problem's data hold),
-        solver, kind, seed, repetition; status, verified, objective, bound, gap, best (known objective) and its status,
-        excess (relative distance to it, positive if worse), magnitude (of the objective's terms); wall_time,
-        build_time, verify_time in seconds, memory in bytes; message; limits, versions, machine, git revision, and the
-        command that runs the row again. `verified` is false for everything but an answer that edgeopt checked and that
-        nothing contradicts: neither what is recorded of the instance, nor what another solver found on it.
+        solver, kind, seed, repetition; status, verified, proved, objective, bound and gap (as far as they are proved),
+        claimed_bound (the solver's word), best (known objective) and its status, excess (relative distance to it,
+        positive if worse), magnitude (of the objective's terms); wall_time, build_time, verify_time in seconds, memory
+        in bytes; conflict (the other answer that contradicts this one), message; limits, versions, machine, git
+        revision, and the command that runs the row again. `verified` is false for everything but an answer that
+        edgeopt checked and that nothing refutes: neither what is recorded of the instance, nor what another solver
+        found on it. `proved` says whether its status is proved; otherwise it rests on the word of several engines.
     """
     import pandas as pd
 
@@ -66,7 +73,8 @@ def tidy(found: pd.DataFrame | None) -> pd.DataFrame:
         table[name] = table[name].astype(float)
     for name in COUNTS:
         table[name] = table[name].fillna(0).astype(int)
-    table["verified"] = _truth(table["verified"])
+    for name in TRUTHS:
+        table[name] = _truth(table[name])
     table = table.sort_values(["instance", "solver", "seed", "repetition"]).reset_index(drop=True)
     return _without_contradicted(table)
 
@@ -82,7 +90,7 @@ def _truth(values: pd.Series[Any]) -> pd.Series[bool]:
     known = {True: True, False: False, "True": True, "False": False, "true": True, "false": False, None: False}
     plain = values.astype(object).where(values.notna(), None)
     if strange := [value for value in plain if value not in known]:
-        raise DataFormatError(f"verified is {strange[0]!r}; expected True or False")
+        raise DataFormatError(f"{values.name} is {strange[0]!r}; expected True or False")
     return plain.map(lambda value: known[value]).astype(bool)
 
 
@@ -101,16 +109,28 @@ def least_cost(table: pd.DataFrame) -> tuple[pd.Series[float], pd.Series[float]]
 
 
 def _without_contradicted(table: pd.DataFrame) -> pd.DataFrame:
-    """Take `verified` from claims that a verified answer to the same problem contradicts."""
-    cost, best = least_cost(table)
-    excess = relative_excess(cost, best, table["magnitude"])
-    beaten = (table["status"] == "optimal") & table["verified"] & (excess > AGREEMENT + table["gap"].fillna(0.0))
-    denied = (table["status"] == "infeasible") & table["verified"] & best.notna()
-    for wrong, claim in ((beaten, "optimal"), (denied, "infeasible")):
-        found = np.where(table["sense"] == "maximize", -best, best)[wrong]
-        table.loc[wrong, "message"] = [f"says {claim}, but another solver found {value:.10g}" for value in found]
-    table.loc[beaten | denied, "verified"] = False
+    """Note which verified answers to the same problem contradict each other; take `verified` from what is refuted."""
+    for _, rows in table[table["verified"]].groupby(["instance", "fingerprint"], sort=False):
+        sign = -1.0 if (rows["sense"] == "maximize").any() else 1.0
+        answers = [_answer(row) for row in rows.itertuples()]
+        for place, conflict in zip(rows.index, conflicts(answers, sign), strict=True):
+            if conflict:
+                table.loc[place, "conflict"] = conflict.words
+            if conflict.refuted:
+                table.loc[place, ["verified", "proved"]] = False
+                table.loc[place, "message"] = conflict.words
     return table
+
+
+def _answer(row: Any) -> Answer:
+    """Return what a row of the table says."""
+    numbers = {name: _known(getattr(row, name)) for name in ("objective", "bound", "claimed_bound")}
+    rounding = ROUNDOFF * (_known(row.magnitude) or 0.0)
+    return Answer(row.solver, row.status, **numbers, proved=row.proved, rounding=rounding)
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def export(table: pd.DataFrame, path: str | Path, form: Format | str | None = None) -> None:
@@ -183,7 +203,7 @@ def read(path: str | Path) -> pd.DataFrame:
     import pandas as pd
 
     path = Path(path)
-    text = dict.fromkeys((*TEXT, "verified"), str)
+    text = dict.fromkeys((*TEXT, *TRUTHS), str)
     readers: dict[str, Callable[[], pd.DataFrame]] = {
         ".parquet": lambda: pd.read_parquet(path),
         ".csv": lambda: pd.read_csv(

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.contradiction import Answer, conflicts
 from ..core.errors import DataFormatError
 from ..core.outcome import Status
 from ..core.registry import find
 from ..core.solve import solve
-from ..core.tolerance import AGREEMENT
 from . import instances as library
 from .results import relative_excess
 from .spec import parse
@@ -97,30 +97,29 @@ def outcome(instance: Instance, solution: Solution) -> dict[str, Any]:
     excess = None
     if objective is not None and best is not None:
         excess = float(relative_excess(sign * objective, sign * best, magnitude or 0.0))
-    reason = contradiction(solution, instance.best, excess)
+    reason = contradiction(instance, solution)
     return {
         "status": str(solution.status), "verified": solution.status in ANSWERS and reason is None,
+        "proved": solution.proved and reason is None,
         "objective": objective, "bound": bound, "gap": gap, "best": best,
+        "claimed_bound": _whole(solution.claimed_bound),
         "best_status": "" if instance.best is None else str(instance.best.status),
         "excess": excess, "magnitude": magnitude,
         "wall_time": solution.wall_time, "build_time": solution.statistics.get("build_time"),
         "verify_time": solution.verify_time, "memory": solution.statistics.get("memory"),
-        "message": reason or solution.message, "solver_version": solution.solver_version,
+        "conflict": reason or "", "message": reason or solution.message, "solver_version": solution.solver_version,
     }  # fmt: skip
 
 
-def contradiction(solution: Solution, best: Solution | None, excess: float | None) -> str | None:
-    """Say how an answer contradicts what is proved of its instance, or None."""
-    if best is None or best.status is not Status.OPTIMAL or solution.status not in ANSWERS:
+def contradiction(instance: Instance, solution: Solution) -> str | None:
+    """Say how an answer contradicts the best that is recorded of its instance, or None."""
+    best, problem = instance.best, instance.problem
+    if best is None:
         return None
-    if solution.status in (Status.INFEASIBLE, Status.UNBOUNDED):
-        return f"says {solution.status}, but a proved optimum is known"
-    if excess is not None and excess < -AGREEMENT:
-        return f"says {solution.objective!r}, better than the proved optimum {best.objective!r}"
-    allowed = AGREEMENT + (_whole(solution.gap, np.max) or 0.0)
-    if solution.status is Status.OPTIMAL and excess is not None and excess > allowed:
-        return f"says optimal, but {best.objective!r} is known"
-    return None
+    mine, recorded = Answer.of("", solution, problem), Answer.of("the record of the instance", best, problem)
+    conflict = conflicts([mine, recorded], problem.sense.sign)[0]
+    # An answer beyond what is proved is wrong too, however well its point was checked.
+    return conflict.words if conflict.refuted or (conflict and recorded.proved) else None
 
 
 def _whole(value: Any, of: Any = np.mean) -> float | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .contradiction import Answer, conflicts
 from .errors import EdgeOptError
 from .instance import Instance, problem_of
 from .problem import Problem
@@ -19,6 +21,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .solution import Solution
+
+logger = logging.getLogger("edgeopt")
+
+NUMBERS = ("objective", "bound", "gap", "claimed_bound", "wall_time", "verify_time")
+COLUMNS = (
+    "problem", "solver", "kind", "status", "proved", "objective", "bound", "gap", "claimed_bound", "excess",
+    "wall_time", "verify_time", "conflict", "message",
+)  # fmt: skip
 
 
 def compare(
@@ -48,9 +58,11 @@ def compare(
     Returns
     -------
     pandas.DataFrame
-        Columns problem, solver, kind, status, objective, bound, gap, excess (relative distance to the best verified
-        objective), wall_time and verify_time (seconds), message. Of a batched problem the means of objective and bound
-        and the largest gap.
+        Columns problem, solver, kind, status, proved, objective, bound and gap (as far as they are proved),
+        claimed_bound (the solver's word), excess (relative distance to the best verified objective), wall_time and
+        verify_time (seconds), conflict (which other answer to the same problem contradicts this one; empty where none
+        does), message. Of a batched problem the means of objective and bounds and the largest gap. A contradiction is
+        logged as a warning too.
     """
     import pandas as pd
 
@@ -63,19 +75,30 @@ def compare(
     options = {"warm_up": 1.0, **options}
     chosen = list(solvers) if solvers is not None else [r["solver"] for r in _able(listed[:1]) if r["installed"]]
     rows = []
-    for index, problem in enumerate(listed):
-        label = names[index]
+    for label, problem in zip(names, listed, strict=False):
+        found = []
         for entry in chosen:
             solver_name = entry.name if isinstance(entry, Solver) else entry
             if progress is not None:
                 progress(label, solver_name)
-            rows.append({"problem": label, **_row(problem, entry, solver_name, options)})
-    numbers = ["objective", "bound", "gap", "wall_time", "verify_time"]
-    table = pd.DataFrame(rows, columns=["problem", "solver", "kind", "status", *numbers, "message"])
-    for column in numbers:
+            found.append(_row(problem, entry, solver_name, options))
+        _mark(label, problem, found)
+        rows += [{"problem": label, **row} for _, row in found]
+    table = pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "excess"])
+    for column in NUMBERS:
         table[column] = table[column].astype(float)
-    table.insert(7, "excess", _excess(table, listed))
+    table["proved"] = table["proved"].astype(bool)
+    table.insert(COLUMNS.index("excess"), "excess", _excess(table, listed))
     return table
+
+
+def _mark(label: str, problem: Problem, found: Sequence[tuple[Answer, dict[str, Any]]]) -> None:
+    """Write into each row what contradicts it, and log it."""
+    against = conflicts([answer for answer, _ in found], problem.sense.sign)
+    for (answer, row), conflict in zip(found, against, strict=True):
+        row["conflict"] = conflict.words
+        if conflict.refuted:
+            logger.warning("problem %s: %s %s", label, answer.solver, conflict.words)
 
 
 def solvers_for(problem: Problem | Instance) -> pd.DataFrame:
@@ -94,19 +117,21 @@ def _able(problems: Sequence[Problem]) -> list[dict[str, Any]]:
     ]
 
 
-def _row(problem: Problem, entry: str | Solver, name: str, options: dict[str, Any]) -> dict[str, Any]:
+def _row(problem: Problem, entry: str | Solver, name: str, options: dict[str, Any]) -> tuple[Answer, dict[str, Any]]:
+    """Return what a solver answers, and its row."""
     try:
         solution = solve(problem, entry, **options)
     except EdgeOptError as error:
-        return {"solver": name, "kind": _kind(entry), "status": "failed", "message": str(error)}
-    return _solved_row(solution, name, _kind(entry))
+        failed = {"solver": name, "kind": _kind(entry), "status": "failed", "proved": False, "message": str(error)}
+        return Answer(name, "failed"), failed
+    return Answer.of(name, solution, problem), _solved_row(solution, name, _kind(entry))
 
 
 def _solved_row(solution: Solution, name: str, kind: str) -> dict[str, Any]:
-    kept = ("objective", "bound", "gap", "wall_time", "verify_time", "message")
+    kept = (*NUMBERS, "proved", "message")
     row: dict[str, Any] = {"solver": name, "kind": kind, "status": str(solution.status)}
     row |= {key: getattr(solution, key) for key in kept}
-    for key, whole in (("objective", np.mean), ("bound", np.mean), ("gap", np.max)):
+    for key, whole in (("objective", np.mean), ("bound", np.mean), ("gap", np.max), ("claimed_bound", np.mean)):
         row[key] = None if row[key] is None else whole(row[key])
     return row
 

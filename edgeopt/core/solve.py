@@ -131,7 +131,9 @@ def solve(
 
 def _needs_a_kill(problem: Problem, chosen: Solver, options: Options) -> bool:
     """Whether the time limit can only be kept from outside: there are programs from which HiGHS does not return."""
-    if options.time_limit is None or not chosen.reads_program(problem) or not problem.integral:
+    if options.time_limit is None or problem.batch is not None or not chosen.reads_program(problem):
+        return False
+    if not problem.integral:
         return False
     return engine(f"{chosen.name}:{options.variant or ''}") == "highs" and may_stall(problem.program())
 

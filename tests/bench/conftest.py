@@ -12,7 +12,7 @@ def _made(*rows: dict) -> pd.DataFrame:
     """Return a table with these rows, everything else filled in."""
     usual = {
         "formulation": "OfflineOffloading", "sense": "minimize", "best_status": "optimal", "size": 10, "kind": "exact", "seed": 0, "repetition": 0, "status": "optimal",
-        "verified": True, "objective": 1.0, "bound": 1.0, "gap": 0.0, "best": 1.0, "excess": 0.0, "time_limit": 100.0,
+        "verified": True, "proved": True, "objective": 1.0, "gap": 0.0, "best": 1.0, "excess": 0.0, "time_limit": 100.0,
         "verify_time": 0.001, "memory": 1e6, "threads": 1, "cores": 2, "command": "edgeopt solve",
     }  # fmt: skip
     return tidy(pd.DataFrame([usual | row for row in rows]))

@@ -44,7 +44,7 @@
         const cell = line.insertCell();
         cell.textContent = text(value);
         if (typeof value === "number") cell.className = "number";
-        if (columns[i] === "message") cell.className = "wide";
+        if (columns[i] === "message" || columns[i] === "conflict") cell.className = "wide";
       });
     }
     element("table").tBodies[0].replaceWith(body);
