@@ -15,7 +15,7 @@ import numpy as np
 from .certificate import FarkasRay, LinearDual, PrimalRay
 from .program import Point, Program
 from .propagation import propagated
-from .scaling import Scaling, scaling_of
+from .scaling import Scaling, extreme_cost_exponent, scaling_of
 
 if TYPE_CHECKING:
     from .certificate import Certificate
@@ -71,12 +71,14 @@ def prepared(program: Program, *, scale: bool = True) -> Prepared:
     Parameters
     ----------
     scale : bool
-        Whether rows, columns and costs are scaled; whole bounds are given either way.
+        Whether rows, columns and costs are scaled; otherwise costs are where they are near the ends of float64. Whole
+        bounds are given either way.
     """
     whole = with_whole_bounds(program)
     if not scale:
-        nothing = Scaling(np.zeros(program.rows, np.int64), np.zeros(program.columns, np.int64), 0)
-        return Prepared(whole, nothing)
+        costs = extreme_cost_exponent(program)
+        scaling = Scaling(np.zeros(program.rows, np.int64), np.zeros(program.columns, np.int64), costs)
+        return Prepared(scaling.apply(whole), scaling)
     scaling = scaling_of(whole)
     return Prepared(scaling.apply(whole), scaling)
 

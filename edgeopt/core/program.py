@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
+from .cached import cached_property
 from .errors import InvalidProblemError
 from .problem import Decision, Problem, Sense
 from .records import Record, assign, float_array, number, plain, require

@@ -14,11 +14,11 @@ Computing 6(4), 1994.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .cached import cached_property
 from .tolerance import UNIT
 
 if TYPE_CHECKING:

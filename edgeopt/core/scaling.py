@@ -185,6 +185,15 @@ def _bound_shift(program: Program, row: NDArray[np.int64], column: NDArray[np.in
     return np.where(program.integrality, 0, shift)
 
 
+def extreme_cost_exponent(program: Program) -> int:
+    """Exponent of a factor for costs so large or small that arithmetic with them may leave float64; else 0."""
+    largest = int(np.frexp(np.abs(program.cost).max(initial=0.0))[1])
+    if abs(largest) <= _EXTREME // 4:
+        return 0
+    offset = int(np.frexp(program.offset)[1]) if program.offset else largest
+    return min(-largest, _LARGEST - max(largest, offset))
+
+
 def cost_exponent(program: Program, column: NDArray[np.int64]) -> int:
     """Exponent of the factor under which tolerances of 1e-9 resolve the smallest cost.
 

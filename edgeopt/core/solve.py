@@ -213,7 +213,7 @@ def _run_program(problem: Problem, chosen: Solver, options: Options) -> Solution
     best: Solution | None = None
     for ready in (scaled, None):
         if ready is None:
-            if scaled.scaling.trivial or options.remaining() == 0 or not _unsettled(best):
+            if scaled.scaling.trivial or not chosen.continuous or options.remaining() == 0 or not _unsettled(best):
                 break
             ready = prepared(program, scale=False)
         try:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .cached import cached_property
 from .certificate import LinearDual, MixedIntegerBound, OptimalityCertificate, SolverClaim, StatusCertificate
 from .errors import InvalidProblemError, NoSolutionError
 from .instance import Instance, problem_of

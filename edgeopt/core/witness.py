@@ -98,7 +98,9 @@ def _quality(problem: Problem, outcome: Outcome, solver: str, options: Options, 
     if (certificate is not None and not isinstance(certificate, LinearDual)) or not problem.linear:
         return outcome
     if not _feasible(problem, outcome.decision):
-        return outcome if outcome.claim is not Status.OPTIMAL else _finished(problem, outcome, budget) or outcome
+        # Where a simplex code stopped there is a basis to go on from.
+        basis = isinstance(certificate, LinearDual) and certificate.column_basis is not None
+        return (_finished(problem, outcome, budget) if basis else None) or outcome
     if problem.integral:
         return _integer_quality(problem, outcome, solver, options, budget)
     return outcome if outcome.claim is not Status.OPTIMAL else _linear_quality(problem, outcome, options, budget)

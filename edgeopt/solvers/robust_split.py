@@ -173,7 +173,8 @@ def _least_regret(problem: StochasticSplit, slow: StochasticSplit, time_limit: f
         corner.append(times)
     there = replace(problem, exits=[replace(e, exec_time=c) for e, c in zip(problem.exits, corner, strict=True)])
     regret = there.objective(decision) - solve(there).objective
-    return RobustSplit(decision, max(regret, 0.0), max(float(found.bound), 0.0), tuple(corner))
+    stated = found.bound if found.proved else found.claimed_bound
+    return RobustSplit(decision, max(regret, 0.0), max(float(stated), 0.0), tuple(corner))
 
 
 def _regret_program(problem: StochasticSplit, slow: StochasticSplit) -> tuple[Program, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
+import warnings
 from functools import cache
 from pathlib import Path
 
@@ -81,7 +82,9 @@ def _by_scip(path: Path) -> Right | None:
 @cache
 def read(path: Path) -> eo.Program:
     try:
-        return eo.Program.read(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", eo.ModelFileWarning)  # of two readings, the one that others take, too
+            return eo.Program.read(path)
     except eo.DataFormatError as error:
         pytest.skip(f"refused: {error}")
 

@@ -83,8 +83,11 @@ def test_singular_and_badly_scaled_bases_are_refused_and_do_not_hang():
     program = eo.Program(np.zeros(4), rows, [0.7, 0.6, 0.6, -0.4], lower=-np.inf)
     with pytest.raises(eo.NoSolutionError, match="singular"):
         vertex(program, [BASIC] * 4, [LOWER] * 4)
+    # A small system is eliminated in rational arithmetic, whatever its scale; a larger one starts from float64.
+    assert vertex(eo.Program([1.0], [[1e-200]], [1e200]), [BASIC], [LOWER]).primal_violation == 0
+    size = 20
     with pytest.raises(eo.NoSolutionError, match="scaled"):
-        vertex(eo.Program([1.0], [[1e-200]], [1e200]), [BASIC], [LOWER])
+        vertex(eo.Program(np.ones(size), 1e-200 * np.eye(size), 1e200), [BASIC] * size, [LOWER] * size)
 
 
 whole = st.integers(-9, 9).map(float)

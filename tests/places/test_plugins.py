@@ -16,7 +16,7 @@ import edgeopt as eo
 from edgeopt.bench import instances as library
 from edgeopt.bench.instances import Family
 from edgeopt.core import registry
-from edgeopt.core.registry import Solver
+from edgeopt.core.registry import Solver, find
 
 
 def answer(problem, options):
@@ -161,7 +161,7 @@ class Foreign(eo.OfflineOffloading):
 
 
 def test_a_solver_for_a_formulation_of_ones_own_is_chosen(plugged):
-    mine = solver_called("mine", solves=Foreign, exact=True, rank=1)
+    mine = solver_called("mine", solves=Foreign, exact=True, rank=1, function=lambda p, o: find("selection")[0](p, o))
     general = Solver("faster", lambda program, options: 1 / 0, eo.Program, True, rank=-100)
     plugged("edgeopt.solvers", Point(mine), Point(general))
     assert eo.solve(Foreign([3.0, 1.0, 2.0], [1.0, 1.5, 1.0], 0.6)).solver == "mine"

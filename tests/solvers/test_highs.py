@@ -43,7 +43,8 @@ def test_bound_and_nodes_come_with_an_integer_program():
     solution = eo.solve(KNAPSACK, "highs")
     assert (solution.objective, solution.bound) == (9.0, 9.0)
     assert solution.statistics["nodes"] >= 0
-    assert "proved by highs" in str(solution.certificate)
+    assert solution.claimed_bound == 9.0
+    assert "the word of highs" in str(solution.certificate)
 
 
 def test_a_time_limit_without_a_feasible_point_gives_no_solution():

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from edgeopt.core.certificate import FarkasRay, LinearDual, MixedIntegerBound
+from edgeopt.core.certificate import EmptyBox, LinearDual, MixedIntegerBound
 from edgeopt.core.errors import InvalidOptionError, UnsupportedPairError
 from edgeopt.core.outcome import Options, Outcome, Status
 from edgeopt.core.program import Point, Program
 from edgeopt.core.registry import find
-from edgeopt.core.solve import solve
+from edgeopt.core.settled import settled
+from edgeopt.core.solve import conclude, solve
 from edgeopt.solvers import claim, cp_sat_model, glop
 from edgeopt.solvers.cp_sat import cp_sat
 from edgeopt.solvers.pdlp import pdlp
@@ -287,7 +289,7 @@ def test_bound_allows_for_the_rounding_of_costs(monkeypatch, sense, seed):
     best = brute_force(program)
     assert outcome.claim is Status.FEASIBLE
     assert program.sense.sign * (best - outcome.bound) >= -1e-12
-    assert "scaled" in outcome.message
+    assert "rounding leaves a gap" in outcome.message
     solution = solve(program, "cp-sat")
     assert solution.status is Status.FEASIBLE
     assert solution.bound == pytest.approx(outcome.bound)
@@ -316,7 +318,7 @@ def test_fractional_rows_become_whole(row, upper, best):
     [
         (Program([1.0], [[1 / 3]], row_upper=[1.0], upper=1.0, integrality=True), "coefficient 0.333"),
         (Program([-1.0, 0.0], [[1.0, -1.0]], row_upper=[1.0], integrality=True), "finite bounds"),
-        (Program([1.0], [[2.0**52]], row_upper=[1.0], upper=2.0**40, integrality=True), "64 bits"),
+        (Program([1.0, 1.0], [[2.0**52, -(2.0**52)]], row_upper=[1.0], upper=2.0**40, integrality=True), "64 bits"),
     ],
     ids=["thirds", "endless", "too-large"],
 )
@@ -376,7 +378,7 @@ def test_cp_sat_infeasible_rests_on_its_word_or_on_a_ray():
     outside = Program([0.0], [[1.0]], [3.0], [4.0], upper=1.0, integrality=True)
     solution = solve(outside, "cp-sat")
     assert solution.status is Status.INFEASIBLE
-    assert isinstance(solution.certificate, FarkasRay)
+    assert isinstance(solution.certificate, EmptyBox)
 
 
 def test_cp_sat_unbounded_is_refused_not_answered():
@@ -444,14 +446,21 @@ def test_cp_sat_solves_a_wide_program_in_seconds(samples):
 
 def test_a_violating_point_is_no_solution():
     outcome = claim.claimed(TEXTBOOK, np.array([3.0, 2.0]), finished=True)
-    assert outcome.claim is Status.NO_SOLUTION
-    assert "row[1]" in outcome.message
+    solution = conclude(TEXTBOOK, find("glop")[0], Options(), settled(TEXTBOOK, outcome), 0.0)
+    assert solution.status is Status.FAILED
+    assert "row[1]" in solution.message
+    stopped = claim.claimed(TEXTBOOK, np.array([3.0, 2.0]), finished=False)
+    assert settled(TEXTBOOK, stopped).claim is Status.NO_SOLUTION
 
 
 def test_wrong_duals_do_not_make_an_optimum():
     outcome = claim.claimed(TEXTBOOK, np.array([3.0, 1.0]), finished=True, dual=np.array([0.0, 0.0]))
-    assert outcome.claim is Status.FEASIBLE
-    assert "not proved optimal" in outcome.message
+    solution = conclude(TEXTBOOK, find("glop")[0], Options(), outcome, 0.0)
+    assert solution.status is Status.FAILED
+    assert "its certificate proves only" in solution.message
+    near = conclude(TEXTBOOK, find("pdlp")[0], Options(), replace(outcome, approximate=True), 0.0)
+    assert near.status is Status.FEASIBLE
+    assert "not proved optimal" in near.message
 
 
 @pytest.mark.parametrize("values", [[np.nan, 1.0], [1.0]])
