@@ -184,7 +184,7 @@ def _integer_quality(problem: Problem, outcome: Outcome, solver: str, options: O
         dual = _duals(program, Budget(_GLANCE))
         return replace(outcome, certificate=_word(program, objective, outcome.bound, solver, dual))
     stated = objective if outcome.bound is None else outcome.bound
-    if not _possible(problem, stated, objective):
+    if not _possible(problem, stated, outcome.decision):
         return outcome  # the judge says so
     outcome = replace(outcome, certificate=_word(program, objective, stated, solver, _duals(program, budget)))
     if _closed(problem, outcome, options.relative_gap) or not _worth_asking(program):
@@ -192,11 +192,14 @@ def _integer_quality(problem: Problem, outcome: Outcome, solver: str, options: O
     return _asked(problem, outcome, solver, options.relative_gap, budget)
 
 
-def _possible(problem: Problem, bound: Any, objective: float) -> bool:
-    """Whether a stated bound allows the objective that was found."""
+def _possible(problem: Problem, bound: Any, decision: Any) -> bool:
+    """Whether a stated bound allows the objective that was found, rounding allowed for."""
     if not isinstance(bound, Real) or math.isnan(bound) or bound == problem.sense.sign * math.inf:
         return False
-    return problem.sense.sign * (float(bound) - objective) <= OPTIMALITY * max(abs(objective), abs(float(bound)))
+    objective = problem.objective(decision)
+    terms = problem.magnitude(decision) + float(np.abs(problem.program().cost).max(initial=0.0))
+    allowed = max(OPTIMALITY * max(abs(objective), abs(float(bound))), ROUNDOFF * terms)
+    return problem.sense.sign * (float(bound) - objective) <= allowed
 
 
 def _word(program: Program, objective: float, bound: float, solver: str, dual: LinearDual | None) -> MixedIntegerBound:

@@ -292,7 +292,7 @@ def test_bound_allows_for_the_rounding_of_costs(monkeypatch, sense, seed):
     assert "rounding leaves a gap" in outcome.message
     solution = solve(program, "cp-sat")
     assert solution.status is Status.FEASIBLE
-    assert solution.bound == pytest.approx(outcome.bound)
+    assert solution.claimed_bound == pytest.approx(outcome.bound)
 
 
 def test_gap_is_stopped_at_and_reported():
@@ -454,10 +454,13 @@ def test_a_violating_point_is_no_solution():
 
 
 def test_wrong_duals_do_not_make_an_optimum():
-    outcome = claim.claimed(TEXTBOOK, np.array([3.0, 1.0]), finished=True, dual=np.array([0.0, 0.0]))
+    outcome = claim.claimed(TEXTBOOK, np.array([1.0, 1.0]), finished=True, dual=np.array([0.0, 0.0]))
     solution = conclude(TEXTBOOK, find("glop")[0], Options(), outcome, 0.0)
     assert solution.status is Status.FAILED
     assert "its certificate proves only" in solution.message
+    # The wrong duals of a right point are replaced by supplied ones.
+    best = claim.claimed(TEXTBOOK, np.array([3.0, 1.0]), finished=True, dual=np.array([0.0, 0.0]))
+    assert conclude(TEXTBOOK, find("glop")[0], Options(), best, 0.0).proved
     near = conclude(TEXTBOOK, find("pdlp")[0], Options(), replace(outcome, approximate=True), 0.0)
     assert near.status is Status.FEASIBLE
     assert "not proved optimal" in near.message
