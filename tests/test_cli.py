@@ -69,6 +69,32 @@ def test_a_model_file_is_solved_like_any_problem(run, tmp_path):
     assert json.loads(out)["objective"] == pytest.approx(1.0)
 
 
+def test_solve_and_compare_say_what_is_proved(run, problem_file, tmp_path):
+    knapsack = eo.Program([5.0, 4.0], [[2.0, 3.0]], row_upper=[4.0], upper=1.0, integrality=True, sense="maximize")
+    eo.save(knapsack, tmp_path / "knapsack.json")
+    word = json.loads(run("solve", tmp_path / "knapsack.json", "--json")[1])
+    assert (word["proved"], word["evidence"]) == (False, "by the word of highs and cp-sat")
+    assert (word["bound"], word["claimed_bound"]) == (7.0, 5.0)
+    assert "evidence: proved" in run("solve", problem_file)[1]
+    rows = json.loads(
+        run("compare", tmp_path / "knapsack.json", problem_file, "--solvers", "highs,cp-sat", "--json")[1]
+    )
+    assert [row["proved"] for row in rows] == [False, False, True, True]
+    assert [row["conflict"] for row in rows] == [""] * 4
+    assert "conflict" in run("compare", problem_file, "--solvers", "highs")[1]
+
+
+def test_a_problem_called_infeasible_without_a_reason_ends_in_no_traceback(run, problem_file, monkeypatch):
+    def unexplained(self):
+        raise eo.NoSolutionError("nothing shows what is missing")
+
+    monkeypatch.setattr(eo.Solution, "explain", unexplained)
+    monkeypatch.setattr("edgeopt.core.solve.solve", lambda problem, *_, **__: eo.Solution(eo.Status.INFEASIBLE))
+    code, out, _ = run("solve", problem_file)
+    assert code == 0
+    assert "note: nothing shows what is missing" in out
+
+
 def test_an_infeasible_problem_is_explained(run, tmp_path):
     problem = eo.OfflineOffloading([1.0, 1.0], [0.0, 0.0], 1.0, local_available=[True, False])
     eo.save(problem, tmp_path / "p.json")

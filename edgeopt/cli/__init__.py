@@ -18,7 +18,7 @@ import typer
 
 from ..bench.spec import solver_names
 from ..bench.spec import value as parse_value
-from ..core.errors import EdgeOptError, InvalidOptionError
+from ..core.errors import EdgeOptError, InvalidOptionError, NoSolutionError
 from .bench import app as bench_app
 from .completion import complete_instance, complete_solver, complete_study
 from .printing import progress_bar, show, show_one
@@ -174,7 +174,12 @@ def compare(
 def verify(
     problem: Given,
     solution: Annotated[Path, typer.Argument(help="A solution saved by edgeopt (JSON).")],
-    exact: Annotated[bool, typer.Option("--exact", help="Also prove it in rational arithmetic.")] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Hold only what is proved; a linear optimum in rational arithmetic.")
+    ] = False,
+    relative_gap: Annotated[
+        float | None, typer.Option(help="Gap that counts as optimal; what the file asks for does not count.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check a saved solution against its problem, independently of the solver that gave it.
@@ -183,6 +188,7 @@ def verify(
     Examples:
       edgeopt verify problem.json solution.json
       edgeopt verify afiro.mps solution.json --exact
+      edgeopt verify problem.json solution.json --relative-gap 0.01
     """
     from ..core.solution import Solution
     from ..core.storage import load
@@ -191,11 +197,12 @@ def verify(
     answer = load(solution)
     if not isinstance(answer, Solution):
         raise InvalidOptionError(f"{solution} holds a {type(answer).__name__}; expected a solution")
-    found = run(_problem(problem), answer, exact=exact)
+    found = run(_problem(problem), answer, exact=exact, relative_gap=relative_gap)
     show_one(
         {
             "holds": found.holds, "status": str(found.status), "objective": found.objective, "bound": found.bound,
-            "gap": found.gap, "exact": found.exact, "message": found.message,
+            "gap": found.gap, "claimed_bound": found.claimed_bound, "proved": found.proved, "evidence": found.evidence,
+            "exact": found.exact, "message": found.message,
         },
         as_json, str(solution),
     )  # fmt: skip
@@ -329,14 +336,24 @@ def _summary(problem: Problem, solution: Solution) -> dict[str, Any]:
     rows: dict[str, Any] = {
         "problem": repr(problem), "solver": f"{solution.solver} {solution.solver_version}",
         "status": str(solution.status), **_decided(solution), "objective": solution.objective, "bound": solution.bound,
-        "gap": solution.gap, "certificate": None if solution.certificate is None else str(solution.certificate),
+        "gap": solution.gap, "claimed_bound": solution.claimed_bound, "proved": solution.proved,
+        "evidence": solution.evidence,
+        "certificate": None if solution.certificate is None else str(solution.certificate),
         "wall_time": solution.wall_time, "verify_time": solution.verify_time, "message": solution.message,
     }  # fmt: skip
     if str(solution.status) == "infeasible":
-        explanation = solution.explain()
-        rows["conflict"] = list(explanation.conflict)
-        rows["repair"] = None if explanation.repair is None else explanation.repair.text
+        rows |= _explained(solution)
     return rows
+
+
+def _explained(solution: Solution) -> dict[str, Any]:
+    """Why the problem is infeasible, or why that cannot be said."""
+    try:
+        explanation = solution.explain()
+    except NoSolutionError as error:
+        return {"conflict": [], "repair": None, "note": str(error)}
+    repair = None if explanation.repair is None else explanation.repair.text
+    return {"conflict": list(explanation.conflict), "repair": repair, "note": explanation.note}
 
 
 if __name__ == "__main__":

@@ -24,7 +24,10 @@ SUMMARY = """\
 solved: verified and within 1e-6 of the best known objective; low, high: 95 % interval over instances;
 mean_time: shifted geometric mean, a run that did not solve its instance counts as its time limit;
 excess: relative distance to the best known objective, of verified answers."""
-SHOWN = ["instance", "solver", "seed", "repetition", "status", "verified", "objective", "gap", "excess", "wall_time"]
+SHOWN = [
+    "instance", "solver", "seed", "repetition", "status", "verified", "proved", "objective", "gap", "excess",
+    "wall_time", "conflict",
+]  # fmt: skip
 
 
 @app.command("instances")
@@ -40,7 +43,7 @@ def list_instances(
     """
     from ..bench.instances import describe_one, names
 
-    kept = ("instance", "size", "shipped", "status", "objective", "proved_by", "summary")
+    kept = ("instance", "size", "shipped", "status", "objective", "proved", "proved_by", "summary")
     rows = [{key: row[key] for key in kept} for row in map(describe_one, names(formulation))]
     show(rows, as_json, "Instances")
 
@@ -90,6 +93,8 @@ def run(
         table = run_campaign(campaign, folder, jobs=jobs, dask=dask, force=force, progress=progress)
     failed = int((~table["verified"]).sum())
     typer.echo(f"{len(table)} rows, {failed} of them without a verified answer: {folder / RESULTS}")
+    if against := int((table["conflict"] != "").sum()):
+        typer.echo(f"{against} answers contradict each other or what is recorded: see the column conflict")
     if unfit := campaign.tasks - len(table):
         typer.echo(f"{unfit} further pairs do not fit: the solver takes no such instance")
     typer.echo(f"edgeopt bench show --out {folder}    edgeopt bench report --out {folder}")

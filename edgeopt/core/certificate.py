@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass, replace
+from numbers import Real
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -158,6 +160,13 @@ def _frozen(values: Any, field: str, kind: Any) -> NDArray[Any]:
     return array
 
 
+def _require_words(certificate: Certificate, *names: str) -> None:
+    for name in names:
+        if not isinstance(value := getattr(certificate, name), str):
+            kind = type(certificate).__name__
+            raise InvalidProblemError(f"{name} of a {kind} is a {type(value).__name__}; expected a string")
+
+
 @dataclass(frozen=True, eq=False)
 class MixedIntegerBound(OptimalityCertificate):
     """What is known of an integer program's optimum: the word of solvers, and what the linear relaxation proves.
@@ -181,6 +190,16 @@ class MixedIntegerBound(OptimalityCertificate):
     solver: str
     relaxation: LinearDual | None = None
     relaxation_bound: float = -np.inf
+
+    def __post_init__(self) -> None:
+        for name in ("bound", "relaxation_bound"):
+            if not isinstance(value := getattr(self, name), Real) or isinstance(value, bool):
+                raise InvalidProblemError(f"{name} of a MixedIntegerBound is {value!r}; expected a number")
+        _require_words(self, "solver")
+        if not isinstance(self.relaxation, (LinearDual, NoneType)):
+            raise InvalidProblemError(
+                f"relaxation is a {type(self.relaxation).__name__}; expected a LinearDual or None"
+            )
 
     def slack(self, problem: Problem, decision: Decision) -> float:
         """Distance from the bound that the relaxation proves; inf where it proves none."""
@@ -429,9 +448,22 @@ class SolverClaim(StatusCertificate):
     claim: str
     solver: str
 
+    def __post_init__(self) -> None:
+        _require_words(self, "claim", "solver")
+
     def holds(self, problem: Problem) -> bool:
         """Whether such a claim is admissible at all: for a linear program a proof is required instead."""
         return problem.integral
 
     def __str__(self) -> str:
         return f"{self.claim}: the word of {self.solver}; search trees are not kept"
+
+
+def word_of(certificate: Certificate | None) -> str:
+    """Return the engines on whose word a certificate rests, joined by "and"; empty where it is a proof or none."""
+    return certificate.solver if isinstance(certificate, (MixedIntegerBound, SolverClaim)) else ""
+
+
+def evidence_of(proved: bool, word: str) -> str:
+    """Return on what a status rests, in words: ``"proved"``, ``"by the word of highs and cp-sat"``, or nothing."""
+    return "proved" if proved else f"by the word of {word}" if word else ""

@@ -17,10 +17,13 @@ from .certificate import CrossedBounds, FarkasRay
 from .errors import NoSolutionError
 from .outcome import Status
 from .problem import Sense
-from .program import IndexedNames, Program
+from .program import IndexedNames, Point, Program
+from .tolerance import FEASIBILITY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from .problem import Problem
 
@@ -64,19 +67,24 @@ class Explanation:
         The same demands as :class:`Bound` objects, for a bare program.
     minimal : bool
         Whether it was shown that every member is needed; False where an integer program was too hard to decide.
+    note : str
+        Says so where a problem that was called infeasible has a point within tolerance. With a conflict beside it, the
+        demands contradict each other by less than that.
     """
 
     conflict: tuple[str, ...]
     repair: Repair | None
     members: tuple[Bound, ...] = ()
     minimal: bool = True
+    note: str = ""
 
     def __str__(self) -> str:
         if not self.conflict:
-            return "the problem is feasible: there is nothing to explain"
+            return f"the problem is feasible: {self.note or 'there is nothing to explain'}"
         doubt = "" if self.minimal else " (perhaps not all of them are needed)"
         lines = [f"these demands contradict each other{doubt}:", *(f"  - {member}" for member in self.conflict)]
-        return "\n".join(lines + ([f"cheapest repair: {self.repair.text}"] if self.repair else []))
+        lines += [f"cheapest repair: {self.repair.text}"] if self.repair else []
+        return "\n".join(lines + ([f"but {self.note}"] if self.note else []))
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,8 @@ def explain_program(program: Program) -> Explanation:
     Raises
     ------
     NoSolutionError
-        If feasibility itself could not be decided.
+        If feasibility itself could not be decided, or the program is called infeasible and nothing shows what is
+        missing.
     """
     feasibility = replace(program, cost=np.zeros(program.columns), offset=0.0, sense=Sense.MINIMIZE)
     feasible = _feasible(feasibility)
@@ -116,11 +125,16 @@ def explain_program(program: Program) -> Explanation:
         raise NoSolutionError(f"whether the program is feasible could not be decided within {_PATIENCE:g} s")
     if feasible:
         return Explanation((), None)
+    near = _stretched(program)
+    note = "" if near is None or near.used else _nothing_missing(program, near.point)
+    if note and not _solve(feasibility).proved:
+        return Explanation((), None, note=note)
     members, minimal = _irreducible(feasibility, _suspects(feasibility))
     words = [member.describe(program) for member in members]
     if program.integral and _feasible(_only(feasibility, members).relaxation()):
         words.append("integer columns take integer values")
-    return Explanation(tuple(words), _cheapest_repair(program), tuple(members), minimal)
+    repair = None if near is None or not near.used else _repair(program, near.used)
+    return Explanation(tuple(words), repair, tuple(members), minimal, note)
 
 
 _PATIENCE = 10.0
@@ -192,22 +206,58 @@ def _with(program: Program, members: Sequence[Bound], values: Sequence[float]) -
     return replace(program, **arrays)
 
 
-def _cheapest_repair(program: Program) -> Repair | None:
+@dataclass(frozen=True)
+class _Stretched:
+    """The cheapest point outside the bounds: which of them it needs moved, and how far."""
+
+    point: NDArray[np.float64]
+    used: list[tuple[Bound, float]]
+
+
+def _stretched(program: Program) -> _Stretched | None:
     elastic, bounds = _elastic(program)
     solution = _solve(elastic)
     if not solution.status.has_decision:
         return None
-    stretch = solution.decision.values[program.columns :]
-    used = [(bound, float(s)) for bound, s in zip(bounds, stretch, strict=True) if s > 1e-9]
+    values = solution.decision.values
+    stretches = [(bound, float(s)) for bound, s in zip(bounds, values[program.columns :], strict=True)]
+    used = [(bound, s) for bound, s in stretches if s > FEASIBILITY]
+    if not used:  # in small units all that matters is small
+        used = [(bound, s) for bound, s in stretches if s > FEASIBILITY * abs(bound.value(program)) > 0]
+    return _Stretched(values[: program.columns], used)
+
+
+def _repair(program: Program, used: Sequence[tuple[Bound, float]]) -> Repair:
     relaxed, texts = [], []
     for bound, amount in used:
         old, outward = bound.value(program), 1.0 if "upper" in bound.field else -1.0
-        texts.append(f"{bound.describe(program)} becomes {old + outward * amount:g}")
+        new = f"{old + outward * amount:g}"
+        moved = f" (it moves by {amount:.3g})" if new == f"{old:g}" else ""
+        texts.append(f"{bound.describe(program)} becomes {new}{moved}")
         # A hair more than needed, so that rounding leaves the repaired problem feasible.
-        relaxed.append(old + outward * (amount + 1e-9 * max(1.0, abs(old))))
+        relaxed.append(old + outward * (amount + FEASIBILITY * max(amount, abs(old))))
     repaired = _with(program, [bound for bound, _ in used], relaxed)
     changes: dict[str, Any] = {bound.field: getattr(repaired, bound.field) for bound, _ in used}
     return Repair("; ".join(texts), program, changes)
+
+
+def _nothing_missing(program: Program, point: NDArray[np.float64]) -> str:
+    """Say that a program called infeasible has a point within tolerance.
+
+    Raises
+    ------
+    NoSolutionError
+        If the point, which moves no bound, is no point of the program all the same.
+    """
+    whole = np.where(program.integrality, np.round(point), point)
+    broken = {name: v for name, v in program.violations(Point(whole)).items() if not v <= FEASIBILITY}
+    if broken:
+        worst = max(broken, key=lambda name: broken[name])
+        raise NoSolutionError(
+            "the program is called infeasible, but no repair of it was found: the point that moves no bound beyond the "
+            f"solver's tolerance breaks {worst} by {broken[worst]:.3g} (relative); rescale the program"
+        )
+    return f"a point satisfies every bound within the tolerance of {FEASIBILITY:g}: nothing has to be repaired"
 
 
 def _elastic(program: Program) -> tuple[Program, list[Bound]]:

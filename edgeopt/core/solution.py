@@ -89,6 +89,15 @@ class Solution(Record):
             raise NoSolutionError(f"solver {self.solver!r} ended {self.status}{reason}")
         return self.found
 
+    @property
+    def evidence(self) -> str:
+        """On what the status rests: ``"proved"``, ``"by the word of highs and cp-sat"``; empty for ``feasible``."""
+        from .certificate import evidence_of, word_of
+
+        if self.status not in (Status.OPTIMAL, Status.INFEASIBLE, Status.UNBOUNDED):
+            return ""
+        return evidence_of(self.proved, word_of(self.certificate))
+
     def explain(self) -> Explanation:
         """Say why the problem is infeasible: a minimal conflict and the cheapest repair.
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .cached import cached_property
-from .certificate import LinearDual, MixedIntegerBound, OptimalityCertificate, SolverClaim, StatusCertificate
+from .certificate import LinearDual, MixedIntegerBound, OptimalityCertificate, StatusCertificate, evidence_of, word_of
 from .errors import InvalidProblemError, NoSolutionError
 from .instance import Instance, problem_of
-from .outcome import Outcome, Status
+from .outcome import Options, Outcome, Status
 from .rational import exact_vertex
 from .scaling import matrix_scaling
 from .tolerance import AGREEMENT, FEASIBILITY, OPTIMALITY, ROUNDOFF
@@ -55,6 +55,8 @@ class Verification:
         Whether the status is proved; otherwise it rests on the word of the engines that the certificate names.
     claimed_bound : float, optional
         Bound that the solver states.
+    word : str
+        Engines on whose word the status rests where it is not proved, as ``"highs and cp-sat"``.
     """
 
     holds: bool
@@ -67,9 +69,15 @@ class Verification:
     exact: bool = False
     proved: bool = False
     claimed_bound: Any = None
+    word: str = ""
 
     def __bool__(self) -> bool:
         return self.holds
+
+    @property
+    def evidence(self) -> str:
+        """``"proved"``, whose word it is, or nothing: see :func:`evidence_of`."""
+        return evidence_of(self.proved, self.word)
 
 
 def judge(problem: Problem, outcome: Outcome, relative_gap: float | None = None) -> Verification:
@@ -116,8 +124,8 @@ def _judge_status(problem: Problem, outcome: Outcome) -> Verification:
     except Exception as error:  # a certificate may be anything: what cannot be checked proves nothing
         return refused(f"the solver says {outcome.claim}, but its witness cannot be checked: {error}")
     if proved:
-        word = isinstance(certificate, SolverClaim)
-        return Verification(True, outcome.claim, message=str(certificate), proved=not word)
+        word = word_of(certificate)
+        return Verification(True, outcome.claim, message=str(certificate), proved=not word, word=word)
     reason = "no witness was given" if certificate is None else f"its witness ({certificate}) proves nothing"
     return refused(f"the solver says {outcome.claim}, but {reason}")
 
@@ -244,7 +252,7 @@ def _claimed_bounds(outcome: Outcome) -> list[Any]:
 
 
 def _judge_gap(problem: Problem, outcome: Outcome, found: _Measured, tolerance: float) -> Verification:
-    closed = found.gap <= tolerance
+    closed = (found.gap <= tolerance) & np.isfinite(found.gap)
     proved = bool(closed.all())
     bound, gap = found.bound, found.gap
     none = not np.isfinite(bound).any()
@@ -281,7 +289,7 @@ def _judge_word(word: MixedIntegerBound, message: str, numbers: dict[str, Any], 
             f"a relative gap of {stated:.3g}"
         )
     message = message or f"optimal by the word of {word.solver}; the search tree is not kept"
-    return Verification(True, Status.OPTIMAL, **numbers, message=message)
+    return Verification(True, Status.OPTIMAL, **numbers, message=message, word=word.solver)
 
 
 def _excuse(problem: Problem, outcome: Outcome, found: _Measured, worst: int) -> str | None:
@@ -337,15 +345,26 @@ def verify(
     -------
     Verification
         True in a boolean context if status, objective and bound are what the problem's own data support.
+
+    Raises
+    ------
+    InvalidOptionError
+        If relative_gap is no number of at least 0.
     """
+    Options(relative_gap=relative_gap)  # which refuses what is no gap
     problem = problem_of(problem)
     if fault := _of_another_problem(problem, solution):
         return refused(fault)
     outcome = Outcome(
         solution.status, solution.found if solution.status.has_decision else None, solution.certificate,
-        objective=solution.objective, bound=solution.claimed_bound, message=solution.message,
+        objective=solution.objective, bound=solution.claimed_bound,
+        message="" if solution.status.has_decision else solution.message,  # a file's words on its own proof are none
     )  # fmt: skip
-    if problem.batch is None and problem.linear:
+    if problem.batch is not None:
+        from .batch import without_words
+
+        outcome = without_words(problem, outcome)
+    else:
         from .witness import reexamined
 
         outcome = reexamined(problem, outcome, seconds)

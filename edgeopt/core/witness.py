@@ -359,16 +359,16 @@ def reexamined(problem: Problem, outcome: Outcome, seconds: float) -> Outcome:
     """
     budget, certificate = Budget(seconds), outcome.certificate
     if outcome.claim.has_decision:
-        if certificate is not None and not isinstance(certificate, MixedIntegerBound):
+        if isinstance(certificate, OptimalityCertificate) and not isinstance(certificate, MixedIntegerBound):
             return outcome
         outcome = replace(outcome, certificate=_own(problem, outcome) or certificate)
         word = outcome.certificate
         if outcome.claim is not Status.OPTIMAL or not isinstance(word, MixedIntegerBound):
             return outcome
-        if not _feasible(problem, outcome.decision) or _closed(problem, outcome, None):
+        if not problem.linear or not _feasible(problem, outcome.decision) or _closed(problem, outcome, None):
             return outcome
         return _asked(problem, outcome, word.solver, None, budget, again=True)
-    if isinstance(certificate, SolverClaim):
+    if isinstance(certificate, SolverClaim) and problem.linear:
         fresh = status_evidence(problem.program(), replace(outcome, certificate=None), "", budget)
         return replace(fresh, message=fresh.message or outcome.message)
     return outcome

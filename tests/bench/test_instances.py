@@ -82,6 +82,17 @@ def test_the_best_known_answer_proves_itself(name):
         assert eo.verify(instance, best).holds
 
 
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_is_recorded_as_proved_is_what_the_best_answer_proves(name):
+    known, best = library.describe_one(name), library.load(name).best
+    assert known["proved"] == best.proved == bool(known["proved_by"])
+    assert known["status"] == str(best.status)
+    if not best.proved:  # then the record says whose word it is, or leaves a gap
+        assert "the word of" in known["certificate"] or best.status == "feasible"
+    if best.proved and best.found is not None:
+        assert eo.verify(library.load(name), best).proved
+
+
 @pytest.mark.parametrize(
     ("name", "solver"),
     [

@@ -163,6 +163,22 @@ def test_ten_thousand_failures_stay_under_the_limit(tmp_path, made, row):
     assert "the first 500 are listed" in (tmp_path / "r.html").read_text()
 
 
+def test_contradictions_and_what_is_proved_are_shown(tmp_path, made, row):
+    unknown = {"best": None, "best_status": "", "excess": None}
+    rows = [
+        row("liar", "x", 0.1, **unknown, objective=9.0), row("word", "x", 1.0, **unknown, objective=5.0, proved=False),
+        row("highs", "y", 1.0),
+    ]  # fmt: skip
+    write_report(made(*rows), tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text()
+    assert "2 answers contradict another answer" in page
+    assert "says optimal, but word found 5" in page
+    assert "liar says optimal with 9" in page
+    assert "1 proved, 2 contradicted" in page
+    write_report(made(*rows[1:]), tmp_path / "r.html")
+    assert "Contradictions" not in (tmp_path / "r.html").read_text()
+
+
 def test_an_empty_table_is_refused(tmp_path, made, row):
     with pytest.raises(eo.InvalidProblemError, match="bench run"):
         write_report(made(row("a", "x", 1.0)).iloc[:0], tmp_path / "r.html")

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import edgeopt as eo
-from edgeopt.core.explain import Bound, explain_program
+from edgeopt.core.explain import Bound, _Stretched, explain_program
 
 inf = np.inf
 
@@ -104,6 +104,46 @@ def test_undecidable_feasibility_is_an_error(monkeypatch):
     monkeypatch.setattr("edgeopt.core.explain._feasible", lambda program: None)
     with pytest.raises(eo.NoSolutionError, match="could not be decided"):
         explain_program(eo.Program([1.0], lower=[2.0], upper=[1.0]))
+
+
+FALSELY_CALLED_INFEASIBLE = eo.Program([0, 1], [[100.4534, 1e12], [100.4534, -1e12]], -np.inf, [1e12, 0], 0, 1, [1, 1])
+"""HiGHS 1704: its coefficient of 1e12 makes solvers call it infeasible; (0, 0) satisfies it."""
+
+
+def test_a_false_infeasible_gets_no_empty_repair(monkeypatch):
+    assert FALSELY_CALLED_INFEASIBLE.explain().conflict == ()
+    monkeypatch.setattr("edgeopt.core.explain._feasible", lambda program: False)
+    for program in (FALSELY_CALLED_INFEASIBLE, eo.Program([1.0], [[1.0]], 1.0, 2.0)):
+        explanation = explain_program(program)
+        assert (explanation.conflict, explanation.repair) == ((), None)
+        assert "a point satisfies every bound within the tolerance" in str(explanation)
+
+
+def test_a_solution_that_was_called_infeasible_falsely_says_so():
+    false = eo.Solution(eo.Status.INFEASIBLE, problem=FALSELY_CALLED_INFEASIBLE)
+    assert "the problem is feasible" in str(false.explain())
+
+
+def test_no_repair_and_no_point_is_an_error(monkeypatch):
+    monkeypatch.setattr("edgeopt.core.explain._feasible", lambda program: False)
+    monkeypatch.setattr("edgeopt.core.explain._stretched", lambda program: _Stretched(np.array([5.0]), []))
+    with pytest.raises(eo.NoSolutionError, match=r"no repair of it was found.*breaks row row\[0\]"):
+        explain_program(eo.Program([1.0], [[1.0]], 1.0, 2.0, 0.0, 2.0))
+
+
+def test_demands_that_miss_each_other_by_less_than_the_tolerance():
+    explanation = eo.Program([1.0], lower=[1.0], upper=[1.0 - 1e-12]).explain()
+    assert len(explanation.conflict) == 2
+    assert explanation.repair is None
+    assert "but a point satisfies every bound within the tolerance" in str(explanation)
+
+
+def test_repairs_in_small_and_in_large_units():
+    small = eo.Program([1.0], [[1.0]], 2e-12, 3e-12, 0.0, 1e-12).explain().repair
+    assert small.text == "row row[0] >= 2e-12 becomes 1e-12"
+    assert eo.solve(small.apply()).status == "optimal"
+    large = eo.Program([1.0], [[1.0], [1.0]], [1e12, -np.inf], [np.inf, 1e12 - 1e-3]).explain().repair
+    assert large.text == "row row[0] >= 1e+12 becomes 1e+12 (it moves by 0.000977)"
 
 
 def test_a_doubtful_conflict_says_so():

@@ -43,7 +43,8 @@ __all__ = ["Family", "Instance", "describe", "families", "load", "names", "read_
 
 LIBRARY = Path(__file__).parent / "library"
 KNOWN = (
-    "formulation", "size", "version", "fingerprint", "status", "objective", "bound", "proved_by", "certificate"
+    "formulation", "size", "version", "fingerprint", "status", "objective", "bound", "claimed_bound", "proved",
+    "proved_by", "certificate",
 )  # fmt: skip
 """What is recorded of an instance."""
 MODEL_FILES = (".mps", ".lp", ".mps.gz", ".lp.gz")
@@ -132,7 +133,8 @@ def describe(name: str | None = None) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns instance, formulation, size (numbers that its data hold), version, fingerprint, shipped, status,
-        objective, bound, proved_by, certificate, source, summary.
+        objective, bound (as far as it is proved), claimed_bound, proved, proved_by (empty where the optimum rests on
+        the word of the engines that the certificate names), certificate, source, summary.
     """
     import pandas as pd
 

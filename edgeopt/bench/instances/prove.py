@@ -83,13 +83,17 @@ def record(name: str) -> dict[str, Any]:
         "fingerprint": instance.fingerprint, "status": str(best.status),
         "objective": None if best.objective is None else float(np.mean(best.objective)),
         "bound": None if best.bound is None else float(np.mean(best.bound)),
-        "proved_by": f"{best.solver} {best.solver_version}",
+        "claimed_bound": None if best.claimed_bound is None else float(np.mean(best.claimed_bound)),
+        "proved": best.proved, "proved_by": f"{best.solver} {best.solver_version}" if best.proved else "",
         "certificate": None if best.certificate is None else str(best.certificate).splitlines()[0],
     }  # fmt: skip
 
 
 def best_of(problem: Problem) -> Solution:
-    """Return the best answer of the exact solvers, the first that proves it; else the best of all solvers."""
+    """Return the best answer of the exact solvers, the first that is optimal; else the best of all solvers.
+
+    It says by itself whether it is proved or rests on the word of the engines that its certificate names.
+    """
     found: list[Solution] = []
     listed = solvers_for(problem)
     for name in listed.loc[listed["installed"], "solver"]:
