@@ -12,10 +12,17 @@ import pytest
 
 import edgeopt as eo
 from edgeopt.bench import matrix
+from edgeopt.core import tolerance
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PAGES = [README, ROOT / "docs" / "guide.md", ROOT / "docs" / "benchmarks.md", ROOT / "CONTRIBUTING.md"]
+PAGES = [
+    README,
+    ROOT / "docs" / "guide.md",
+    ROOT / "docs" / "benchmarks.md",
+    ROOT / "docs" / "proved.md",
+    ROOT / "CONTRIBUTING.md",
+]
 
 
 def blocks(page: Path) -> list[tuple[str, str | None]]:
@@ -49,6 +56,27 @@ def test_every_block_of_the_guide_runs(tmp_path, monkeypatch, capsys):
     for code, _ in blocks(ROOT / "docs" / "guide.md"):
         exec(compile(code, "guide.md", "exec"), names)
     assert "0.5 is the largest feasible local fraction" in capsys.readouterr().out
+
+
+def test_the_page_on_proofs_prints_what_it_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for code, expected in blocks(ROOT / "docs" / "proved.md"):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, "proved.md", "exec"), names)
+        assert printed.getvalue() == expected
+
+
+def test_the_page_on_proofs_lists_every_tolerance_and_counts_the_instances():
+    text = (ROOT / "docs" / "proved.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| `([A-Z]+)` \| (\S+) \|", text, re.MULTILINE))
+    known = {name: value for name, value in vars(tolerance).items() if name.isupper()}
+    assert {name: 2.0**-53 if value == "2^-53" else float(value) for name, value in listed.items()} == known
+    table = eo.instances.describe()
+    proved = int(table["proved"].sum())
+    assert f"Of the {len(table)} recorded instances, {proved} are proved" in text
+    assert f"{proved} of {len(table)} with proved optima" in README.read_text(encoding="utf-8")
 
 
 def test_the_solver_that_newcomers_copy_is_a_good_one():

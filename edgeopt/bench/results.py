@@ -124,9 +124,9 @@ def _without_contradicted(table: pd.DataFrame) -> pd.DataFrame:
 
 def _answer(row: Any) -> Answer:
     """Return what a row of the table says."""
-    numbers = {name: _known(getattr(row, name)) for name in ("objective", "bound", "claimed_bound")}
+    objective, bound, claimed = (_known(getattr(row, name)) for name in ("objective", "bound", "claimed_bound"))
     rounding = ROUNDOFF * (_known(row.magnitude) or 0.0)
-    return Answer(row.solver, row.status, **numbers, proved=row.proved, rounding=rounding)
+    return Answer(row.solver, row.status, objective, bound, claimed, row.proved, rounding)
 
 
 def _known(value: float) -> float | None:

@@ -294,7 +294,7 @@ class RevenueMaximization(BatchAxis, Formulation):
 
 
 def _density(value: Any, field: str, services: int) -> sparse.csc_array:
-    given = value if sparse.issparse(value) else plain(value, field)
+    given: Any = value if sparse.issparse(value) else plain(value, field)
     try:
         matrix = sparse.csc_array(given, dtype=np.float64, copy=True)
     except (TypeError, ValueError) as error:

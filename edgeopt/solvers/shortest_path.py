@@ -83,7 +83,8 @@ def _compiled() -> Callable[..., None]:
     batched = (array(number, 2), array(number, 2), array(number, 3), array(number, 3))
     results = (array(number, 3, False), array(types.int8, 2, False))
     signature = types.void(types.intp, types.intp, *data, *batched, *results)
-    return njit(signature, nogil=True)(_sweep)
+    sweep: Callable[..., None] = njit(signature, nogil=True)(_sweep)
+    return sweep
 
 
 def _sweep(  # noqa: C901 (one loop nest, compiled as a whole)

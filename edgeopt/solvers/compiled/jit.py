@@ -16,14 +16,16 @@ import numba
 def njit(*signature: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Return what ``numba.njit(…, cache=True)`` does, with one warning where nothing can be kept on disk."""
 
+    make: Any = numba.njit
+
     def compiled(function: Callable[..., Any]) -> Any:
         try:
-            return numba.njit(*signature, cache=True, **options)(function)
+            return make(*signature, cache=True, **options)(function)
         except (RuntimeError, OSError) as error:
             if isinstance(error, RuntimeError) and "cannot cache" not in str(error):
                 raise
             _warn(error)
-            return numba.njit(*signature, **options)(function)
+            return make(*signature, **options)(function)
 
     return compiled
 
