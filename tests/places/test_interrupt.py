@@ -53,7 +53,9 @@ SOLVE = f"""
 """
 
 
-@pytest.mark.parametrize("arguments", ["highs", "pyomo", "cvxpy", "cp-sat", "scipy", "scip", "cvxpy:SCIP", "scipy isolate"])
+@pytest.mark.parametrize(
+    "arguments", ["highs", "pyomo", "cvxpy", "cp-sat", "scipy", "scip", "cvxpy:SCIP", "scipy isolate"]
+)
 def test_ctrl_c_ends_a_solve_at_once(arguments, tmp_path):
     name, *isolated = arguments.split()
     if name == "cvxpy:SCIP":
