@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from .cached import cached_property
 from .records import Record
 
 if TYPE_CHECKING:
@@ -69,10 +70,8 @@ class Watch:
     def forget_derived(self) -> None:
         """Drop what the records only remember (sums, costs sorted, …): a solver could have written that as well."""
         for owner in self._owners:
-            if is_dataclass(owner) and hasattr(owner, "__dict__"):
-                own = {field.name for field in fields(owner)}
-                for name in [name for name in vars(owner) if name not in own]:
-                    vars(owner).pop(name, None)
+            for name in [name for name in _own(owner) if _is_derived(owner, name)]:
+                vars(owner).pop(name, None)
 
     def _replaced(self) -> Iterator[str]:
         for owner, name, value, where in self._held:
@@ -95,8 +94,19 @@ def _parts_of(owner: Any) -> Iterator[tuple[str, Any]]:
     """Yield what is compared of a record or a sparse matrix; what a record only remembers is not."""
     if sparse.issparse(owner):
         yield from ((name, getattr(owner, name)) for name in _PARTS if hasattr(owner, name))
-    elif is_dataclass(owner):
-        yield from ((field.name, getattr(owner, field.name)) for field in fields(owner))
+    else:
+        yield from ((name, value) for name, value in list(_own(owner).items()) if not _is_derived(owner, name))
+
+
+def _own(owner: Any) -> dict[str, Any]:
+    """Return what a record holds, whether declared, set when it was built, or derived since."""
+    if hasattr(owner, "__dict__") and not sparse.issparse(owner):
+        return vars(owner)
+    return {field.name: getattr(owner, field.name) for field in fields(owner)} if is_dataclass(owner) else {}
+
+
+def _is_derived(owner: Any, name: str) -> bool:
+    return isinstance(getattr(type(owner), name, None), cached_property)
 
 
 def _content(array: NDArray[Any]) -> bytes:
