@@ -27,6 +27,7 @@ from .registry import Solver, automatic, choose
 from .risk import may_stall
 from .settled import settled
 from .solution import Solution
+from .untouched import Watch
 from .verify import judge
 from .witness import engine, witnessed
 
@@ -195,9 +196,10 @@ def _copy(problem: Any) -> Problem:
 def run(problem: Problem, chosen: Solver, options: Options) -> Solution:
     """Run `chosen` in this process and judge what it returns; a program whose answer does not hold is tried again."""
     if problem.batch is not None and not chosen.batched:
-        started = time.perf_counter()
+        watch, started = Watch(problem), time.perf_counter()
         outcome = solve_in_turn(problem, chosen, options)
-        return conclude(problem, chosen, options, outcome, time.perf_counter() - started)
+        spent = time.perf_counter() - started
+        return conclude(problem, chosen, options, _of_the_same(watch, chosen, outcome), spent)
     if not chosen.reads_program(problem):
         outcome, spent = _timed(chosen, problem, options)
         return conclude(problem, chosen, options, outcome, spent)
@@ -252,7 +254,7 @@ def _handed(problem: Problem, ready: Prepared, options: Options) -> Options:
 
 def _timed(chosen: Solver, problem: Problem, options: Options) -> tuple[Outcome, float]:
     """Outcome of one call, and the seconds that it took; whatever a solver returns or raises becomes an outcome."""
-    started = time.perf_counter()
+    watch, started = Watch(problem), time.perf_counter()
     try:
         outcome = _judgeable(chosen(problem, options))
     except (KeyboardInterrupt, *_CALLERS):
@@ -260,7 +262,16 @@ def _timed(chosen: Solver, problem: Problem, options: Options) -> tuple[Outcome,
     except BaseException as error:  # whatever a foreign library raises, a panic or an exit too, costs this call only
         logger.debug("solver %s raised", chosen.name, exc_info=True)
         outcome = Outcome.failed(f"the solver raised {type(error).__name__}: {error}")
-    return outcome, time.perf_counter() - started
+    spent = time.perf_counter() - started
+    return _of_the_same(watch, chosen, outcome), spent
+
+
+def _of_the_same(watch: Watch, chosen: Solver, outcome: Outcome) -> Outcome:
+    """Return the outcome, or a failure where the problem is not what the solver was given."""
+    fault = watch.fault()
+    if str(getattr(chosen.function, "__module__", "")).partition(".")[0] != __package__.partition(".")[0]:
+        watch.forget_derived()
+    return Outcome.failed(fault) if fault else outcome
 
 
 def conclude(problem: Problem, chosen: Solver, options: Options, outcome: Outcome, wall_time: float) -> Solution:
