@@ -8,6 +8,7 @@ nothing cancels in float64. A witness of status (a ray) proves that there is no 
 from __future__ import annotations
 
 import math
+import weakref
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -22,7 +23,7 @@ from .errors import InvalidProblemError
 from .problem import Decision, Problem, Sense
 from .program import Point, Program
 from .propagation import propagated, whole_bounds
-from .rational import EXACT_ROWS, rounded_down, vertex_of
+from .rational import EXACT_ROWS, basis_bound, vertex_of
 from .records import Record, assign
 from .scaling import matrix_scaling
 from .tolerance import FEASIBILITY, OPTIMALITY, SOLVER, UNIT
@@ -134,10 +135,18 @@ class LinearDual(OptimalityCertificate):
         """
         if self.column_basis is None or self.row_basis is None:
             return None
-        found = vertex_of(program, self.column_basis, self.row_basis, limit)
-        if found is None or found.dual_violation:
-            return None
-        return program.sense.sign * rounded_down(found.objective)
+        known = getattr(self, "_exact", None)
+        if known is None or known[0]() is not program or known[1] != limit:
+            bound = basis_bound(program, self.column_basis, self.row_basis, limit)
+            # It is asked for again whenever the same answer is judged, and takes long.
+            known = (weakref.ref(program), limit, bound)
+            object.__setattr__(self, "_exact", known)
+        bound = known[2]
+        return None if bound is None else program.sense.sign * bound
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields alone: what was computed of a program is not sent to other processes."""
+        return {name: value for name, value in vars(self).items() if name != "_exact"}
 
     def prices(self, problem: Problem) -> dict[str, float]:
         """Non-zero row duals by row name."""

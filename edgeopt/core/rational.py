@@ -22,7 +22,7 @@ from .errors import NoSolutionError
 from .scaling import matrix_scaling
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -124,8 +124,8 @@ def exact_vertex(
     )
 
 
-EXACT_ROWS = 200
-"""Largest basic system that is solved exactly while an answer is judged: about a second where its data are random."""
+EXACT_ROWS = 400
+"""Largest basic system that is solved exactly while an answer is judged: a second or two in the worst case."""
 
 
 def vertex_of(
@@ -146,6 +146,54 @@ def vertex_of(
         )  # fmt: skip
     except NoSolutionError:
         return None
+
+
+def basis_bound(
+    program: Program, column_basis: NDArray[np.int8], row_basis: NDArray[np.int8], limit: int
+) -> float | None:
+    """Return the bound (of the minimisation) that the exact duals of a basis prove, rounded down; None if they do not.
+
+    The duals alone are solved for, which takes half the time of the vertex.
+    """
+    if column_basis.shape != (program.columns,) or row_basis.shape != (program.rows,):
+        return None
+    scaled, sign = matrix_scaling(program).apply(program), program.sense.sign
+    basic, tight = np.flatnonzero(column_basis == BasisStatus.BASIC), np.flatnonzero(row_basis != BasisStatus.BASIC)
+    if basic.size != tight.size or basic.size > limit:
+        return None
+    cost = (sign * scaled.cost).tolist()
+    square = sparse.csr_array(scaled.rowwise[tight.tolist()][:, basic.tolist()].T)
+    try:
+        prices = _solve(square, [Fraction(cost[j]) for j in basic.tolist()])
+    except NoSolutionError:
+        return None
+    numerators = dict(zip(tight.tolist(), prices.numerators, strict=True))
+    total = Fraction(sign * scaled.offset)
+    for weight, low, high in _weights(scaled, cost, numerators, prices.denominator):
+        side = low if weight > 0 else high
+        if not math.isfinite(side):
+            return None
+        total += weight * Fraction(side)
+    return rounded_down(total)
+
+
+def _weights(
+    program: Program, cost: list[float], numerators: dict[int, int], denominator: int
+) -> Iterator[tuple[Fraction, float, float]]:
+    """Yield the prices of rows and the reduced costs of columns that are not 0, each with its bounds."""
+    for i, numerator in numerators.items():
+        if numerator:
+            yield Fraction(numerator, denominator), float(program.row_lower[i]), float(program.row_upper[i])
+    matrix = program.matrix
+    for j, own in enumerate(cost):
+        entries = slice(matrix.indptr[j], matrix.indptr[j + 1])
+        pairs = zip(matrix.indices[entries].tolist(), matrix.data[entries].tolist(), strict=True)
+        terms = [(numerators[i], Fraction(a)) for i, a in pairs if numerators.get(i)]
+        # Over one power of two everything is whole, and nothing has to be reduced on the way.
+        shift = max([Fraction(own).denominator, *(a.denominator for _, a in terms)])
+        reduced = int(Fraction(own) * shift) * denominator - sum(int(a * shift) * y for y, a in terms)
+        if reduced:
+            yield Fraction(reduced, denominator * shift), float(program.lower[j]), float(program.upper[j])
 
 
 def vertex_point(

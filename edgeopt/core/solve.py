@@ -196,10 +196,10 @@ def _copy(problem: Any) -> Problem:
 def run(problem: Problem, chosen: Solver, options: Options) -> Solution:
     """Run `chosen` in this process and judge what it returns; a program whose answer does not hold is tried again."""
     if problem.batch is not None and not chosen.batched:
-        watch, started = Watch(problem), time.perf_counter()
+        watch, started = _watch(problem, chosen), time.perf_counter()
         outcome = solve_in_turn(problem, chosen, options)
         spent = time.perf_counter() - started
-        return conclude(problem, chosen, options, _of_the_same(watch, chosen, outcome), spent)
+        return conclude(problem, chosen, options, _of_the_same(watch, outcome), spent)
     if not chosen.reads_program(problem):
         outcome, spent = _timed(chosen, problem, options)
         return conclude(problem, chosen, options, outcome, spent)
@@ -254,7 +254,7 @@ def _handed(problem: Problem, ready: Prepared, options: Options) -> Options:
 
 def _timed(chosen: Solver, problem: Problem, options: Options) -> tuple[Outcome, float]:
     """Outcome of one call, and the seconds that it took; whatever a solver returns or raises becomes an outcome."""
-    watch, started = Watch(problem), time.perf_counter()
+    watch, started = _watch(problem, chosen), time.perf_counter()
     try:
         outcome = _judgeable(chosen(problem, options))
     except (KeyboardInterrupt, *_CALLERS):
@@ -263,14 +263,21 @@ def _timed(chosen: Solver, problem: Problem, options: Options) -> tuple[Outcome,
         logger.debug("solver %s raised", chosen.name, exc_info=True)
         outcome = Outcome.failed(f"the solver raised {type(error).__name__}: {error}")
     spent = time.perf_counter() - started
-    return _of_the_same(watch, chosen, outcome), spent
+    return _of_the_same(watch, outcome), spent
 
 
-def _of_the_same(watch: Watch, chosen: Solver, outcome: Outcome) -> Outcome:
+def _watch(problem: Problem, chosen: Solver) -> Watch | None:
+    """Watch on the problem while a solver from outside has it; edgeopt's own are tested to leave it alone."""
+    foreign = str(getattr(chosen.function, "__module__", "")).partition(".")[0] != __package__.partition(".")[0]
+    return Watch(problem) if foreign else None
+
+
+def _of_the_same(watch: Watch | None, outcome: Outcome) -> Outcome:
     """Return the outcome, or a failure where the problem is not what the solver was given."""
+    if watch is None:
+        return outcome
     fault = watch.fault()
-    if str(getattr(chosen.function, "__module__", "")).partition(".")[0] != __package__.partition(".")[0]:
-        watch.forget_derived()
+    watch.forget_derived()
     return Outcome.failed(fault) if fault else outcome
 
 

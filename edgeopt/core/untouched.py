@@ -101,7 +101,8 @@ def _parts_of(owner: Any) -> Iterator[tuple[str, Any]]:
 def _own(owner: Any) -> dict[str, Any]:
     """Return what a record holds, whether declared, set when it was built, or derived since."""
     if hasattr(owner, "__dict__") and not sparse.issparse(owner):
-        return vars(owner)
+        held: dict[str, Any] = vars(owner)
+        return held
     return {field.name: getattr(owner, field.name) for field in fields(owner)} if is_dataclass(owner) else {}
 
 

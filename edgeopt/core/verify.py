@@ -160,12 +160,12 @@ class _Measured:
     @cached_property
     def bound(self) -> NDArray[np.float64]:
         """Best objectives that can exist, as far as it is proved."""
-        return self.objective - self.sign * self.slack
+        return self.objective - self.sign * self.slack if self.slack.any() else self.objective
 
     @cached_property
     def gap(self) -> NDArray[np.float64]:
         """Relative distances of objectives and bounds."""
-        return relative_gaps(self.objective, self.bound)
+        return relative_gaps(self.objective, self.bound) if self.slack.any() else self.slack
 
     def contradicted_by(self, stated: NDArray[np.float64], rounding: float = AGREEMENT) -> NDArray[np.bool_]:
         """Where a stated bound says that an objective as good as this one is impossible, rounding allowed for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from edgeopt.core.certificate import (
     SolverClaim,
     objective_step,
 )
+from edgeopt.core.rational import vertex_of
 from edgeopt.formulations.offloading import LocalFractionMultiplier, TooFewAvailable
 
 inf = np.inf
@@ -232,3 +234,18 @@ def test_an_optimum_of_zero_is_not_lost_in_rounding():
     assert dual.slack(program, eo.Point([0.0, 0.0])) == pytest.approx(0.0, abs=1e-15)
     for solver in ("highs", "scipy", "glop"):
         assert eo.solve(program, solver).status == "optimal"
+
+
+def test_exact_duals_prove_what_floats_cannot_and_travel_without_what_they_remember():
+    rng = np.random.default_rng(0)
+    matrix = rng.integers(1, 9, (20, 30)).astype(float)
+    program = eo.Program(rng.integers(1, 9, 30).astype(float), matrix, matrix @ rng.random(30))
+    solution = eo.solve(program, "highs")
+    dual = solution.certificate
+    assert solution.proved
+    assert dual.exact_bound(program) == pytest.approx(solution.objective, rel=1e-12)
+    assert dual.exact_bound(program) <= float(vertex_of(program, dual.column_basis, dual.row_basis, 100).objective)
+    again = pickle.loads(pickle.dumps(dual))
+    assert again.exact_bound(program) == dual.exact_bound(program)
+    doubled = replace(program, cost=2 * program.cost)
+    assert dual.exact_bound(doubled) == pytest.approx(2 * solution.objective, rel=1e-12)

@@ -15,7 +15,6 @@ import numba
 
 def njit(*signature: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Return what ``numba.njit(…, cache=True)`` does, with one warning where nothing can be kept on disk."""
-
     make: Any = numba.njit
 
     def compiled(function: Callable[..., Any]) -> Any:
