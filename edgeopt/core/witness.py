@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from .certificate import (
     PrimalRay,
     SolverClaim,
     StatusCertificate,
+    least_violation,
     without_cost,
 )
 from .errors import EdgeOptError
@@ -48,20 +50,30 @@ _LEAST = 1.0
 _GLANCE = 0.25
 """Seconds for the relaxation of an integer program whose solver stopped at a limit."""
 
-_SMALL = 200
-"""Columns up to which a second engine is asked about every integer optimum: it answers in milliseconds."""
+_TINY, _SMALL = 50, 200
+"""Columns up to which a second engine is asked about every integer optimum, and up to which if it answers at once."""
+
+_AT_ONCE, _SHARE = 0.02, 0.1
+"""Seconds, or share of the solve's own time, that an answer at once may take."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Budget:
-    """Seconds for evidence, counted from when it is made."""
+    """Seconds for evidence, counted from when it is made, and those that the solve itself took."""
 
     seconds: float
+    solve: float = 0.0
     begun: float = field(default_factory=time.monotonic)
 
     def left(self) -> float:
-        """Seconds left, at least a tenth: a question worth asking is worth that."""
-        return max(0.1, self.seconds - (time.monotonic() - self.begun))
+        """Seconds left, but time enough to begin."""
+        return max(_AT_ONCE, self.seconds - (time.monotonic() - self.begun))
+
+    def allow(self, function: Callable[[], None]) -> None:
+        """Call `function` off the clock."""
+        begun = time.monotonic()
+        function()
+        self.begun += time.monotonic() - begun
 
     @property
     def spent(self) -> bool:
@@ -79,7 +91,7 @@ def witnessed(problem: Problem, outcome: Outcome, solver: str, options: Options,
     spent : float
         Seconds that the solve took; evidence may take as long, and a second in any case.
     """
-    budget = Budget(max(_LEAST, min(spent, options.remaining())))
+    budget = Budget(max(_LEAST, min(spent, options.remaining())), spent)
     if outcome.claim.has_decision:
         return _quality(problem, outcome, solver, options, budget)
     if outcome.claim not in (Status.INFEASIBLE, Status.UNBOUNDED):
@@ -187,8 +199,12 @@ def _integer_quality(problem: Problem, outcome: Outcome, solver: str, options: O
     if not _possible(problem, stated, outcome.decision):
         return outcome  # the judge says so
     outcome = replace(outcome, certificate=_word(program, objective, stated, solver, _duals(program, budget)))
-    if _closed(problem, outcome, options.relative_gap) or not _worth_asking(program):
+    if _closed(problem, outcome, options.relative_gap):
         return outcome
+    if program.columns > _TINY and not risky(program):
+        if program.columns > _SMALL:
+            return outcome
+        budget = Budget(max(_AT_ONCE, _SHARE * budget.solve))
     return _asked(problem, outcome, solver, options.relative_gap, budget)
 
 
@@ -210,11 +226,6 @@ def _word(program: Program, objective: float, bound: float, solver: str, dual: L
 def _duals(program: Program, budget: Budget) -> LinearDual | None:
     found = _relaxed(program, budget.left()).certificate
     return found if isinstance(found, LinearDual) else None
-
-
-def _worth_asking(program: Program) -> bool:
-    """Whether the program is small, or has numbers with which one engine's word is not enough."""
-    return program.columns <= _SMALL or risky(program)
 
 
 def _asked(
@@ -257,6 +268,13 @@ _ENGINES = ("cp-sat", "scip", "highs")
 """Who is asked for a second opinion, in this order: CP-SAT counts in whole numbers."""
 
 
+@lru_cache
+def _load(name: str) -> None:
+    """Let a solver import what it needs, which may take longer than many an answer."""
+    two: Any = np.ones(2)
+    solvers()[name](Program(two, two[None, :], two[:1], upper=two, integrality=two > 0), Options())
+
+
 def _opinions(program: Program, solver: str, budget: Budget) -> Iterator[tuple[str, Outcome]]:
     """Answers of engines of another kind than `solver`, each settled to a point of the program or none."""
     for name in _ENGINES:
@@ -265,6 +283,7 @@ def _opinions(program: Program, solver: str, budget: Budget) -> Iterator[tuple[s
             continue
         if engine(name) == "highs" and may_stall(program):
             continue
+        budget.allow(partial(_load, name))
         yield name, _run(name, program, budget.left())
 
 
@@ -332,6 +351,8 @@ def _second_opinion(program: Program, outcome: Outcome, solver: str, budget: Bud
     for point in _cheap_points(program):
         if not program.violations(Point(point)):
             return Outcome.failed(f"{solver} says infeasible, but the program has a point: a rounded one is feasible")
+    if (repaired := _least_violated(program, budget)) is not None and not program.violations(repaired):
+        return Outcome.failed(f"{solver} says infeasible, but the program has a point: its rows need no repair")
     for name, other in _opinions(feasibility, solver, budget):
         if other.claim.has_decision and program.integrality.all() and not holds_exactly(program, other.decision):
             continue  # a float64 engine's point that whole numbers refute
@@ -341,6 +362,20 @@ def _second_opinion(program: Program, outcome: Outcome, solver: str, budget: Bud
             return replace(outcome, certificate=SolverClaim(str(other.claim), f"{solver} and {name}"))
     unsettled = f"{solver} says infeasible; one engine's word is not enough, and no other could settle it in time"
     return Outcome(Status.NO_SOLUTION, message=unsettled)
+
+
+def _least_violated(program: Program, budget: Budget) -> Point | None:
+    """Point that violates the rows least, made whole, or None; with no violation left it is a feasible point."""
+    if may_stall(program):
+        return None
+    elastic = least_violation(program)
+    whole = np.concatenate([program.integrality, np.zeros(2 * program.rows, bool)])
+    found = _run("highs", replace(elastic, integrality=whole), budget.left())
+    if not found.claim.has_decision:
+        return None
+    near = Outcome.feasible(Point(found.decision.values[: program.columns]))
+    point = settled(program, near, budget.left())
+    return point.decision if point.claim.has_decision else None
 
 
 def _cheap_points(program: Program) -> Iterator[np.ndarray]:
