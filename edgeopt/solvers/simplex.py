@@ -19,6 +19,7 @@ import numpy as np
 from ..core.forked import in_child
 from ..core.outcome import Options, Outcome, Status
 from ..core.registry import solver
+from ..core.tolerance import ROUNDOFF
 from ..formulations.revenue import AdmissionDecision, ResourcePrices, RevenueMaximization
 from .lp_batch import OPTIMAL, UNFINISHED, Bases, Constraints, Instances, Vertices
 from .lp_scaling import batch_scaling, scaled, unscaled
@@ -164,9 +165,19 @@ def simplex(problem: RevenueMaximization, options: Options) -> Outcome:
         return _unfinished(found, options)
     one = problem.batch is None
     point, price = (part[0] if one else part for part in (found.point, -found.dual))
+    point = np.where(_needs_what_is_not_there(problem), 0.0, point)
+    # Where nothing is admitted there is no revenue beside which rounding would be small: the prices are to exceed it.
+    price = np.where(point.any(axis=-1, keepdims=True), price, price * (1.0 + ROUNDOFF))
     # Rounding may leave a price just below zero; any prices that are not negative prove a bound.
     prices = ResourcePrices(np.maximum(price, 0.0))
     return Outcome.optimal(AdmissionDecision(point), prices, statistics={"iterations": int(found.iterations.sum())})
+
+
+def _needs_what_is_not_there(problem: RevenueMaximization) -> NDArray[np.bool_]:
+    """(..., services) services that need a resource of capacity 0: rounding must not admit a trace of them."""
+    empty = (problem.capacity == 0).astype(float)
+    needed: NDArray[np.bool_] = (empty @ problem.density) > 0
+    return needed
 
 
 def _unfinished(found: Vertices, options: Options) -> Outcome:
