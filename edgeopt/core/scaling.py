@@ -33,7 +33,7 @@ _LARGEST_COST, _SMALLEST_COST = 33, -14
 _LARGEST_LINEAR_COST = 60
 """Exponent of the largest cost of a linear program, whatever becomes of the smallest."""
 
-_NEAREST_BOUND, _FARTHEST_BOUND = -16, 40
+NEAREST_BOUND, FARTHEST_BOUND = -16, 40
 """Exponents between which bounds are kept: tolerances swallow smaller ones, and back ends take 1e20 for infinite."""
 
 _SMALL_COEFFICIENT = -16
@@ -175,12 +175,12 @@ def _bound_shift(program: Program, row: NDArray[np.int64], column: NDArray[np.in
     """By how much more continuous columns are to be scaled so that the bounds come within reach of tolerances."""
     own = _exponent(program.lower, program.upper)
     bounded, scaled = own != _NONE, own - column
-    far, near = bounded & (scaled > _FARTHEST_BOUND), bounded & (scaled < _NEAREST_BOUND)
-    shift = np.where(far, scaled - _FARTHEST_BOUND, np.where(near, scaled, 0))
+    far, near = bounded & (scaled > FARTHEST_BOUND), bounded & (scaled < NEAREST_BOUND)
+    shift = np.where(far, scaled - FARTHEST_BOUND, np.where(near, scaled, 0))
     sides = _exponent(program.row_lower, program.row_upper)
     sides = (sides + row)[sides != _NONE]
     # Columns without bounds are as large as the rows make them.
-    if sides.size and sides.max() < _NEAREST_BOUND:
+    if sides.size and sides.max() < NEAREST_BOUND:
         shift = np.where(bounded, shift, int(sides.max()))
     return np.where(program.integrality, 0, shift)
 

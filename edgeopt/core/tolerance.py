@@ -30,3 +30,6 @@ PROJECTION = 1e-6
 
 SOLVER = 1e-9
 """Feasibility, optimality and gap tolerances that back ends are given, in their scaled units."""
+
+INTERIOR = 1e-6
+"""Largest relative error of a smoothed optimum: of its rows, and of terms that cancel in its optimality conditions."""

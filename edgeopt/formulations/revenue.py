@@ -23,7 +23,7 @@ from ..core.cached import cached_property
 from ..core.certificate import OptimalityCertificate
 from ..core.errors import InvalidProblemError
 from ..core.problem import Decision, Formulation, Problem, Sense
-from ..core.program import IndexedNames, Program
+from ..core.program import IndexedNames, Program, bound_excess
 from ..core.records import assign, float_array, plain, require
 
 if TYPE_CHECKING:
@@ -236,16 +236,17 @@ class RevenueMaximization(BatchAxis, Formulation):
         return float(size) if self.batch is None else size
 
     def violations(self, decision: AdmissionDecision) -> dict[str, float]:
-        """Overloaded resources and traffic that is not there, relative to ``max(1, |bound|)``."""
+        """Overloaded resources and traffic that is not there, relative to ``|bound|`` and what is compared with it."""
         d = decision.admitted
+        none, zero = -np.inf, np.zeros_like(d)
         found = {}
-        for excess, bound, what, names in (
-            (self.load(d) - self.capacity, self.capacity, "capacity", self.resource_names),
-            (d - self.traffic, self.traffic, "traffic", self.service_names),
-            (-d, np.zeros_like(d), "sign", self.service_names),
-        ):
-            relative = excess / np.maximum(1.0, np.where(np.isfinite(bound), bound, 1.0))
-            worst = relative.max(axis=0) if relative.ndim == 2 else relative
+        for excess, what, names in (
+            (bound_excess(self.load(d), self.load(np.abs(d)), np.full_like(self.capacity, none), self.capacity),
+             "capacity", self.resource_names),
+            (bound_excess(d, np.abs(d), np.full_like(d, none), self.traffic), "traffic", self.service_names),
+            (bound_excess(d, np.abs(d), zero, np.full_like(d, np.inf)), "sign", self.service_names),
+        ):  # fmt: skip
+            worst = excess.max(axis=0) if excess.ndim == 2 else excess
             if worst.size and worst.max() > 0:
                 found[f"{what} of {names[int(worst.argmax())]}"] = float(worst.max())
         return found

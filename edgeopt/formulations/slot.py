@@ -309,9 +309,11 @@ class SlotProblem(Formulation):
         if not self.able[decision.split]:
             found["split"] = math.inf
         elif self.sent[decision.split] > 0:
-            excess = max(low - decision.rate, decision.rate - high)
-            if excess > 0:
-                found["rate_bounds"] = excess / max(1.0, high)
+            # Relative to the bound itself: least and largest rate may be powers of ten apart.
+            if decision.rate < low:
+                found["rate_bounds"] = 1.0 - decision.rate / low
+            elif decision.rate > high:
+                found["rate_bounds"] = (decision.rate - high) / decision.rate
         return found
 
     def program(self) -> NoReturn:

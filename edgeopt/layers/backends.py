@@ -1,6 +1,7 @@
 """Three ways to the same vertices: compiled dual simplex, warm-started HiGHS, interior point on the whole batch.
 
-Each returns vertices with their bases; an instance that it cannot finish is left open for `settle`.
+Each returns vertices with their bases; an instance that it cannot finish is left open for `settle`. All work in scaled
+numbers; what they return is measured in the program's own by :mod:`.judge`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.tolerance import SOLVER
 from ..solvers.interrupt import interruptible
 from ..solvers.lp_batch import BASIC, LOWER, OPTIMAL, UNFINISHED, UPPER, Bases, Instances, Vertices
+from ..solvers.lp_scaling import batch_scaling, scaled, unscaled
 from ..solvers.simplex import dual_simplex, in_chunks
 
 if TYPE_CHECKING:
@@ -26,6 +29,14 @@ def by_simplex(instances: Instances, start: Bases | None, threads: int | None, d
 
 def by_highs(instances: Instances, start: Bases | None, threads: int | None, device: str) -> Vertices:
     """Use HiGHS's dual simplex, each instance from the basis of the one before; for large sparse programs."""
+    scaling = batch_scaling(instances)
+    found = unscaled(_by_highs(scaled(instances, scaling), start, threads), scaling)
+    # What HiGHS leaves outside by its tolerance is put back; where it was further off, the rows do not hold then.
+    found.point[:] = np.clip(found.point, *instances.full()[1:3])
+    return found
+
+
+def _by_highs(instances: Instances, start: Bases | None, threads: int | None) -> Vertices:
     rows, columns = instances.constraints.shape
     batch = instances.batch
     found = Vertices(
@@ -43,6 +54,12 @@ def by_highs(instances: Instances, start: Bases | None, threads: int | None, dev
     return found
 
 
+_HIGHS: Mapping[str, Any] = MappingProxyType({
+    "presolve": "off", "threads": 1, "solver": "simplex",
+    "primal_feasibility_tolerance": SOLVER, "dual_feasibility_tolerance": SOLVER,
+})  # fmt: skip
+
+
 def _with_one_model(
     instances: Instances, found: Vertices, start: Bases | None, first: int, last: int, given_up: list[bool]
 ) -> None:
@@ -50,7 +67,7 @@ def _with_one_model(
 
     rows, columns = instances.constraints.shape
     model = load(instances.program(int(first)))
-    for name, value in (("presolve", "off"), ("threads", 1), ("solver", "simplex")):
+    for name, value in _HIGHS.items():
         set_option(model, name, value)
     all_columns, all_rows = np.arange(columns, dtype=np.int32), np.arange(rows, dtype=np.int32)
     activity, reduced = np.empty((last - first, rows)), np.empty((last - first, columns))
@@ -111,7 +128,8 @@ def _side(
     value: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64], dual: NDArray[np.float64]
 ) -> NDArray[np.int8]:
     """Say at which bound a nonbasic variable stands; where both are one, its dual says it."""
-    at_lower = np.abs(value - lower) < np.abs(value - upper)
+    with np.errstate(invalid="ignore"):  # what HiGHS did not solve is nan
+        at_lower = np.abs(value - lower) < np.abs(value - upper)
     at_lower |= (lower == upper) & (dual >= 0)
     return np.where(at_lower, LOWER, UPPER).astype(np.int8)
 
@@ -120,7 +138,7 @@ def by_interior_point(instances: Instances, start: Bases | None, threads: int | 
     """Use an interior point method on all instances at once, on `device`, then the vertex that it points to."""
     from .interior_point import bases_near_optimum
 
-    guess = bases_near_optimum(instances, device)
+    guess = bases_near_optimum(scaled(instances, batch_scaling(instances)), device)
     # The simplex method takes the guess for a start: no iteration where it was right, few where it was not.
     return dual_simplex(instances, guess, threads)
 

@@ -20,8 +20,10 @@ import torch
 from ..core.errors import InvalidOptionError, InvalidProblemError, NoSolutionError
 from ..core.program import Program
 from ..solvers.lp_batch import BASIC, LOWER, OPTIMAL, UPPER, Bases, Constraints, Instances, Vertices
+from ..solvers.lp_scaling import batch_scaling, rescaled, scaled
 from .backends import BACKENDS
-from .settle import settle, statuses
+from .judge import judged
+from .settle import statuses
 from .vertex import pull_back
 
 if TYPE_CHECKING:
@@ -225,8 +227,7 @@ class LinearProgramLayer(torch.nn.Module):
         backend = self._chosen(instances, values)
         self.check_memory(backend, instances)
         device = str(values[0].device) if values else "cpu"
-        found = BACKENDS[backend](instances, start, self.threads, device)
-        settle(instances, found)
+        found = judged(instances, BACKENDS[backend](instances, start, self.threads, device), self.threads)
         self._last = instances, found
         self._refuse(statuses(found))
         return instances, found
@@ -352,6 +353,8 @@ def _of_failures(
 
 
 def _degeneracy(instances: Instances, found: Vertices) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    scaling = batch_scaling(instances)
+    instances, found = scaled(instances, scaling), rescaled(found, scaling)
     cost, lower, upper, row_lower, row_upper = instances.full()
     matrix = instances.matrix()
     activity = (matrix @ found.point.T).T

@@ -31,7 +31,10 @@ def statuses(found: Vertices) -> NDArray[np.str_]:
 
 
 def settle(instances: Instances, found: Vertices) -> None:
-    """Solve every open instance of `found` by HiGHS, in place."""
+    """Solve every open instance of `found` by HiGHS, in place.
+
+    A back end that calls an instance infeasible or unbounded is not believed either: here that is proved.
+    """
     for index in np.flatnonzero(found.ended != OPTIMAL):
         solution = solve(instances.program(int(index)), "highs")
         dual = solution.certificate

@@ -16,6 +16,7 @@ import torch
 from ..core.outcome import Status
 from ..core.solve import solve
 from .interior_point import Batch, Interior, Newton, gaps_of, inner_bounds, solve_interior, tensors
+from .judge_smoothed import smoothed_holds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +50,8 @@ class _Smoothed(torch.autograd.Function):
         # The gap to a bound is a difference: the weaker the barrier, the fewer of its digits are left.
         tolerance = max(1e-9, 1e-12 / barrier) if barrier else 1e-13
         found = solve_interior(batch, barrier, tolerance)
-        good = found.converged
+        held = smoothed_holds(instances, found.x.cpu().numpy(), found.y.cpu().numpy(), batch.quadratic, barrier)
+        found.converged = good = found.converged & torch.from_numpy(held).to(found.converged.device)
         layer.keep_status(_statuses(instances, good.cpu().numpy()))
         ctx.layer, ctx.batch, ctx.found = layer, batch, found
         ctx.single = all(value.ndim == 1 for value in values)

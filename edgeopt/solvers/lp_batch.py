@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
 from ..core.program import Program
+from ..core.scaling import WELL_SCALED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +37,13 @@ class Constraints:
     columnwise: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
     rowwise: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
     shape: tuple[int, int]
+
+    @cached_property
+    def near_one(self) -> bool:
+        """Whether the coefficients lie so near 1 that scaling them gains nothing."""
+        size = np.abs(self.columnwise[2])
+        used = size[size > 0]
+        return not used.size or bool(used.min() >= 2.0**-WELL_SCALED and used.max() <= 2.0**WELL_SCALED)
 
     @classmethod
     def of(cls, matrix: Any) -> Constraints:

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 
 _HELD = Range(smallest=1e-9, largest=1e20)
 
+_FEASIBILITY = 1e-7
+"""SCIP hands a thousandth of this to its LP code, which takes no less than 1e-10 and prints a complaint about less."""
+
+_SHORTEST = 1e-3
+"""Seconds that SCIP is given where none are left: a limit of 0 has it return without a word."""
+
 
 def scip_options() -> Iterable[str]:
     """Names of SCIP's own parameters, such as ``limits/nodes``."""
@@ -38,7 +44,7 @@ def scip_options() -> Iterable[str]:
 
 
 @solver(
-    "scip", solves=Program, exact=True, honours=("time_limit", "relative_gap"), accepts=scip_options,
+    "scip", solves=Program, exact=True, honours=("time_limit", "relative_gap", "warm_start"), accepts=scip_options,
     requires=("pyscipopt",), install="pyscipopt>=5.5", rank=75,
 )  # fmt: skip
 def scip(program: Program, options: Options) -> Outcome:
@@ -48,6 +54,8 @@ def scip(program: Program, options: Options) -> Outcome:
     require_range(program, _HELD, "scip")
     model, columns = _model(program)
     _configure(model, options)
+    if options.warm_start is not None:
+        _start_from(model, columns, np.asarray(options.warm_start, dtype=np.float64))
     interruptible(model.optimizeNogil, model.interruptSolve)
     return _outcome(program, options, model, columns)
 
@@ -83,20 +91,27 @@ def _model(program: Program) -> tuple[Any, list[Any]]:
     return model, columns
 
 
+def _start_from(model: Any, columns: list[Any], values: NDArray[np.float64]) -> None:
+    """Hand over a point; SCIP takes it for its incumbent if it is feasible."""
+    start = model.createSol()
+    for column, value in zip(columns, values.tolist(), strict=True):
+        model.setSolVal(start, column, value)
+    model.addSol(start)
+
+
 def _side(bound: float) -> float | None:
     return None if math.isinf(bound) else bound
 
 
 def _configure(model: Any, options: Options) -> None:
     chosen: dict[str, Any] = {
-        # SCIP hands a thousandth of this to its LP code, which takes no less than 1e-10.
-        "numerics/feastol": 1e-7,
+        "numerics/feastol": _FEASIBILITY,
         "limits/gap": SOLVER if options.relative_gap is None else float(options.relative_gap),
         "randomization/randomseedshift": options.seed % 2**31,
         "misc/catchctrlc": False,
     }
     if math.isfinite(options.remaining()):
-        chosen["limits/time"] = max(1e-3, options.remaining())
+        chosen["limits/time"] = max(_SHORTEST, options.remaining())
     for name, value in (chosen | dict(options.extra)).items():
         try:
             model.setParam(name, value)

@@ -19,8 +19,10 @@ import numpy as np
 from ..core.forked import in_child
 from ..core.outcome import Options, Outcome, Status
 from ..core.registry import solver
+from ..core.tolerance import ROUNDOFF
 from ..formulations.revenue import AdmissionDecision, ResourcePrices, RevenueMaximization
 from .lp_batch import OPTIMAL, UNFINISHED, Bases, Constraints, Instances, Vertices
+from .lp_scaling import batch_scaling, scaled, unscaled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +40,7 @@ _AT_A_TIME = 500
 def dual_simplex(
     instances: Instances, start: Bases | None = None, threads: int | None = None, seconds: float = np.inf
 ) -> Vertices:
-    """Solve every instance.
+    """Solve every instance, in numbers that the tolerances of the compiled loop can tell apart.
 
     Parameters
     ----------
@@ -51,6 +53,11 @@ def dual_simplex(
     seconds : float
         Time limit; instances that it cuts short are unfinished.
     """
+    scaling = batch_scaling(instances)
+    return unscaled(_dual_simplex(scaled(instances, scaling), start, threads, seconds), scaling)
+
+
+def _dual_simplex(instances: Instances, start: Bases | None, threads: int | None, seconds: float) -> Vertices:
     constraints, batch = instances.constraints, instances.batch
     given = tuple(np.ascontiguousarray(part, np.float64) for part in instances.parts)
     deadline = time.monotonic() + seconds
@@ -109,13 +116,19 @@ def _run(constraints: Constraints, given: _Given, start: Bases, batch: int, thre
 def in_chunks(work: Callable[[int, int], None], batch: int, size: int, threads: int | None) -> None:
     """Call ``work(first, last)`` for slices of the batch, on several threads where `size` numbers make it worth it."""
     slices = max(1, min(batch, size // _WORTH_A_THREAD))
-    workers = min(threads or cpu_count() or 1, slices)
+    workers = 1 if slices == 1 else min(threads or _cores(), slices)
     if workers == 1:
         work(0, batch)
         return
     # Small slices, but not too small: instances differ in their work, and a thread that is early takes the next.
-    bounds = np.linspace(0, batch, min(slices, 8 * workers) + 1).astype(int)
+    parts = min(slices, 8 * workers)
+    bounds = [batch * part // parts for part in range(parts + 1)]
     list(_pool(workers).map(work, bounds[:-1], bounds[1:]))
+
+
+@lru_cache(maxsize=1)
+def _cores() -> int:
+    return cpu_count() or 1
 
 
 @lru_cache(maxsize=4)
@@ -139,10 +152,9 @@ def _declines(problem: RevenueMaximization) -> str | None:
 def simplex(problem: RevenueMaximization, options: Options) -> Outcome:
     """Solve by the bounded dual simplex, all instances of a batch as one array operation."""
     profit = np.atleast_2d(problem.unit_profit)
-    exponent = int(np.frexp(np.abs(profit).max())[1])  # costs near 1, without rounding
     instances = Instances(
         Constraints.of(problem.density),
-        cost=-np.ldexp(profit, -exponent),
+        cost=-profit,
         lower=np.zeros((1, problem.services)),
         upper=np.atleast_2d(problem.traffic),
         row_lower=np.full((1, problem.resources), -np.inf),
@@ -152,10 +164,20 @@ def simplex(problem: RevenueMaximization, options: Options) -> Outcome:
     if (found.ended != OPTIMAL).any():
         return _unfinished(found, options)
     one = problem.batch is None
-    point, price = (part[0] if one else part for part in (found.point, np.ldexp(-found.dual, exponent)))
+    point, price = (part[0] if one else part for part in (found.point, -found.dual))
+    point = np.where(_needs_what_is_not_there(problem), 0.0, point)
+    # Where nothing is admitted there is no revenue beside which rounding would be small: the prices are to exceed it.
+    price = np.where(point.any(axis=-1, keepdims=True), price, price * (1.0 + ROUNDOFF))
     # Rounding may leave a price just below zero; any prices that are not negative prove a bound.
     prices = ResourcePrices(np.maximum(price, 0.0))
     return Outcome.optimal(AdmissionDecision(point), prices, statistics={"iterations": int(found.iterations.sum())})
+
+
+def _needs_what_is_not_there(problem: RevenueMaximization) -> NDArray[np.bool_]:
+    """(..., services) services that need a resource of capacity 0: rounding must not admit a trace of them."""
+    empty = (problem.capacity == 0).astype(float)
+    needed: NDArray[np.bool_] = (empty @ problem.density) > 0
+    return needed
 
 
 def _unfinished(found: Vertices, options: Options) -> Outcome:

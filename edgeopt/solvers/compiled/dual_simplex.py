@@ -26,6 +26,7 @@ OPTIMAL, INFEASIBLE, NO_START, UNFINISHED = 0, 1, 2, 3
 LOWER, BASIC, UPPER, FREE = 0, 1, 2, 3
 _FEASIBLE = 1e-9
 _PIVOT = 1e-9
+_ROUNDING = 1e-14
 _REFACTOR = 60
 
 
@@ -547,10 +548,15 @@ def solve_range(  # noqa: C901
             fresh = False
         if ended[b] == OPTIMAL:
             y[:] = price
-            # Within the feasibility tolerance a basic column may stand outside its bounds; there it is at the bound.
+            # Within the feasibility tolerance a basic column may stand outside its bounds; there it is at the bound, as
+            # it is where it is inside by no more than rounding.
+            largest = 0.0
+            for j in range(n):
+                largest = max(largest, abs(x[j]))
             for s in range(k):
                 j = basic[s]
-                if x[j] < lo[j]:
+                scale = max(largest, abs(lo[j]) if lo[j] > -np.inf else 0.0, abs(up[j]) if up[j] < np.inf else 0.0)
+                if x[j] < lo[j] + _ROUNDING * scale:
                     x[j] = lo[j]
-                elif x[j] > up[j]:
+                elif x[j] > up[j] - _ROUNDING * scale:
                     x[j] = up[j]
