@@ -3,6 +3,11 @@
 The parent saves the problem, starts a worker, waits for its word that everything is imported, and from then on counts
 time and memory itself. The worker's solution comes back as a saved file and is judged again by the parent: even a
 worker whose memory was corrupted cannot make a wrong answer pass.
+
+On Linux a supervisor stands between the two: no process that the solver starts outlives the call or escapes the memory
+limit, whatever it does to its session, its parents or its environment, and however the call ends. On other systems
+processes that leave the worker's process group do outlive it, the memory limit is not enforced, and the worker of a
+caller that was killed runs on.
 """
 
 from __future__ import annotations
@@ -16,15 +21,16 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import supervisor
 from .errors import EdgeOptError, InvalidOptionError
 from .outcome import Options, Outcome, Status
 from .solution import Solution
 from .storage import load, save
+from .workplace import workplace
 
 if TYPE_CHECKING:
     from .problem import Problem
@@ -37,6 +43,8 @@ OUTSIDE = ("time_limit", "threads")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 _STARTUP = 60.0
 _POLL = 0.02
+_PAUSE = 0.5
+_SUPERVISED = sys.platform == "linux"
 
 
 def solve_isolated(
@@ -46,14 +54,14 @@ def solve_isolated(
 
     The time limit counts from the moment the worker has loaded the problem and the solver's package, and anew after a
     warm-up. The memory limit is on the worker and all that it starts, Python and packages included; the statistic
-    `memory` is what the worker's peak adds to what it held before the solve, bytes.
+    `memory` is what the worker's peak adds to what it held before the solve, bytes. Every process that the worker
+    started is ended with it (see the module on systems other than Linux).
     """
     from .solve import conclude
 
     if memory_limit is not None and not (isinstance(memory_limit, (int, float, np.number)) and memory_limit > 0):
         raise InvalidOptionError(f"memory_limit is {memory_limit!r}; expected bytes > 0, or None")
-    with TemporaryDirectory(prefix="edgeopt-") as folder:
-        work = Path(folder)
+    with workplace() as work:
         _write_request(work, problem, chosen, options, warm_up)
         started = time.perf_counter()
         outcome, wall_time = _supervise(work, chosen, options, memory_limit)
@@ -101,16 +109,22 @@ def _supervise(
 ) -> tuple[Outcome, float | None]:
     log = None if options.log else subprocess.DEVNULL
     with (work / "stderr.txt").open("wb") as errors:
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "edgeopt.core.worker", str(work)],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=errors, start_new_session=True,
+        started = subprocess.Popen(
+            _command(work), stdin=subprocess.DEVNULL, stdout=log, stderr=errors, start_new_session=True,
             env={**os.environ, **_threads(options), "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
         )  # fmt: skip
         try:
-            killed = _watch(worker, work, chosen, options, memory_limit)
+            killed = _watch(started, work, chosen, options, memory_limit)
         finally:
-            _kill(worker)
-    return killed or _collect(worker.returncode, work)
+            _end(started)
+    return killed or _collect(_exit_code(started.returncode, work), work)
+
+
+def _command(work: Path) -> list[str]:
+    if not _SUPERVISED:
+        return [sys.executable, "-m", "edgeopt.core.worker", str(work)]
+    # Neither site packages nor environment: it starts quickly, and only the worker is to see them.
+    return [sys.executable, "-I", "-S", supervisor.__file__, str(work), str(os.getpid())]
 
 
 def _threads(options: Options) -> dict[str, str]:
@@ -118,14 +132,14 @@ def _threads(options: Options) -> dict[str, str]:
 
 
 def _watch(
-    worker: subprocess.Popen[bytes], work: Path, chosen: Solver, options: Options, memory_limit: float | None
+    started: subprocess.Popen[bytes], work: Path, chosen: Solver, options: Options, memory_limit: float | None
 ) -> tuple[Outcome, float] | None:
     """Wait for the worker; return why it has to be killed and after how long, or None if it ended by itself."""
     ready, again = work / "ready", work / "again"
     launched = time.monotonic()
     begun: float | None = None
     limit = math.inf if options.time_limit is None else options.time_limit + GRACE
-    while worker.poll() is None:
+    while started.poll() is None:
         now = time.monotonic()
         if begun is None and ready.exists():
             begun = now
@@ -140,33 +154,41 @@ def _watch(
             # A solver that has no time limit has not failed, nor has one from whose kind some programs never return.
             broken = "time_limit" in chosen.honours and not chosen.general
             return (Outcome.failed(words) if broken else Outcome(Status.NO_SOLUTION, message=words)), spent
-        if memory_limit is not None and (used := _resident(worker.pid)) > memory_limit:
+        if memory_limit is not None and (used := supervisor.resident(started.pid)) > memory_limit:
             words = f"memory limit of {memory_limit:.4g} bytes: the solver used {used:.4g} and was killed"
             return Outcome.failed(words), spent
         time.sleep(_POLL)
     return None
 
 
-def _resident(pid: int) -> float:
-    """Resident bytes of a process and all that it started, where the system tells them (Linux); 0 elsewhere."""
-    process = Path(f"/proc/{pid}")
-    try:
-        pages = int((process / "statm").read_text().split()[1])
-        tasks = [(task / "children").read_text().split() for task in (process / "task").iterdir()]
-    except (OSError, IndexError, ValueError):
-        return 0.0
-    return float(pages * os.sysconf("SC_PAGE_SIZE")) + sum(
-        _resident(int(child)) for children in tasks for child in children
-    )
-
-
-def _kill(worker: subprocess.Popen[bytes]) -> None:
+def _end(started: subprocess.Popen[bytes]) -> None:
     """End the worker and whatever it started."""
-    try:
-        os.killpg(worker.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        worker.kill()
-    worker.wait()
+    if _SUPERVISED:
+        _stop_supervisor(started)
+    else:
+        try:
+            os.killpg(started.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            started.kill()
+    started.wait()
+
+
+def _stop_supervisor(started: subprocess.Popen[bytes]) -> None:
+    """Let the supervisor end all that is below it; kill it only if it does not answer."""
+    deadline = time.monotonic() + 2 * supervisor.PATIENCE
+    while started.poll() is None and time.monotonic() < deadline:
+        started.terminate()  # once more each time: while Python starts, an inherited handler may ignore it
+        try:
+            started.wait(_PAUSE)
+        except subprocess.TimeoutExpired:
+            continue
+    started.kill()
+
+
+def _exit_code(code: int | None, work: Path) -> int | None:
+    """Exit code of the worker; that of the process started where it is the worker, or ended without a word."""
+    file = work / supervisor.EXIT_CODE
+    return int(file.read_text()) if code == 0 and file.exists() else code
 
 
 def _collect(code: int | None, work: Path) -> tuple[Outcome, float | None]:

@@ -82,9 +82,11 @@ def solve(
     log : bool
         Let the solver write its own log.
     isolate : bool
-        Run the solver in its own process under hard limits: a crash or hang costs this call only.
+        Run the solver in its own process under hard limits: a crash or hang costs this call only. On
+        Linux every process that the solver starts ends with the call; elsewhere those of its process group.
     memory_limit : float, optional
-        Bytes that an isolated worker and what it starts may hold, Python and packages (some hundred MB) included.
+        Bytes that an isolated worker and what it starts may hold, Python and packages (some hundred MB) included
+        (Linux; not enforced elsewhere).
     warm_up : float
         A solve that took less than these seconds is done once more and the second one counts: its time is free of
         imports and compilation.

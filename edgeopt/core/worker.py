@@ -16,11 +16,13 @@ from .outcome import Options
 from .registry import Solver
 from .solve import run_warm
 from .storage import load, save
+from .supervisor import die_with_parent
 
 
 def main(folder: str) -> None:
     """Answer the request in `folder`."""
-    _die_with_parent()
+    if sys.platform == "linux":
+        die_with_parent(signal.SIGKILL)
     work = Path(folder)
     request: dict[str, Any] = json.loads((work / "request.json").read_text())
     sys.path[:] = request["path"]
@@ -36,15 +38,6 @@ def main(folder: str) -> None:
     solution = run_warm(problem, chosen, options, request["warm_up"], (work / "again").touch)
     statistics = solution.statistics | {"memory": max(0, _resident("VmHWM") - before)}
     save(replace(solution, statistics=statistics), work / "solution.json")
-
-
-def _die_with_parent() -> None:
-    """Let the system end this process when the one that started it is killed: nobody would read the answer."""
-    if sys.platform == "linux":
-        import ctypes
-
-        set_death_signal = 1
-        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
 
 
 def _resident(count: str) -> int:
