@@ -18,6 +18,7 @@ from .errors import NoSolutionError
 from .outcome import Status
 from .problem import Sense
 from .program import IndexedNames, Program
+from .tolerance import FEASIBILITY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -198,13 +199,13 @@ def _cheapest_repair(program: Program) -> Repair | None:
     if not solution.status.has_decision:
         return None
     stretch = solution.decision.values[program.columns :]
-    used = [(bound, float(s)) for bound, s in zip(bounds, stretch, strict=True) if s > 1e-9]
+    used = [(bound, float(s)) for bound, s in zip(bounds, stretch, strict=True) if s > FEASIBILITY]
     relaxed, texts = [], []
     for bound, amount in used:
         old, outward = bound.value(program), 1.0 if "upper" in bound.field else -1.0
         texts.append(f"{bound.describe(program)} becomes {old + outward * amount:g}")
         # A hair more than needed, so that rounding leaves the repaired problem feasible.
-        relaxed.append(old + outward * (amount + 1e-9 * max(1.0, abs(old))))
+        relaxed.append(old + outward * (amount + FEASIBILITY * max(1.0, abs(old))))
     repaired = _with(program, [bound for bound, _ in used], relaxed)
     changes: dict[str, Any] = {bound.field: getattr(repaired, bound.field) for bound, _ in used}
     return Repair("; ".join(texts), program, changes)
