@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.errors import ExtraNotInstalledError
+from ..core.tolerance import ROUNDOFF
 from . import measures
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def gap_against_time(table: pd.DataFrame, axes: Axes | None = None) -> Axes:
     shown = table.assign(distance=measures.excess(table))
     shown = shown[np.isfinite(shown["distance"])]
     for place, (solver, runs) in enumerate(shown.groupby("solver")):
-        time, distance = runs["wall_time"].median(), np.maximum(runs["distance"], 1e-12)
+        time, distance = runs["wall_time"].median(), np.maximum(runs["distance"], ROUNDOFF)
         low, middle, high = np.quantile(distance, [0.1, 0.5, 0.9])
         marker = MARKERS[place % len(MARKERS)]
         axes.errorbar(

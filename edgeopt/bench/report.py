@@ -17,6 +17,7 @@ import numpy as np
 
 from ..core.errors import ExtraNotInstalledError, InvalidProblemError
 from ..core.storage import write_atomically
+from ..core.tolerance import ROUNDOFF
 from . import measures
 from .heuristics import against_optima
 
@@ -127,7 +128,7 @@ def _gap_plot(table: pd.DataFrame) -> dict[str, Any]:
         {
             "type": "scatter", "mode": "markers", "marker": {"symbol": SYMBOLS[place // 10 % 3]}, "name": solver,
             "x": runs["wall_time"].tolist(),
-            "y": np.maximum(runs["distance"], 1e-12).tolist(), "text": runs["instance"].tolist(),
+            "y": np.maximum(runs["distance"], ROUNDOFF).tolist(), "text": runs["instance"].tolist(),
             "hovertemplate": "%{text}<br>%{x:.3g} s, %{y:.3g} above the best<extra>%{fullData.name}</extra>",
         }
         for place, (solver, runs) in enumerate(shown.groupby("solver"))

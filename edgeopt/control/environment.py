@@ -11,6 +11,7 @@ import numpy as np
 from ..core.cached import cached_property
 from ..core.errors import InvalidProblemError
 from ..core.records import Record, assign, float_array, number
+from ..core.tolerance import NEXT_TO_NOTHING
 from ..profiles.channel import path_gain
 from ..profiles.energy import JETSON_TX2, XAVIER_NX_SPEED, SplitCosts, mobilenet_splits
 
@@ -91,7 +92,7 @@ class Environment(Record):
                 self.availabilities, first, count, lambda n: self.availability * (1.0 - streams[2].random(n))
             )
             limits = _or_drawn(self.rate_limits, first, count, lambda n: np.full(n, np.inf))
-            yield arrivals, np.maximum(gains, 1e-300), share * self.remote_speed, limits
+            yield arrivals, np.maximum(gains, NEXT_TO_NOTHING), share * self.remote_speed, limits
 
 
 def _or_drawn(measured: Any, first: int, count: int, draw: Any) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.errors import InvalidOptionError
+from ..core.tolerance import NEXT_TO_NOTHING
 from ..formulations.slot import SlotDecision
 from .drift_plus_penalty import RULES, DriftPlusPenalty, SlotState
 from .environment import Environment
@@ -163,7 +164,7 @@ def _audit(
             slot = now.problem(SlotState(*map(float, seen)), environment)
             decision = SlotDecision(int(row.split), float(row.rate))
             slack = slot.certify(decision).slack(slot, decision)
-            gap = max(gap, slack / max(slot.objective(decision), 1e-300))
+            gap = max(gap, slack / max(slot.objective(decision), NEXT_TO_NOTHING))
     drift = (kept.delay - controller.average_delay) ** 2 + (kept.late - controller.outage) ** 2
     return gap, float(drift.max()) / 2
 

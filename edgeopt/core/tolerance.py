@@ -33,3 +33,9 @@ SOLVER = 1e-9
 
 INTERIOR = 1e-6
 """Largest relative error of a smoothed optimum: of its rows, and of terms that cancel in its optimality conditions."""
+
+EQUAL = 1e-9
+"""Relative difference up to which two objectives count as the same in tables, and shares as summing to 1."""
+
+NEXT_TO_NOTHING = 1e-300
+"""Stands for 0 where something is divided by a number or its logarithm is taken."""

@@ -19,6 +19,7 @@ import numpy as np
 from scipy import sparse
 
 from ..core.errors import InvalidOptionError, InvalidProblemError
+from ..core.tolerance import ROUNDOFF
 from ..formulations.revenue import RevenueMaximization
 from .topology import Topology
 from .traffic_frames import largest
@@ -115,7 +116,7 @@ class Scenario:
     def tightness(self) -> float:
         """Fraction of slots in which some resource cannot carry all that arrives."""
         arrivals = self.traffic.dropna().to_numpy()
-        short = self.problem.load(arrivals) > self.problem.capacity * (1 + 1e-12)
+        short = self.problem.load(arrivals) > self.problem.capacity * (1 + ROUNDOFF)
         return float(short.any(axis=1).mean())
 
 

@@ -22,6 +22,7 @@ from ..core.explain import Explanation, Repair
 from ..core.problem import Decision, Formulation, Problem, Sense
 from ..core.program import IndexedNames, Program
 from ..core.records import assign, float_array, number, plain
+from ..core.tolerance import ROUNDOFF
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -227,7 +228,7 @@ class OfflineOffloading(Formulation):
     @property
     def min_local(self) -> int:
         """Smallest number of local decisions: the smallest m with m / K >= L0, free of floating-point surprises."""
-        return math.ceil(self.min_local_fraction * self.local_totals.size * (1.0 - 1e-12))
+        return math.ceil(self.min_local_fraction * self.local_totals.size * (1.0 - ROUNDOFF))
 
     def check(self, decision: OffloadingDecision) -> None:
         """Raise unless `decision` is an :class:`OffloadingDecision` of this problem's shape, boolean."""

@@ -22,6 +22,7 @@ from ..core.certificate import OptimalityCertificate
 from ..core.errors import InvalidProblemError, UnsupportedPairError
 from ..core.problem import Decision, Formulation, Problem, Sense
 from ..core.records import assign, float_array, number, require
+from ..core.tolerance import NEXT_TO_NOTHING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -272,7 +273,7 @@ class SlotProblem(Formulation):
         return SplitRates(rates)
 
     def _least_rate(self, split: int, low: float, high: float) -> float:
-        low = max(low, 1e-300)
+        low = max(low, NEXT_TO_NOTHING)
         if self.slope(split, low) >= 0:
             return low
         if self.slope(split, high) <= 0:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..core.tolerance import NEXT_TO_NOTHING, SOLVER
 from ..solvers.lp_batch import BASIC, LOWER, UPPER, Bases
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
 _STEP = 0.995
 """Part of the way to the boundary that a step may go."""
+
+
+FIXED = 1e-12
+"""Distance of two bounds, relative to ``1 + |bound|``, from which there is no inside to walk in."""
+
+_DIAGONAL, _LEAST_CURVATURE, _LEAST_ROW_CURVATURE = 1e-14, 1e-9, 1e-12
+"""What keeps the normal equations regular; it vanishes in the solution."""
 
 
 @dataclass(eq=False)
@@ -94,7 +102,7 @@ def _start(value: Tensor, low: Tensor, high: Tensor) -> Tensor:
     return torch.where(has_high, torch.minimum(value, high - inset), value)
 
 
-def solve_interior(batch: Batch, barrier: float = 0.0, tolerance: float = 1e-9, most: int = 80) -> Interior:
+def solve_interior(batch: Batch, barrier: float = 0.0, tolerance: float = SOLVER, most: int = 80) -> Interior:
     """Follow the central path to a point whose complementarity products are `barrier` (about 0 for the program itself).
 
     Instances that have converged stand still; what has not after `most` iterations says so.
@@ -143,7 +151,7 @@ def solve_interior(batch: Batch, barrier: float = 0.0, tolerance: float = 1e-9, 
             )
             / products
         )
-        centre = torch.clamp((after / mean.clamp(min=1e-300)) ** 3 * mean, min=barrier)[:, None]
+        centre = torch.clamp((after / mean.clamp(min=NEXT_TO_NOTHING)) ** 3 * mean, min=barrier)[:, None]
         # Mehrotra's second-order term aims at the boundary: where the affine step was cut short, and on the way to a
         # point inside, it would throw single duals away. There centring alone leads on.
         trusted = (torch.minimum(primal, dual) >= 0.1).to(centre)[:, None]
@@ -188,7 +196,7 @@ def inner_bounds(batch: Batch) -> tuple[list[Tensor], list[Tensor]]:
     """
     bounds = batch.bounds
     has = [bound.isfinite() for bound in bounds]
-    fixed = [has[i] & has[i + 1] & (bounds[i + 1] - bounds[i] <= 1e-12 * (1 + bounds[i].abs())) for i in (0, 2)]
+    fixed = [has[i] & has[i + 1] & (bounds[i + 1] - bounds[i] <= FIXED * (1 + bounds[i].abs())) for i in (0, 2)]
     return [has[i] & ~fixed[i // 2] for i in range(4)], fixed
 
 
@@ -227,12 +235,13 @@ class Newton:
         curvature = quadratic + duals[0] / gaps[0] + duals[1] / gaps[1]
         zero = torch.zeros_like(curvature)
         # A free column has no curvature of its own; what is added vanishes in the solution, not in the step.
-        self.inverse = torch.where(fixed[0], zero, 1.0 / curvature.clamp(min=1e-9))
+        self.inverse = torch.where(fixed[0], zero, 1.0 / curvature.clamp(min=_LEAST_CURVATURE))
         row_curvature = duals[2] / gaps[2] + duals[3] / gaps[3]
-        self.row_inverse = torch.where(fixed[1], torch.zeros_like(row_curvature), 1.0 / row_curvature.clamp(min=1e-12))
+        least = row_curvature.clamp(min=_LEAST_ROW_CURVATURE)
+        self.row_inverse = torch.where(fixed[1], torch.zeros_like(least), 1.0 / least)
         normal = (a * self.inverse[:, None, :]) @ a.T
         diagonal = normal.diagonal(dim1=1, dim2=2)
-        diagonal += self.row_inverse + 1e-14 * (1.0 + diagonal)
+        diagonal += self.row_inverse + _DIAGONAL * (1.0 + diagonal)
         self.factor, _ = torch.linalg.cholesky_ex(normal)
         self.fixed_rows = fixed[1]
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core.program import bound_excess
 from ..core.tolerance import INTERIOR
+from .interior_point import FIXED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +49,7 @@ def _unpriced(price: Array, size: Array, value: Array, low: Array, high: Array, 
     With a barrier a bound at distance `d` has the price ``barrier / d``.
     """
     near, far = value - low, high - value
-    fixed = high - low <= 1e-12 * (1.0 + np.abs(low))
+    fixed = high - low <= FIXED * (1.0 + np.abs(low))
     if barrier:
         pull = np.where(np.isfinite(low), barrier / near, 0.0) - np.where(np.isfinite(high), barrier / far, 0.0)
         return np.where(fixed, 0.0, np.abs(price - pull) / (size + np.abs(pull)))

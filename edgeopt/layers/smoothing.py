@@ -15,6 +15,7 @@ import torch
 
 from ..core.outcome import Status
 from ..core.solve import solve
+from ..core.tolerance import ROUNDOFF, SOLVER
 from .interior_point import Batch, Interior, Newton, gaps_of, inner_bounds, solve_interior, tensors
 from .judge_smoothed import smoothed_holds
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
     from ..solvers.lp_batch import Instances
     from .lp import LinearProgramLayer
+
+
+_QUADRATIC = 1e-13
+"""Relative error of a quadratically smoothed optimum: little more than rounding, as its derivatives need."""
 
 
 def smooth(layer: LinearProgramLayer, values: Sequence[Tensor], duals: bool) -> Any:
@@ -48,7 +53,7 @@ class _Smoothed(torch.autograd.Function):
             barrier = layer.strength
         layer.check_memory("batched", instances)
         # The gap to a bound is a difference: the weaker the barrier, the fewer of its digits are left.
-        tolerance = max(1e-9, 1e-12 / barrier) if barrier else 1e-13
+        tolerance = max(SOLVER, ROUNDOFF / barrier) if barrier else _QUADRATIC
         found = solve_interior(batch, barrier, tolerance)
         held = smoothed_holds(instances, found.x.cpu().numpy(), found.y.cpu().numpy(), batch.quadratic, barrier)
         found.converged = good = found.converged & torch.from_numpy(held).to(found.converged.device)

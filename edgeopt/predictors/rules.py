@@ -19,6 +19,7 @@ from torch import nn
 from ..core.errors import InvalidOptionError
 from ..core.records import number
 from ..core.solve import solve
+from ..core.tolerance import ROUNDOFF
 from .boxes import box_shape
 from .training import train
 
@@ -61,7 +62,7 @@ class Rule(ABC):
     def keep_share(self, samples: ExitSamples) -> Self:
         """Set the threshold to where the least number of these samples that L0 asks for stays local."""
         scores = np.sort(self.scores(samples))
-        kept = int(np.ceil(self.min_local_fraction * len(scores) * (1 - 1e-12)))  # 0.07 of 100 is 7, not 8
+        kept = int(np.ceil(self.min_local_fraction * len(scores) * (1 - ROUNDOFF)))  # 0.07 of 100 is 7, not 8
         self.threshold = float(scores[kept - 1]) if kept else -np.inf
         return self
 

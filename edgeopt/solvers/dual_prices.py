@@ -17,6 +17,7 @@ import numpy as np
 
 from ..core.outcome import Options, Outcome
 from ..core.registry import solver
+from ..core.tolerance import NEXT_TO_NOTHING
 from ..formulations.shared_slot import LN2, SharedPrices, SharedSlot, SharedSlotDecision
 from .settled_prices import settled, waste
 
@@ -138,7 +139,7 @@ class Market:
     def first_prices(self) -> NDArray[np.float64]:
         """Prices at which band and host would each cost what all users pay for staying local."""
         local = self.queue @ self.seconds[:, -1] + self.step.sum() + self.tradeoff * self.joules[:, -1].sum()
-        prices: NDArray[np.float64] = max(float(local), 1e-300) / self.capacity
+        prices: NDArray[np.float64] = max(float(local), NEXT_TO_NOTHING) / self.capacity
         return prices
 
     def asked(self, prices: NDArray[np.float64], near: Asked | int) -> Asked:

@@ -18,6 +18,7 @@ from ..core.errors import InvalidOptionError
 from ..core.outcome import Options, Outcome, Status
 from ..core.program import Program
 from ..core.registry import solver
+from ..core.tolerance import SOLVER
 from .claim import claimed, infeasible, trivial, unbounded
 from .interrupt import interruptible
 
@@ -42,8 +43,8 @@ def glop(program: Program, options: Options) -> Outcome:
     Any gap and any number of threads are honoured: simplex ends without a gap and uses one thread.
     """
     parameters: dict[str, Any] = {
-        "primal_feasibility_tolerance": 1e-9,
-        "dual_feasibility_tolerance": 1e-9,
+        "primal_feasibility_tolerance": SOLVER,
+        "dual_feasibility_tolerance": SOLVER,
         **options.extra,
     }
     return solve_linear(program, options, "glop", parameters)

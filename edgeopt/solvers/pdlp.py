@@ -12,6 +12,7 @@ from typing import Any
 from ..core.outcome import Options, Outcome
 from ..core.program import Program
 from ..core.registry import solver
+from ..core.tolerance import ROUNDOFF
 from .glop import solve_linear
 
 _TOLERANCE = 1e-9
@@ -50,7 +51,7 @@ def termination_criteria(relative_gap: float = _TOLERANCE) -> dict[str, Any]:
         "optimality_norm": "OPTIMALITY_NORM_L_INF_COMPONENTWISE",
         "detailed_optimality_criteria": {
             **{f"eps_optimal_{kind}": _TOLERANCE for kind in kinds},
-            "eps_optimal_objective_gap_absolute": 1e-12,
+            "eps_optimal_objective_gap_absolute": ROUNDOFF,
             "eps_optimal_objective_gap_relative": relative_gap,
         },
     }

@@ -20,6 +20,7 @@ import numpy as np
 
 from ..core.outcome import Options, Outcome
 from ..core.registry import solver
+from ..core.tolerance import SOLVER
 from ..formulations.shared_slot import SharedPrices, SharedSlot
 from .dual_prices import Asked, Market
 
@@ -53,7 +54,7 @@ class Node:
 )  # fmt: skip
 def price_and_branch(problem: SharedSlot, options: Options) -> Outcome:
     """Search the choices of all users; a limit leaves the best decision so far and its proven gap."""
-    gap = 1e-9 if options.relative_gap is None else options.relative_gap
+    gap = SOLVER if options.relative_gap is None else options.relative_gap
     market = Market.of(problem, 1)
     root = _node(market, problem.choices, math.inf)
     best = market.share_out(root.asked, 0.1 * gap, options)

@@ -18,6 +18,7 @@ from ..core.cached import cached_property
 from ..core.errors import InvalidProblemError
 from ..core.records import float_array, require
 from ..core.solve import solve
+from ..core.tolerance import EQUAL
 from ..formulations.placement.links import rate_array
 from .split_map import by_first_link
 
@@ -117,7 +118,7 @@ def _shares(probabilities: ArrayLike | None, count: int) -> NDArray[np.float64]:
     if shares.shape != (count,):
         raise InvalidProblemError(f"probabilities has shape {shares.shape}; expected ({count},)")
     require("probabilities", shares, shares >= 0, "must be >= 0")
-    if abs(shares.sum() - 1.0) > 1e-9:
+    if abs(shares.sum() - 1.0) > EQUAL:
         raise InvalidProblemError(f"probabilities sum to {float(shares.sum())!r}; expected 1")
     return shares
 

@@ -16,6 +16,7 @@ from ..core.errors import InvalidProblemError
 from ..core.outcome import Options, Outcome, Status
 from ..core.records import number
 from ..core.registry import solver
+from ..core.tolerance import ROUNDOFF
 from ..formulations.offloading import LocalFractionMultiplier, OfflineOffloading, OffloadingDecision
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class TradeOffCurve:
             If the fraction is not within [0, 1], or more than can stay local.
         """
         fraction = number(min_local_fraction, "min_local_fraction", at_least=0.0, at_most=1.0)
-        first = int(np.searchsorted(self.local_fraction, fraction * (1.0 - 1e-12)))
+        first = int(np.searchsorted(self.local_fraction, fraction * (1.0 - ROUNDOFF)))
         if first == self.cost.size:
             largest = self.local_fraction[-1]
             raise InvalidProblemError(f"min_local_fraction is {fraction}; {largest:g} is the largest feasible one")

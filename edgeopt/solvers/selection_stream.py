@@ -18,6 +18,7 @@ from ..core.errors import EdgeOptError, InvalidOptionError, InvalidProblemError
 from ..core.outcome import Options, Outcome, Status
 from ..core.records import number
 from ..core.registry import solver
+from ..core.tolerance import ROUNDOFF
 from ..formulations.offloading import LocalFractionMultiplier, OfflineOffloading, OffloadingDecision
 from .selection import smallest
 
@@ -184,7 +185,7 @@ def _threshold(benefits: Benefits, fraction: float, step: int) -> _Found:
     """
     counts, sums = _histogram(benefits, _Bracket(), step)
     samples = int(counts.sum())
-    wanted = math.ceil(fraction * samples * (1.0 - 1e-12))
+    wanted = math.ceil(fraction * samples * (1.0 - ROUNDOFF))
     half = counts.size // 2  # keys of negative numbers
     if (negative := int(counts[:half].sum())) >= wanted:
         return _Found(samples, negative, 0.0, 0, float(sums[:half].sum()), 1)

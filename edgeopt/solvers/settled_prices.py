@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..core.tolerance import NEXT_TO_NOTHING
+
 if TYPE_CHECKING:
     from .dual_prices import Asked, Market
 
@@ -60,7 +62,7 @@ def _lowest(
         found = ask(math.exp(logarithm))
         if found is None:
             return math.nan
-        over = math.log(max(float(found.load[which]), 1e-300)) - room
+        over = math.log(max(float(found.load[which]), NEXT_TO_NOTHING)) - room
         if over <= 0.0:
             fits[logarithm] = found
         return over

@@ -16,11 +16,15 @@ import numpy as np
 
 from ..core.errors import SolverNotInstalledError
 from ..core.outcome import Options, Outcome
-from ..core.tolerance import OPTIMALITY
+from ..core.tolerance import NEXT_TO_NOTHING, OPTIMALITY, SOLVER
 from ..formulations.slot import SlotDecision, SlotProblem
 
 Best = Callable[[SlotProblem, int, float, float], float]
 """From a problem, a split and an interval of rates to the best rate in it."""
+
+
+_LEAST_RATE = 1e-9
+"""Share of the largest rate that stands for a least rate of 0, whose logarithm is taken."""
 
 
 def over_splits(problem: SlotProblem, best_rate: Best) -> Outcome:
@@ -43,7 +47,7 @@ def by_root(problem: SlotProblem, options: Options) -> Outcome:
     from scipy.optimize import brentq
 
     def best_rate(problem: SlotProblem, k: int, low: float, high: float) -> float:
-        low = max(low, 1e-300)
+        low = max(low, NEXT_TO_NOTHING)
         if problem.slope(k, low) >= 0:
             return low
         if problem.slope(k, high) <= 0:
@@ -66,7 +70,7 @@ def by_cone(problem: SlotProblem, options: Options) -> Outcome:
         urgent, weight = problem.delay_queue, problem.tradeoff * problem.noise_power
         scale = max(urgent, weight) or 1.0
         cost = urgent / scale * time + weight / scale * (power - time)
-        bounds = [time >= problem.bandwidth / high, time <= problem.bandwidth / max(low, 1e-9 * high)]
+        bounds = [time >= problem.bandwidth / high, time <= problem.bandwidth / max(low, _LEAST_RATE * high)]
         model = cp.Problem(cp.Minimize(cost), [cp.ExpCone(cp.Constant(math.log(2.0)), time, power), *bounds])
         model.solve(solver=solver)
         if time.value is None:
@@ -87,7 +91,7 @@ def by_nonlinear_program(problem: SlotProblem, options: Options) -> Outcome:
     def best_rate(problem: SlotProblem, k: int, low: float, high: float) -> float:
         urgent, weight = problem.delay_queue, problem.tradeoff * problem.noise_power
         scale, unit = max(urgent, weight) or 1.0, problem.bandwidth / math.log(2.0)
-        ends = math.log(max(low, 1e-9 * high) / unit), math.log(high / unit)
+        ends = math.log(max(low, _LEAST_RATE * high) / unit), math.log(high / unit)
         model = pyo.ConcreteModel()
         model.s = pyo.Var(bounds=ends, initialize=sum(ends) / 2)
         power = (pyo.exp(pyo.exp(model.s)) - 1) * pyo.exp(-model.s)
@@ -108,7 +112,7 @@ def _nonlinear(variant: str | None) -> Any:
     for name in names:
         if (own := ALIASES.get(name, name)) in SolverFactory and (backend := SolverFactory(own)).available():
             if name == "scip":  # its default lets the cost of a slot be off by 1e-6
-                backend.config.solver_options["numerics/feastol"] = 1e-9
+                backend.config.solver_options["numerics/feastol"] = SOLVER
             return backend
     raise SolverNotInstalledError(
         f"a slot needs a nonlinear solver under Pyomo; none of {', '.join(names)} is installed. SCIP comes with: "
@@ -120,7 +124,7 @@ def by_grid(problem: SlotProblem, options: Options) -> Outcome:
     """Try rates on a fine grid, and refine it around the best until its cells are as narrow as rounding."""
 
     def best_rate(problem: SlotProblem, k: int, low: float, high: float) -> float:
-        start, end = max(low, 1e-9 * high), high
+        start, end = max(low, _LEAST_RATE * high), high
         for _ in range(24):
             grid = np.geomspace(start, end, 25)
             values: Any = [problem.smooth(k, rate) for rate in grid]

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...core.errors import InvalidProblemError
 from ...core.records import Record, assign, float_array, require
+from ...core.tolerance import EQUAL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,6 +77,6 @@ def _stated(demand: Any, exits: int) -> NDArray[np.float64]:
         )
     require("demand", array, array >= 0, "must be a probability, >= 0")
     total = array.sum(axis=-1, keepdims=True)
-    require("demand total", total[..., 0].reshape(-1), np.abs(total - 1.0).reshape(-1) <= 1e-9, "must be 1")
+    require("demand total", total[..., 0].reshape(-1), np.abs(total - 1.0).reshape(-1) <= EQUAL, "must be 1")
     unmet = np.zeros((*array.shape[:-1], 1)) if array.shape[-1] == exits else array[..., exits:]
     return np.concatenate([array[..., :exits], unmet], axis=-1)

@@ -24,9 +24,13 @@ OPTIMAL, INFEASIBLE, NO_START, UNFINISHED = 0, 1, 2, 3
 """How an instance ended; `NO_START`: the cost asks for a bound that a column does not have."""
 
 LOWER, BASIC, UPPER, FREE = 0, 1, 2, 3
-_FEASIBLE = 1e-9
-_PIVOT = 1e-9
-_ROUNDING = 1e-14
+_FEASIBLE = 1e-9  # violation, relative to 1 + |bound|, that no variable leaves the basis for
+_PIVOT = 1e-9  # size of a pivot that counts as none
+_SINGULAR = 1e-11  # size of the largest pivot of a column from which a basis counts as singular
+_SOUND = 1e-6  # residual of points and prices from which the inverse is computed anew
+_WRONG_SIDE = 1e-9  # share of its terms up to which a reduced cost of the wrong sign is noise
+_ROUNDING = 1e-14  # share of its terms up to which a difference is rounding
+_TIED = 1e-12  # relative difference of two ratios that counts as none
 _REFACTOR = 60
 
 
@@ -42,7 +46,7 @@ def _invert(w, inverse, k):  # noqa: C901
             if abs(w[i, c]) > abs(w[pivot, c]):
                 pivot = i
         largest = abs(w[pivot, c])
-        if largest < 1e-11:
+        if largest < _SINGULAR:
             return False
         if pivot != c:
             for j in range(k):
@@ -102,7 +106,7 @@ def _refine(  # noqa: C901
         if total != 0.0:
             for e in range(indptr[j], indptr[j + 1]):
                 activity[indices[e]] += data[e] * total
-    sound = largest <= 1e-6 * (1.0 + size)
+    sound = largest <= _SOUND * (1.0 + size)
     for s in range(k):
         j = basic[s]
         total = c[j]
@@ -110,7 +114,7 @@ def _refine(  # noqa: C901
             if row_place[indices[e]] >= 0:
                 total -= price[indices[e]] * data[e]
         z[s] = total
-        sound = sound and abs(total) <= 1e-6 * (1.0 + abs(c[j]))
+        sound = sound and abs(total) <= _SOUND * (1.0 + abs(c[j]))
     for r in range(k):
         total = 0.0
         for s in range(k):
@@ -236,7 +240,7 @@ def solve_range(  # noqa: C901
                         for s in range(k):
                             total += c[basic[s]] * inverse[s, r]
                         price[binding[r]] = total
-                    noise = 1e-9 * np.abs(price).max() if k else 0.0
+                    noise = _WRONG_SIDE * np.abs(price).max() if k else 0.0
                     for r in range(k):
                         i = binding[r]
                         # What is left of an equation's price may have either sign.
@@ -266,14 +270,14 @@ def solve_range(  # noqa: C901
                         term = price[indices[e]] * data[e]
                         total -= term
                         terms += abs(term)
-                    if abs(total) <= 1e-14 * terms:
+                    if abs(total) <= _ROUNDING * terms:
                         total = 0.0
                     reduced[j] = total
                     stays = total == 0.0 and (status[j] != UPPER or up[j] == np.inf)
                     side = LOWER if total > 0.0 or stays else UPPER
                     value = lo[j] if side == LOWER else up[j]
                     if not np.isfinite(value):
-                        if abs(total) > 1e-9 * terms:
+                        if abs(total) > _WRONG_SIDE * terms:
                             sound = False
                             break
                         if np.isfinite(up[j]):
@@ -409,7 +413,7 @@ def solve_range(  # noqa: C901
                 tied = best
                 strongest = -1.0
                 for q in range(passed, found):  # among ties the largest pivot is the stable one
-                    if ratio[q] <= step + 1e-12 * (1.0 + step):
+                    if ratio[q] <= step + _TIED * (1.0 + step):
                         v = candidate[q]
                         size_of = abs(alpha[v]) if v < n else abs(row_of_inverse[row_place[v - n]])
                         if size_of > strongest:

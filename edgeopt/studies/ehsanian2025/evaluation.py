@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 
 from ...core.solve import solve
+from ...core.tolerance import EQUAL
 from ...formulations.offloading import OfflineOffloading
 from ...predictors.exits import independent_costs
 from ...predictors.rules import OptimizedRule, Oracle
@@ -159,7 +160,7 @@ class Evaluation:
             "a second local exit raises the curve", "yes (key observation 4)", f"{sum(rises)} of {len(rises)}",
             "comparisons", all(rises), "Optimized, at 30 and 50 % local",
         )  # fmt: skip
-        order = ((table.oracle <= table.optimized + 1e-9) & (table.optimized <= table.random + 1e-9)).mean()
+        order = ((table.oracle <= table.optimized + EQUAL) & (table.optimized <= table.random + EQUAL)).mean()
         self.report.claim(
             "Oracle <= Optimized <= Random", "yes", f"{100 * order:.0f}", "% of points", bool(order == 1.0), ""
         )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ...core.tolerance import EQUAL
 from ...data.c2tm import read_c2tm
 from ...predictors.ddnn import DDNN, resources
 from ...predictors.rules import BenefitRule, OptimizedRule, Oracle, UncertaintyRule
@@ -238,7 +239,7 @@ class Evaluation:
         }  # fmt: skip
         for claim, (first, second) in pairs.items():
             ahead = [
-                (at_share(self.points(f), first, s) <= at_share(self.points(f), second, s) * (1 + 1e-9)).mean()
+                (at_share(self.points(f), first, s) <= at_share(self.points(f), second, s) * (1 + EQUAL)).mean()
                 for f in figures for s in shares
             ]  # fmt: skip
             share = float(np.mean(ahead))

@@ -11,6 +11,7 @@ import pandas as pd
 from ...control import DriftPlusPenalty, Environment, simulate
 from ...core.outcome import Options
 from ...core.solve import solve
+from ...core.tolerance import EQUAL
 from ...data.jetson import measured_splits, read_jetson
 from ...formulations.shared_slot import SharedSlot
 from ...formulations.slot import SlotProblem
@@ -71,7 +72,7 @@ def interior_rates(environment: Environment, controller: DriftPlusPenalty, slots
                 low, high = (bandwidth * np.log2(1 + p * signal) for p in around.power_bounds)
                 sent = (found.rate.to_numpy() > 0) & (np.arange(slots) >= slots // 2)
                 rate = found.rate.to_numpy()
-                inside = sent & (rate > low * (1 + 1e-9)) & (rate < high * (1 - 1e-9))
+                inside = sent & (rate > low * (1 + EQUAL)) & (rate < high * (1 - EQUAL))
                 rows.append((bandwidth, power, tradeoff, inside.sum() / max(1, sent.sum()), sent[slots // 2 :].mean()))
     return pd.DataFrame(rows, columns=["bandwidth", "largest_power", "tradeoff", "interior", "sending"])
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.compare import compare
+from ...core.tolerance import EQUAL
 from ...data import portend, scission
 from ...data.layer_timings import read_layer_timings
 from ...formulations.placement.exits import Exit
@@ -64,7 +65,7 @@ def reproduce(report: Report, folder: Path, *, quick: bool) -> None:
         stem = f"measured_{name.split(',')[0].lower()}"
         report.table(stem, table, f"{name}: every network, rate and solver", show=False)
     report.table("measured_gaps", summary(found), "Gap to the optimum on measured profiles")
-    missed = {name: table[table.solver == "genetic"].excess.gt(1e-9).mean() for name, table in found.items()}
+    missed = {name: table[table.solver == "genetic"].excess.gt(EQUAL).mean() for name, table in found.items()}
     errors = layer_time_study(read_layer_timings(folder / "neurosurgeon_layers")).reset_index()
     report.table("layer_time_errors", errors, "Error of layer-time models on held-out rows of 49,816 timings")
     report.claim(
@@ -144,7 +145,7 @@ def summary(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
                 {
                     "networks": name, "solver": solver, "instances": len(excess), "mean gap [%]": 100 * excess.mean(),
                     "median gap [%]": 100 * excess.median(), "largest gap [%]": 100 * excess.max(),
-                    "optimal in [%]": 100 * (excess <= 1e-9).mean(),
+                    "optimal in [%]": 100 * (excess <= EQUAL).mean(),
                 }
             )  # fmt: skip
     return pd.DataFrame(rows)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.solve import solve
+from ...core.tolerance import EQUAL
 from ...formulations.placement.exits import Exit
 from ...formulations.split import StochasticSplit
 from ...profiles.chain import Chain
@@ -204,12 +205,12 @@ def claim_genetic(report: Report, genetic: Sequence[Solution], optimum: float) -
     """Compare what the paper says of its genetic algorithm."""
     objectives = np.array([solution.objective for solution in genetic])
     hits = [solution.statistics["first_hit"] for solution in genetic]
-    runs, equal = objectives.size, int(np.sum(objectives <= objectives.min() * (1 + 1e-9)))
+    runs, equal = objectives.size, int(np.sum(objectives <= objectives.min() * (1 + EQUAL)))
     report.claim(
         "all GA runs end with the same latency", "20 of 20", f"{equal} of {runs}", "runs", equal == runs,
         "runs that end at the best latency of all runs",
     )  # fmt: skip
-    optimal = int(np.sum(objectives <= optimum * (1 + 1e-9)))
+    optimal = int(np.sum(objectives <= optimum * (1 + EQUAL)))
     worst = 100 * (objectives.max() / optimum - 1.0)
     report.claim(
         "the GA finds the optimum", "assumed", f"{optimal} of {runs}", "runs", optimal == runs,
@@ -239,7 +240,7 @@ def claim_demand(report: Report, plain: StochasticSplit, tables: Sequence[Chain]
 
 
 def _same(a: float, b: float) -> bool:
-    return abs(a - b) <= 1e-9 * max(a, b)
+    return abs(a - b) <= EQUAL * max(a, b)
 
 
 def draw_genetic(run: Solution, optimum: float) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.solve import solve
+from ...core.tolerance import EQUAL
 from ...solvers.split_map import split_map
 from .paper import METHODS, RATE, chains, kinds, problem
 
@@ -39,9 +40,9 @@ def claim_gaps(report: Report, gaps: pd.DataFrame) -> None:
     """Say in how many regimes the GA's split is better than Edgent's."""
     edgent, genetic = gaps["edgent gap"], gaps["genetic gap"]
     report.claim(
-        "the GA's split is better than Edgent's", "always", round(float((genetic < edgent - 1e-9).mean()), 3),
-        "share of regimes", bool((genetic <= edgent + 1e-9).all()),
-        f"Edgent is up to {100 * edgent.max():.1f} % above the optimum and optimal in {(edgent < 1e-9).mean():.0%} of "
+        "the GA's split is better than Edgent's", "always", round(float((genetic < edgent - EQUAL).mean()), 3),
+        "share of regimes", bool((genetic <= edgent + EQUAL).all()),
+        f"Edgent is up to {100 * edgent.max():.1f} % above the optimum and optimal in {(edgent < EQUAL).mean():.0%} of "
         f"the regimes; the GA is up to {1 + genetic.max():.3g} times the optimum",
     )  # fmt: skip
 
