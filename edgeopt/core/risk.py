@@ -35,4 +35,6 @@ def may_stall(program: Program) -> bool:
 
 
 def _far(lower: np.ndarray, upper: np.ndarray, integrality: np.ndarray) -> bool:
-    return bool((np.maximum(np.abs(lower), np.abs(upper))[integrality] >= _STALLING_RANGE).any())
+    # Columns without a bound are searched in no end of nodes, between which HiGHS looks at its clock.
+    sizes = [np.where(np.isfinite(side), np.abs(side), 0.0)[integrality] for side in (lower, upper)]
+    return any(bool((size >= _STALLING_RANGE).any()) for size in sizes)

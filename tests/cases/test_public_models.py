@@ -89,6 +89,7 @@ def read(path: Path) -> eo.Program:
         pytest.skip(f"refused: {error}")
 
 
+@pytest.mark.data
 @pytest.mark.skipif(not FILES, reason=f"no model files in {DATA}")
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.name}")

@@ -15,7 +15,7 @@ from .serving import Worker
 from .soak import soak
 from .tally import BY_HAND, Tally, table
 
-MEMBERS = int(os.environ.get("EDGEOPT_FAMILIES", "15"))
+MEMBERS = int(os.environ.get("EDGEOPT_FAMILIES", "8"))
 FIRST = int(os.environ.get("EDGEOPT_FAMILIES_SEED", "0"))
 SOLVERS = ["auto", "highs", "scipy", "cp-sat", "glop"]
 SLOW_SOLVERS = ["pyomo", "cvxpy", "cvxpy:SCIP"]
