@@ -25,6 +25,7 @@ test: $(STAMP)
 	$(PYTEST) -m 'not slow and not data and not browser'
 
 # Everything, with branch coverage. Coverage cannot see into compiled loops: their tests run again, not compiled.
+test-all: export EDGEOPT_FAMILIES = 30
 test-all: $(STAMP)
 	$(PYTEST) --cov --cov-report= --cov-fail-under=0
 	NUMBA_DISABLE_JIT=1 $(PYTEST) -m compiled --cov --cov-append --cov-report=term

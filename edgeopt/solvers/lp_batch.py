@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ..core.cached import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
+from ..core.cached import cached_property
 from ..core.program import Program
 from ..core.scaling import WELL_SCALED
 
