@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..solvers.lp_batch import Instances
 
 
-_COLUMNS_OF_A_THREAD = 8
+_COLUMNS_OF_A_THREAD = 4
 """How many times as many columns as a solve the judge takes to be worth another thread."""
 
 

@@ -204,7 +204,8 @@ class LinearProgramLayer(torch.nn.Module):
                 )
             if value.is_meta:
                 raise InvalidProblemError(f"{name} is a meta tensor, which has no values; move the model to a device")
-            if bool(torch.isnan(value).any()):
+            # A least value is nan where any value is: one pass, and no array of flags.
+            if value.numel() and bool(value.detach().min().isnan()):
                 place = tuple(int(i) for i in torch.isnan(value).nonzero()[0])
                 raise InvalidProblemError(f"{name}{list(place)} is nan; the predictor that feeds the layer gave it")
             if value.ndim == 2:
@@ -229,7 +230,8 @@ class LinearProgramLayer(torch.nn.Module):
         device = str(values[0].device) if values else "cpu"
         found = judged(instances, BACKENDS[backend](instances, start, self.threads, device), self.threads)
         self._last = instances, found
-        self._refuse(statuses(found))
+        if found.ended.any():  # OPTIMAL is 0
+            self._refuse(statuses(found))
         return instances, found
 
     def keep_status(self, status: NDArray[np.str_]) -> None:
@@ -294,8 +296,11 @@ class _Vertex(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         dtype = values[0].dtype if values else torch.float64
         device = values[0].device if values else torch.device("cpu")
-        outputs = (found.point, layer.sign * found.dual)
-        return tuple(torch.tensor(array[0] if ctx.single else array, dtype=dtype, device=device) for array in outputs)
+        # Neither shares memory with what the layer keeps.
+        outputs = (found.point.copy(), layer.sign * found.dual)
+        return tuple(
+            torch.from_numpy(array[0] if ctx.single else array).to(dtype=dtype, device=device) for array in outputs
+        )
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> Any:

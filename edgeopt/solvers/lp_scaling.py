@@ -21,11 +21,10 @@ if TYPE_CHECKING:
 
 def batch_scaling(instances: Instances) -> Scaling:
     """Return the factors under which the instances can be handed to a back end."""
-    largest = [_largest(part) for part in instances.parts]
-    if _well_scaled(instances, largest):
+    if _well_scaled(instances):
         rows, columns = instances.constraints.shape
         return Scaling(np.zeros(rows, np.int64), np.zeros(columns, np.int64), 0)
-    cost, lower, upper, row_lower, row_upper = largest
+    cost, lower, upper, row_lower, row_upper = map(_largest, instances.parts)
     return scaling_of(
         Program(
             # Sizes are all that counts of a bound, and these cannot cross.
@@ -67,26 +66,17 @@ def rescaled(found: Vertices, scaling: Scaling) -> Vertices:
 def _largest(part: NDArray[np.float64]) -> NDArray[np.float64]:
     """(size,) largest finite absolute value of the batch; inf where an instance has no bound at all."""
     size = np.abs(part)
-    if size.shape[0] == 1:
-        only: NDArray[np.float64] = size[0]
-        return only
-    largest: NDArray[np.float64] = size.max(axis=0)
-    if largest.max(initial=0.0) < np.inf:
-        return largest
     finite = np.where(np.isfinite(size), size, -1.0).max(axis=0)
     return np.where(finite < 0, np.inf, finite)
 
 
-def _well_scaled(instances: Instances, largest: list[NDArray[np.float64]]) -> bool:
+def _well_scaled(instances: Instances) -> bool:
     """Whether nothing is to be gained: a look at the extremes alone, as a batch may be small."""
-    cost, *bounds = largest
+    from .compiled.extremes import within
+
+    cost, *bounds = (np.ascontiguousarray(part, np.float64) for part in instances.parts)
     return (
         instances.constraints.near_one
-        and _within(cost, -WELL_SCALED, WELL_SCALED)
-        and _within(np.concatenate(bounds), NEAREST_BOUND, FARTHEST_BOUND)
+        and within(cost, 2.0**-WELL_SCALED, 2.0**WELL_SCALED)
+        and all(within(bound, 2.0**NEAREST_BOUND, 2.0**FARTHEST_BOUND) for bound in bounds)
     )
-
-
-def _within(sizes: NDArray[np.float64], smallest: int, largest: int) -> bool:
-    used = sizes[(sizes > 0) & (sizes < np.inf)]
-    return not used.size or bool(used.min() >= 2.0**smallest and used.max() <= 2.0**largest)
