@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .certificate import OptimalityCertificate, word_of
+from .certificate import OptimalityCertificate, is_checkable, word_of
 from .errors import InvalidOptionError, InvalidProblemError
 from .outcome import Options, Outcome, Status
 from .solution import Solution
@@ -53,6 +53,8 @@ class BatchCertificate(OptimalityCertificate):
 
 def witnessed_batch(problem: Problem, outcome: Outcome) -> Outcome:
     """Return a batched `outcome` with the problem's own certificate where the solver gives none."""
+    if not is_checkable(outcome.certificate, problem):
+        outcome = replace(outcome, certificate=None)
     if outcome.certificate is not None or not outcome.claim.has_decision:
         return outcome
     try:

@@ -468,6 +468,20 @@ class SolverClaim(StatusCertificate):
         return f"{self.claim}: the word of {self.solver}; search trees are not kept"
 
 
+def is_checkable(certificate: object, problem: Problem) -> bool:
+    """Whether the check of a certificate is edgeopt's own, or that of the package which brings the formulation.
+
+    A class that a solver brings could find anything proved.
+    """
+    homes = {_package(Certificate), _package(type(problem))}
+    parts = getattr(certificate, "certificates", ()) if isinstance(certificate, Certificate) else ()
+    return all(part is None or _package(type(part)) in homes for part in (certificate, *parts))
+
+
+def _package(kind: type) -> str:
+    return kind.__module__.partition(".")[0]
+
+
 def word_of(certificate: Certificate | None) -> str:
     """Return the engines on whose word a certificate rests, joined by "and"; empty where it is a proof or none."""
     return certificate.solver if isinstance(certificate, (MixedIntegerBound, SolverClaim)) else ""

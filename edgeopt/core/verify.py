@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .cached import cached_property
-from .certificate import LinearDual, MixedIntegerBound, OptimalityCertificate, StatusCertificate, evidence_of, word_of
+from .certificate import (
+    LinearDual,
+    MixedIntegerBound,
+    OptimalityCertificate,
+    StatusCertificate,
+    evidence_of,
+    is_checkable,
+    word_of,
+)
 from .errors import InvalidProblemError, NoSolutionError
 from .instance import Instance, problem_of
 from .outcome import Options, Outcome, Status
@@ -118,7 +126,7 @@ def _instance(problem: Problem, index: int) -> str:
 
 
 def _judge_status(problem: Problem, outcome: Outcome) -> Verification:
-    certificate = outcome.certificate
+    certificate = outcome.certificate if is_checkable(outcome.certificate, problem) else None
     try:
         proved = isinstance(certificate, StatusCertificate) and certificate.holds(problem)
     except Exception as error:  # a certificate may be anything: what cannot be checked proves nothing
@@ -184,6 +192,9 @@ class _Measured:
 
 
 def _judge_quality(problem: Problem, outcome: Outcome, objective: Any, tolerance: float) -> Verification:
+    if not is_checkable(outcome.certificate, problem):
+        kind = type(outcome.certificate).__name__
+        return refused(f"its certificate, a {kind}, is checked by code of the solver's own, which proves nothing")
     try:
         slack = _slack(problem, outcome, np.shape(objective))
     except Exception as error:  # a certificate may be anything: what cannot be checked proves nothing

@@ -27,6 +27,7 @@ from .certificate import (
     PrimalRay,
     SolverClaim,
     StatusCertificate,
+    is_checkable,
     least_violation,
     without_cost,
 )
@@ -92,6 +93,8 @@ def witnessed(problem: Problem, outcome: Outcome, solver: str, options: Options,
         Seconds that the solve took; evidence may take as long, and a second in any case.
     """
     budget = Budget(max(_LEAST, min(spent, options.remaining())), spent)
+    if not is_checkable(outcome.certificate, problem):
+        outcome = replace(outcome, certificate=None)
     if outcome.claim.has_decision:
         return _quality(problem, outcome, solver, options, budget)
     if outcome.claim not in (Status.INFEASIBLE, Status.UNBOUNDED):

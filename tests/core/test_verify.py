@@ -34,6 +34,21 @@ class Breaks(OptimalityCertificate):
 
 
 @dataclass(frozen=True, eq=False)
+class FindsAllProved(OptimalityCertificate):
+    """A certificate of a class that a solver brings, to which everything is proved."""
+
+    def slack(self, problem, decision):
+        return 0.0
+
+
+class DualOfItsOwn(LinearDual):
+    """The same, behind a name that is trusted."""
+
+    def slack(self, problem, decision):
+        return 0.0
+
+
+@dataclass(frozen=True, eq=False)
 class BreaksToo(StatusCertificate):
     """A witness whose check fails."""
 
@@ -52,8 +67,10 @@ def answer(outcome, problem):
     [
         (LINEAR, eo.Outcome.optimal(CORNER, MixedIntegerBound(10.0, "liar")), "proves only 1.0"),
         (LINEAR, eo.Outcome.optimal(CORNER, LinearDual(np.ones(2))), "proves only 1.0"),
-        (LINEAR, eo.Outcome.optimal(CORNER, Breaks()), "cannot be checked: ZeroDivisionError: no slack today"),
-        (LINEAR, eo.Outcome.optimal(CORNER, "trust me"), "proves nothing"),
+        (LINEAR, eo.Outcome.optimal(CORNER, Breaks()), "its certificate proves only 1.0"),
+        (LINEAR, eo.Outcome.optimal(CORNER, FindsAllProved()), "its certificate proves only 1.0"),
+        (LINEAR, eo.Outcome.optimal(CORNER, DualOfItsOwn(np.zeros(1))), "its certificate proves only 1.0"),
+        (LINEAR, eo.Outcome.optimal(CORNER, "trust me"), "its certificate proves only 1.0"),
         (LINEAR, eo.Outcome(eo.Status.INFEASIBLE, certificate=BreaksToo()), "no witness"),
         (PROBLEM, eo.Outcome(eo.Status.INFEASIBLE, certificate=BreaksToo()), "has a point"),
         (LINEAR, eo.Outcome(eo.Status.UNBOUNDED, certificate=SolverClaim("unbounded", "liar")), "no witness"),
@@ -204,3 +221,11 @@ def test_verification_reports_what_it_recomputed():
     assert not found.exact
     infeasible = eo.OfflineOffloading([1.0], [1.0], 1.0, local_available=np.array([False]))
     assert "only 0 can be" in eo.verify(infeasible, eo.solve(infeasible)).message
+
+
+def test_a_certificate_is_checked_by_code_that_is_not_the_solvers():
+    worse = eo.OffloadingDecision(np.array([True, True, False, False]))
+    assert judge(PROBLEM, eo.Outcome.optimal(worse, FindsAllProved())).message.endswith("which proves nothing")
+    assert answer(eo.Outcome.optimal(worse, FindsAllProved()), PROBLEM).status == "failed"
+    found = answer(eo.Outcome.optimal(BEST, FindsAllProved()), PROBLEM)
+    assert (found.status, type(found.certificate)) == ("optimal", type(PROBLEM.certify(BEST)))
