@@ -8,6 +8,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 SOLVES = """
@@ -49,6 +51,7 @@ def run(script: str, folder: Path, **how) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_without_a_folder_to_keep_them_in_loops_are_compiled_in_memory(tmp_path):
     nowhere = """
         from numba.core import caching

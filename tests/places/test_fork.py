@@ -121,7 +121,9 @@ LAYERS = """
 """
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "method", [pytest.param(name, marks=[] if name == "fork" else pytest.mark.slow) for name in METHODS]
+)
 def test_the_workers_of_a_data_loader_use_layers(method, tmp_path):
     assert "done" in runs(LAYERS, tmp_path, method)
 

@@ -50,7 +50,12 @@ SOLVE = f"""
 
 
 @pytest.mark.parametrize(
-    "arguments", ["highs", "pyomo", "cvxpy", "cp-sat", "scipy", "scip", "cvxpy:SCIP", "scipy isolate"]
+    "arguments",
+    ["highs", "cp-sat", "scip"]
+    + [
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in ("pyomo", "cvxpy", "scipy", "cvxpy:SCIP", "scipy isolate")
+    ],
 )
 def test_ctrl_c_ends_a_solve_at_once(arguments, tmp_path):
     name, *isolated = arguments.split()

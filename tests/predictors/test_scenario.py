@@ -29,6 +29,7 @@ def test_one_cost_per_test_slot(week: pd.DataFrame) -> None:
     assert (remote >= 0).all()
 
 
+@pytest.mark.slow
 def test_same_seed_same_costs(week: pd.DataFrame) -> None:
     first, again = (offloading_costs(week, seed=4) for _ in range(2))
     np.testing.assert_array_equal(first, again)
