@@ -29,6 +29,8 @@ from .scaling import matrix_scaling
 from .tolerance import FEASIBILITY, OPTIMALITY, SOLVER, UNIT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
     from numpy.typing import NDArray
 
     Box = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -96,8 +98,9 @@ class LinearDual(OptimalityCertificate):
     def proved(self, program: Program, objective: float) -> float:
         """Best bound on a program's optimum that follows from the duals, or from the basis, given an `objective`.
 
-        The cheap ways come first: the duals over the column bounds; over the bounds that the rows leave to points as
-        good as `objective`; the basis in rational arithmetic. A way is left out where the one before comes close.
+        The cheap ways come first: the duals over the column bounds; the duals, corrected by their rounding errors, over
+        the bounds that the rows leave to points as good as `objective`; the basis in rational arithmetic. A way is left
+        out where the one before comes close.
         """
         sign = program.sense.sign
         if self.row_dual.shape != (program.rows,) or not np.isfinite(self.row_dual).all():
@@ -106,7 +109,11 @@ class LinearDual(OptimalityCertificate):
         bound = self.bound(program)
         if sign * (objective - bound) > near:
             # No point outside this box is better than the objective, so the bound over the box holds up to there.
-            boxed = self.bound(program, propagated(program, objective))
+            boxed = sign * self._once(
+                program,
+                objective,
+                lambda: dual_bound(program, self.row_dual, *propagated(program, objective), corrected=True),
+            )
             bound = sign * max(sign * bound, min(sign * boxed, sign * objective))
         if sign * (objective - bound) > near and (exact := self.exact_bound(program)) is not None:
             bound = sign * max(sign * bound, sign * exact)
@@ -135,18 +142,23 @@ class LinearDual(OptimalityCertificate):
         """
         if self.column_basis is None or self.row_basis is None:
             return None
-        known = getattr(self, "_exact", None)
-        if known is None or known[0]() is not program or known[1] != limit:
-            bound = basis_bound(program, self.column_basis, self.row_basis, limit)
-            # It is asked for again whenever the same answer is judged, and takes long.
-            known = (weakref.ref(program), limit, bound)
-            object.__setattr__(self, "_exact", known)
-        bound = known[2]
+        column_basis, row_basis = self.column_basis, self.row_basis
+        bound = self._once(program, ("exact", limit), lambda: basis_bound(program, column_basis, row_basis, limit))
         return None if bound is None else program.sense.sign * bound
+
+    def _once(self, program: Program, key: Hashable, compute: Callable[[], Any]) -> Any:
+        """Compute what takes long, and keep it: the same answer is judged more than once."""
+        known: tuple[weakref.ref[Program], dict[Hashable, Any]] | None = getattr(self, "_kept", None)
+        if known is None or known[0]() is not program:
+            known = (weakref.ref(program), {})
+            object.__setattr__(self, "_kept", known)
+        if key not in known[1]:
+            known[1][key] = compute()
+        return known[1][key]
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the fields alone: what was computed of a program is not sent to other processes."""
-        return {name: value for name, value in vars(self).items() if name != "_exact"}
+        return {name: value for name, value in vars(self).items() if name != "_kept"}
 
     def prices(self, problem: Problem) -> dict[str, float]:
         """Non-zero row duals by row name."""
@@ -280,7 +292,7 @@ class FarkasRay(StatusCertificate):
         feasibility = without_cost(program)
         if dual_bound(feasibility, y, program.lower, program.upper) > 0.0:
             return True
-        return dual_bound(feasibility, y, *propagated(program)) > 0.0
+        return dual_bound(feasibility, y, *propagated(program), corrected=True) > 0.0
 
     def _exactly(self, program: Program) -> bool:
         if self.column_basis is None or self.row_basis is None:

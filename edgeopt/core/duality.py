@@ -2,7 +2,8 @@
 
 For any row prices y, ``min over the column bounds of (c - A'y) x`` plus the rows' share bounds the optimum from below
 (weak duality). In float64 a reduced cost is known up to the error of its own terms; where a column has finite bounds
-that error costs little, and where it has none the sign of the reduced cost is settled in rational arithmetic.
+that error costs little, and where it has none the sign of the reduced cost is settled in rational arithmetic. Where it
+is wrong by a rounding error, the prices are corrected by as much, in rational numbers, so that it is exactly 0.
 
 References
 ----------
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .corrections import Row, correction
 from .tolerance import UNIT
 
 if TYPE_CHECKING:
@@ -37,7 +39,12 @@ _EXACT_ENTRIES = 100_000
 
 
 def dual_bound(
-    program: Program, row_dual: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64]
+    program: Program,
+    row_dual: NDArray[np.float64],
+    lower: NDArray[np.float64],
+    upper: NDArray[np.float64],
+    *,
+    corrected: bool = False,
 ) -> float:
     """Return a proven lower bound of ``sign * objective`` over the rows and ``lower <= x <= upper``; -inf if none.
 
@@ -47,6 +54,9 @@ def dual_bound(
         Row prices in the program's own sense, any at all.
     lower, upper : (columns,) float
         Bounds of the columns.
+    corrected : bool
+        Whether prices that leave a column without a bound a reduced cost of the wrong sign are corrected. It may take
+        a second.
     """
     sign = program.sense.sign
     y = sign * row_dual
@@ -55,10 +65,11 @@ def dual_bound(
     with np.errstate(over="ignore", invalid="ignore"):
         low, high = _reduced_costs(program, y)
         _settle(program, y, low, high, lower, upper)
+        given = _corrected(program, y, low, high, lower, upper) if corrected else 0.0
         columns = _least(low, high, lower, upper)
         used = y != 0
         rows = _product(y[used], np.where(y > 0, program.row_lower, program.row_upper)[used])
-        terms = np.concatenate([columns, rows, [sign * program.offset]])
+        terms = np.concatenate([columns, rows, [sign * program.offset, -given]])
         if np.isnan(terms).any() or np.isneginf(terms).any():
             return -math.inf
         total = _sum(terms)
@@ -94,8 +105,7 @@ def _settle(
     upper: NDArray[np.float64],
 ) -> None:
     """Compute exactly, in place, the reduced costs whose sign decides whether the bound is infinite."""
-    open_ended = (np.isinf(lower) & (high > 0)) | (np.isinf(upper) & (low < 0))
-    unsure = np.flatnonzero(open_ended & (low <= 0) & (high >= 0))
+    unsure = np.flatnonzero(_endless(low, high, lower, upper) & (low <= 0) & (high >= 0))
     counts = np.diff(program.matrix.indptr)
     if not unsure.size or counts[unsure].sum() > _EXACT_ENTRIES:
         return
@@ -109,6 +119,74 @@ def _settle(
             low[j] = max(low[j], 0.0)
         if exact < 0:
             high[j] = min(high[j], 0.0)
+
+
+def _endless(
+    low: NDArray[np.float64], high: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Columns whose reduced cost may have the sign that multiplies an infinite bound."""
+    return (np.isinf(lower) & (high > 0)) | (np.isinf(upper) & (low < 0))
+
+
+_ROUNDS = 5
+"""Corrections, each of which may push further reduced costs across 0."""
+
+
+def _corrected(
+    program: Program,
+    y: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    lower: NDArray[np.float64],
+    upper: NDArray[np.float64],
+) -> float:
+    """Correct the prices so that reduced costs that multiply an infinite bound are exactly 0; widen the others.
+
+    The correction itself is never rounded to float64: it is known to exist, and what it changes is charged to the
+    intervals, in place, and to the bound: by the value returned.
+    """
+    pinned = np.zeros(program.columns, bool)
+    equations: list[tuple[Row, Fraction]] = []
+    movable = (y != 0) | (np.isfinite(program.row_lower) & np.isfinite(program.row_upper))
+    cost = program.sense.sign * program.cost
+    more = np.flatnonzero(_endless(low, high, lower, upper))
+    for _ in range(_ROUNDS):
+        for j in more.tolist():
+            missing = Fraction(float(cost[j])) - _dot(_column(program, j), y)
+            equations.append(({i: Fraction(a) for i, a in _column(program, j) if movable[i]}, missing))
+        pinned[more] = True
+        change = correction(equations) if equations else None
+        if change is None or not _keeps_signs(program, y, change):
+            return 0.0
+        size = np.zeros(program.rows)
+        size[list(change)] = [_above(value) for value in change.values()]
+        moved = (size @ abs(program.matrix)) * (1.0 + program.rows * UNIT)
+        new_low = np.where(pinned, 0.0, np.nextafter(low - moved, -np.inf))
+        new_high = np.where(pinned, 0.0, np.nextafter(high + moved, np.inf))
+        more = np.flatnonzero(_endless(new_low, new_high, lower, upper))
+        if not more.size:
+            low[:], high[:] = new_low, new_high
+            sides = np.maximum(_finite_size(program.row_lower), _finite_size(program.row_upper))
+            return float(size @ sides) * (1.0 + program.rows * UNIT)
+    return 0.0
+
+
+def _keeps_signs(program: Program, y: NDArray[np.float64], change: Row) -> bool:
+    """Whether no price of a row with a single side leaves that side."""
+    for i, value in change.items():
+        price = Fraction(float(y[i])) + value
+        if (price > 0 and np.isinf(program.row_lower[i])) or (price < 0 and np.isinf(program.row_upper[i])):
+            return False
+    return True
+
+
+def _above(value: Fraction) -> float:
+    """Float64 that is not below the size of `value`."""
+    return float(np.nextafter(abs(_nearest(value)), np.inf))
+
+
+def _finite_size(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.isfinite(values), np.abs(values), 0.0)
 
 
 def _nearest(value: Fraction) -> float:
@@ -143,30 +221,80 @@ def _product(r: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float
 
 
 def improves_for_ever(program: Program, direction: NDArray[np.float64]) -> bool:
-    """Whether a step along `direction` leaves no bound however long it is, and improves the objective; exact."""
+    """Whether a step along `direction` leaves no bound however long it is, and improves the objective; exact.
+
+    Where rounding lets the direction leave a row, it is corrected by as much, in rational numbers.
+    """
     d = direction
     falls, rises = d < 0, d > 0
     if (falls & np.isfinite(program.lower)).any() or (rises & np.isfinite(program.upper)).any():
         return False
     size = np.abs(d)
-    terms = -program.sense.sign * program.cost * d
-    if _sum(terms) <= 4 * UNIT * float(np.abs(terms).sum()):
-        costs = ((j, c) for j, c in enumerate(program.cost.tolist()) if c)
-        if program.sense.sign * _dot(costs, d) >= 0:
-            return False
     change = program.matrix @ d
     error = (program.columns + 3) * UNIT * (abs(program.matrix) @ size) + _TINY
-    falls, rises = change < error, change > -error
-    unsure = (falls & np.isfinite(program.row_lower)) | (rises & np.isfinite(program.row_upper))
-    return all(_recedes(program, int(i), d) for i in np.flatnonzero(unsure))
+    left = [int(i) for i in np.flatnonzero(_leaves(program, change, error)) if not _recedes(program, int(i), d)]
+    corrected = _straightened(program, d, change, error, left) if left else {}
+    return corrected is not None and _improves(program, d, corrected)
+
+
+def _improves(program: Program, d: NDArray[np.float64], corrected: Row) -> bool:
+    sign = program.sense.sign
+    terms = -sign * program.cost * d
+    if not corrected and _sum(terms) > 4 * UNIT * float(np.abs(terms).sum()):
+        return True
+    costs = [(j, c) for j, c in enumerate(program.cost.tolist()) if c]
+    change = _dot(iter(costs), d) + sum((Fraction(c) * corrected[j] for j, c in costs if j in corrected), Fraction(0))
+    return sign * change < 0
+
+
+def _leaves(program: Program, change: NDArray[np.float64], error: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Rows that may leave a side, whose activity changes by `change` up to `error`."""
+    return ((change < error) & np.isfinite(program.row_lower)) | ((change > -error) & np.isfinite(program.row_upper))
+
+
+def _straightened(
+    program: Program, d: NDArray[np.float64], change: NDArray[np.float64], error: NDArray[np.float64], left: list[int]
+) -> Row | None:
+    """Return what to add to the direction so that it leaves no row; those in `left` keep their activity. Or None."""
+    equations: list[tuple[Row, Fraction]] = []
+    kept = np.zeros(program.rows, bool)
+    for _ in range(_ROUNDS):
+        for i in left:
+            entries = list(_row(program, i))
+            equations.append(({j: Fraction(a) for j, a in entries if d[j]}, -_dot(iter(entries), d)))
+        kept[left] = True
+        found = correction(equations)
+        if found is None or not _keeps_bounds(program, d, found):
+            return None
+        size = np.zeros(program.columns)
+        size[list(found)] = [_above(value) for value in found.values()]
+        moved = (abs(program.matrix) @ size) * (1.0 + program.columns * UNIT)
+        unsure = _leaves(program, change, np.nextafter(error + moved, np.inf)) & ~kept
+        # A row that the correction does not touch recedes as it did.
+        left = [int(i) for i in np.flatnonzero(unsure) if moved[i] or not _recedes(program, int(i), d)]
+        if not left:
+            return found
+    return None
+
+
+def _keeps_bounds(program: Program, d: NDArray[np.float64], found: Row) -> bool:
+    """Whether no column turns towards a bound that it has."""
+    for j, value in found.items():
+        step = Fraction(float(d[j])) + value
+        if (step < 0 and math.isfinite(program.lower[j])) or (step > 0 and math.isfinite(program.upper[j])):
+            return False
+    return True
+
+
+def _row(program: Program, i: int) -> Iterator[tuple[int, float]]:
+    rowwise: Any = program.rowwise
+    entries = slice(rowwise.indptr[i], rowwise.indptr[i + 1])
+    return zip(rowwise.indices[entries].tolist(), rowwise.data[entries].tolist(), strict=True)
 
 
 def _recedes(program: Program, row: int, d: NDArray[np.float64]) -> bool:
     """Whether the row never leaves its bounds along `d`, in rational arithmetic."""
-    rowwise: Any = program.rowwise
-    entries = slice(rowwise.indptr[row], rowwise.indptr[row + 1])
-    pairs = zip(rowwise.indices[entries].tolist(), rowwise.data[entries].tolist(), strict=True)
-    change = _dot(iter(pairs), d)
+    change = _dot(_row(program, row), d)
     falls = change < 0 and math.isfinite(program.row_lower[row])
     rises = change > 0 and math.isfinite(program.row_upper[row])
     return not (falls or rises)

@@ -2,7 +2,8 @@
 
 Back ends return integers with an error (and let a binary of 5e-7 open a big M of 1e7), and rows that hold within an
 absolute tolerance. Integer columns are rounded; where the rows do not hold then, the continuous columns are solved for
-anew with the integers fixed, or the vertex is computed from its basis in rational arithmetic.
+anew with the integers fixed, the vertex is computed from its basis in rational arithmetic, or a point that came without
+one is projected onto the rows.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import lsmr
 
 from .certificate import LinearDual
 from .errors import EdgeOptError
@@ -19,9 +22,11 @@ from .prepared import prepared
 from .program import Point
 from .rational import EXACT_ROWS, vertex_point
 from .registry import solvers
-from .tolerance import FEASIBILITY, INTEGRALITY
+from .tolerance import FEASIBILITY, INTEGRALITY, SOLVER, UNIT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from .program import Program
@@ -62,9 +67,9 @@ def _broken(program: Program, values: NDArray[np.float64]) -> dict[str, float]:
 
 def _repaired(program: Program, outcome: Outcome, values: NDArray[np.float64], seconds: float) -> Outcome:
     """Return the outcome at a point that holds; without one, an unfinished search found nothing."""
-    near = _vertex(program, outcome) if not program.integral else _refitted(program, values, seconds)
-    if near is not None and not _broken(program, near):
-        return replace(outcome, decision=Point(near), objective=None)
+    for near in _repairs(program, outcome, values, seconds):
+        if near is not None and not _broken(program, near):
+            return replace(outcome, decision=Point(near), objective=None)
     if not outcome.approximate:
         return replace(outcome, decision=Point(values))  # the judge says so
     broken = _broken(program, values)
@@ -73,11 +78,58 @@ def _repaired(program: Program, outcome: Outcome, values: NDArray[np.float64], s
     return Outcome(Status.NO_SOLUTION, message=message, statistics=outcome.statistics)
 
 
+def _repairs(
+    program: Program, outcome: Outcome, values: NDArray[np.float64], seconds: float
+) -> Iterator[NDArray[np.float64] | None]:
+    if program.integral:
+        yield _refitted(program, values, seconds)
+    else:
+        yield _vertex(program, outcome)
+        yield _projected(program, values)
+
+
 def _vertex(program: Program, outcome: Outcome) -> NDArray[np.float64] | None:
     dual = outcome.certificate
     if not isinstance(dual, LinearDual) or dual.column_basis is None or dual.row_basis is None:
         return None
     return vertex_point(program, dual.column_basis, dual.row_basis, EXACT_ROWS)
+
+
+_STEPS = 10
+"""Projections; the first removes nearly all of what rows are broken by, unless columns meet their bounds on the way."""
+
+
+_ITERATIONS = 3000
+"""Iterations of one projection's least squares."""
+
+
+def _projected(program: Program, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Point near `values` on the equations and broken rows, moved by least squares of the columns off their bounds."""
+    values = _on_bounds(program, values)
+    equations = program.row_lower == program.row_upper
+    for _ in range(_STEPS):
+        activity = program.matrix @ values
+        missing = np.clip(activity, program.row_lower, program.row_upper) - activity
+        if not missing.any() or not _broken(program, values):
+            break
+        rows = np.flatnonzero(equations | (missing != 0))
+        # A column that is close to a bound moves little, so that it does not meet it.
+        room = np.minimum(np.minimum(values - program.lower, program.upper - values), np.maximum(1.0, np.abs(values)))
+        room = np.sqrt(room)
+        part = program.rowwise[rows.tolist()] @ sparse.diags_array(room)
+        values = _on_bounds(
+            program, values + room * lsmr(part, missing[rows], atol=UNIT, btol=UNIT, maxiter=_ITERATIONS)[0]
+        )
+    return values
+
+
+def _on_bounds(program: Program, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Put values on the bounds that they are within a back end's tolerance of; a row of such rests is all error."""
+    values = np.clip(values, program.lower, program.upper)
+    for bound in (program.lower, program.upper):
+        near = np.isfinite(bound) & (np.abs(values - bound) <= SOLVER * np.maximum(1.0, np.abs(bound)))
+        values = np.where(near, bound, values)
+    return values
 
 
 def _refitted(program: Program, values: NDArray[np.float64], seconds: float) -> NDArray[np.float64] | None:

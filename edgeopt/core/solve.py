@@ -215,30 +215,34 @@ def _run_program(problem: Problem, chosen: Solver, options: Options) -> Solution
     scaled = prepared(program, scale=chosen.continuous)
     build_time = time.perf_counter() - begun
     best: Solution | None = None
+    refused: UnsupportedPairError | None = None
     for ready in (scaled, None):
         if ready is None:
-            if scaled.scaling.trivial or not chosen.continuous or options.remaining() == 0 or not _unsettled(best):
+            if scaled.scaling.trivial or not chosen.continuous or options.remaining() == 0:
+                break
+            if best is not None and not _unsettled(best):
                 break
             ready = prepared(program, scale=False)
         try:
             outcome, spent = _timed(chosen, ready.program, _handed(problem, ready, options))
-        except UnsupportedPairError:
-            if best is None:
-                raise
-            break
+        except UnsupportedPairError as error:  # numbers that the solver would drop or refuse
+            refused = refused or error
+            continue
         outcome = settled(program, ready.restore(outcome), options.remaining())
         outcome = replace(outcome, statistics={"build_time": build_time} | outcome.statistics)
         found = conclude(problem, chosen, options, outcome, spent + build_time)
         best = found if best is None else _better(best, found)
+    if best is None and refused is not None:
+        raise refused
     return best  # type: ignore[return-value]
 
 
 _SETTLED = (Status.OPTIMAL, Status.INFEASIBLE, Status.UNBOUNDED)
 
 
-def _unsettled(found: Solution | None) -> bool:
+def _unsettled(found: Solution) -> bool:
     """Whether another attempt may do better."""
-    return found is not None and found.status not in _SETTLED
+    return found.status not in _SETTLED
 
 
 def _better(first: Solution, second: Solution) -> Solution:

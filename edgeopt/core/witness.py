@@ -313,10 +313,7 @@ def status_evidence(program: Program, outcome: Outcome, solver: str, budget: Bud
     """Return the claim that `program` is infeasible or unbounded with its proof, or what is left of it without one."""
     if outcome.claim is Status.INFEASIBLE and EmptyBox().holds(program):
         return replace(outcome, certificate=EmptyBox())
-    relaxed = _relaxed(program, budget.left())
-    certificate = relaxed.certificate if isinstance(relaxed.certificate, StatusCertificate) else None
-    if certificate is not None and not certificate.holds(program.relaxation() if program.integral else program):
-        certificate = None
+    relaxed, certificate = _relaxed_status(program, budget)
     if not program.integral:
         return _linear_status(program, outcome, relaxed, certificate, budget)
     if outcome.claim is Status.UNBOUNDED:
@@ -324,6 +321,19 @@ def status_evidence(program: Program, outcome: Outcome, solver: str, budget: Bud
     if isinstance(certificate, FarkasRay):
         return replace(outcome, certificate=certificate)
     return _second_opinion(program, outcome, solver, budget)
+
+
+def _relaxed_status(program: Program, budget: Budget) -> tuple[Outcome, StatusCertificate | None]:
+    """Outcome of the linear relaxation, scaled and else as it stands, and its ray if that holds."""
+    linear = program.relaxation() if program.integral else program
+    for scale in (True, False):
+        relaxed = _run("highs", linear, budget.left(), scale=scale)
+        certificate = relaxed.certificate
+        if isinstance(certificate, StatusCertificate) and certificate.holds(linear):
+            return relaxed, certificate
+        if relaxed.claim.has_decision or budget.spent:
+            break
+    return relaxed, None
 
 
 def _linear_status(
@@ -416,9 +426,9 @@ def _relaxed(program: Program, seconds: float) -> Outcome:
     return _run("highs", program.relaxation() if program.integral else program, seconds)
 
 
-def _run(name: str, program: Program, seconds: float) -> Outcome:
+def _run(name: str, program: Program, seconds: float, *, scale: bool = True) -> Outcome:
     """Outcome of a solver that settles a question about another's; one that cannot take the program has none."""
-    ready = prepared(program, scale=name != "cp-sat")
+    ready = prepared(program, scale=scale and name != "cp-sat")
     try:
         found = ready.restore(solvers()[name](ready.program, Options(time_limit=seconds)))
     except EdgeOptError as error:

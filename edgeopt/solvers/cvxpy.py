@@ -23,7 +23,7 @@ from ..core.registry import solver
 from ..formulations.slot import SlotProblem
 from .claim import claimed, infeasible, trivial, unbounded
 from .cvxpy_backends import solver_options, with_time_limit
-from .highs_model import HELD, HELD_BY_DEFAULT, sound_presolve
+from .highs_model import HELD, HELD_BY_DEFAULT, sound_presolve, until_sure
 from .indirect_highs import check_options, fresh_pool
 from .interrupt import interruptible, stop_hidden_highs
 from .ranges import Range, require_range
@@ -49,8 +49,13 @@ def cvxpy(program: Program, options: Options) -> Outcome:
         return known
     require_range(program, _HELD.get(name, _ANY), f"cvxpy:{name}")
     model = to_cvxpy(program)
-    solution = _run(model, name, chosen, options)
-    return _outcome(program, options, model, solution)
+    if name != "HIGHS":
+        return _outcome(program, options, model, _run(model, name, chosen, options))
+    own = options.extra.get("solver_options", {})
+    return until_sure(
+        lambda easier: _outcome(program, options, model, _run(model, name, {**chosen, **easier, **own}, options)),
+        program, options,
+    )  # fmt: skip
 
 
 _ANY = Range(smallest=0.0, largest=np.inf, infinite=np.inf)

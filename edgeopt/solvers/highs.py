@@ -26,7 +26,7 @@ from ..core.scaling import cost_exponent, matrix_scaling
 from ..core.settled import settled
 from ..core.solve import conclude
 from .claim import infeasible, trivial
-from .highs_model import HELD, configure, highs_options, load, run
+from .highs_model import EASIER, HELD, configure, highs_options, load, run
 from .highs_outcome import dual_ray, meaning, outcome
 from .ranges import require_range
 
@@ -34,13 +34,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from ..core.solution import Solution
-
-_EASIER: tuple[dict[str, Any], ...] = (
-    {"primal_feasibility_tolerance": 1e-7, "dual_feasibility_tolerance": 1e-7},
-    {"presolve": "off"},
-    {"presolve": "off", "solver": "simplex", "simplex_strategy": 4},
-)
-"""What a linear program is tried with next where HiGHS ends unsure: its own tolerances, then primal simplex."""
 
 
 @solver(
@@ -73,7 +66,7 @@ def _solve_loaded(model: Any, program: Program, options: Options) -> None:
     run(model, options)
     if program.integral:
         return
-    for easier in _EASIER:
+    for easier in EASIER:
         if not _doubtful(model, program):
             return
         model.clearSolver()

@@ -7,13 +7,13 @@ another package, finds HiGHS as it would be without us. Solves in several Python
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core.errors import InvalidOptionError, UnsupportedPairError
-from ..core.outcome import Options
+from ..core.outcome import Options, Outcome, Status
 from ..core.tolerance import SOLVER
 from .indirect_highs import fresh_pool
 from .interrupt import interruptible, stop_highs
@@ -35,6 +35,14 @@ INTEGER: Mapping[str, Any] = {
     **LINEAR, "mip_feasibility_tolerance": SOLVER, "mip_rel_gap": SOLVER, "mip_abs_gap": SOLVER
 }  # fmt: skip
 """What HiGHS is told of accuracy, for linear and for integer programs, whichever interface it is reached by."""
+EASIER: tuple[Mapping[str, Any], ...] = (
+    {"primal_feasibility_tolerance": 1e-7, "dual_feasibility_tolerance": 1e-7},
+    {"presolve": "off"},
+    {"presolve": "off", "solver": "simplex", "simplex_strategy": 4},
+    {"presolve": "choose", "solver": "ipm"},
+)
+"""What a linear program is tried with where HiGHS is unsure: its own tolerances, primal simplex, interior points."""
+
 HELD = Range(smallest=1e-12, largest=1e15)
 """Numbers that HiGHS takes as they are: it drops smaller coefficients without a word, and refuses larger ones."""
 
@@ -146,3 +154,16 @@ def run(model: Any, options: Options) -> None:
     # A small program's simplex or search looks at its clock all the time; others may have to be left behind.
     small = model.getNumNz() <= _SMALL and not options.extra.get("method")
     (listening if small and can_listen() else interruptible)(work, lambda: stop_highs(model))
+
+
+def until_sure(attempt: Callable[[Mapping[str, Any]], Outcome], program: Program, options: Options) -> Outcome:
+    """Outcome of the first attempt, with HiGHS's options as its argument, that ends with an answer; else of the last.
+
+    A linear program of which HiGHS is unsure is tried again as the direct interface does.
+    """
+    outcome = attempt({})
+    for easier in () if program.integral else EASIER:
+        if outcome.claim not in (Status.NO_SOLUTION, Status.FAILED) or options.remaining() == 0:
+            break
+        outcome = attempt(easier)
+    return outcome

@@ -21,7 +21,7 @@ from ..core.registry import solver
 from ..core.tolerance import SOLVER
 from ..formulations.slot import SlotProblem
 from .claim import claimed, infeasible, trivial, unbounded
-from .highs_model import HELD, INTEGER, LINEAR, OWN, sound_presolve
+from .highs_model import HELD, INTEGER, LINEAR, OWN, sound_presolve, until_sure
 from .indirect_highs import check_options
 from .pyomo_call import call
 from .ranges import require_range
@@ -66,8 +66,16 @@ def pyomo(program: Program, options: Options) -> Outcome:
         return known
     if name == "highs":
         require_range(program, HELD, "pyomo")
-    _configure(backend.config, name, program, options)
     model = to_pyomo(program)
+    if name != "highs":
+        return _attempt(backend, name, program, model, options)
+    return until_sure(lambda easier: _attempt(backend, name, program, model, options, easier), program, options)
+
+
+def _attempt(
+    backend: Any, name: str, program: Program, model: Any, options: Options, changed: Mapping[str, Any] | None = None
+) -> Outcome:
+    _configure(backend.config, name, program, options, changed or {})
     results = call(backend, model, options)
     if results is None:
         return Outcome(Status.NO_SOLUTION, message="the time limit passed while another thread solved through Pyomo")
@@ -91,7 +99,7 @@ def _backend(variant: str | None) -> tuple[Any, str]:
     return backend, name
 
 
-def _configure(config: Any, name: str, program: Program, options: Options) -> None:
+def _configure(config: Any, name: str, program: Program, options: Options, changed: Mapping[str, Any]) -> None:
     config.load_solutions = False
     config.raise_exception_on_nonoptimal_result = False
     config.tee = options.log
@@ -108,7 +116,7 @@ def _configure(config: Any, name: str, program: Program, options: Options) -> No
         own |= sound_presolve(program)
     if name in _SEED:
         own[_SEED[name]] = options.seed % 2**31
-    own |= _own_options(name, options)
+    own |= {**changed, **_own_options(name, options)}
     for option, value in own.items():
         config.solver_options[option] = value
 

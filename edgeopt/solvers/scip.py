@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.certificate import without_cost
 from ..core.errors import InvalidOptionError
 from ..core.outcome import Options, Outcome, Status
 from ..core.program import Program
@@ -127,6 +129,8 @@ def _outcome(program: Program, options: Options, model: Any, columns: list[Any])
         return Outcome(Status.INFEASIBLE, statistics=statistics)
     if words == "unbounded":
         return Outcome(Status.UNBOUNDED, statistics=statistics)
+    if words == "inforunbd" and program.cost.any():
+        return _told_apart(program, options)
     if words in ("inforunbd", "unknown") or not model.getNSols():
         message = f"SCIP ended with: {words}"
         return Outcome(Status.NO_SOLUTION, message=message, statistics=statistics)
@@ -135,6 +139,12 @@ def _outcome(program: Program, options: Options, model: Any, columns: list[Any])
         program, _values(model, columns), finished=finished, relative_gap=options.relative_gap,
         bound=_bound(program, model), statistics=statistics, message="" if finished else f"SCIP ended with: {words}",
     )  # fmt: skip
+
+
+def _told_apart(program: Program, options: Options) -> Outcome:
+    """Tell unbounded from infeasible by solving without cost."""
+    start: Outcome = scip(without_cost(program), replace(options, warm_start=None))
+    return replace(start, claim=Status.UNBOUNDED, decision=None) if start.claim.has_decision else start
 
 
 def _values(model: Any, columns: list[Any]) -> NDArray[np.float64]:
