@@ -22,7 +22,7 @@ from .prepared import prepared
 from .program import Point
 from .rational import EXACT_ROWS, vertex_point
 from .registry import solvers
-from .tolerance import FEASIBILITY, INTEGRALITY, SOLVER, UNIT
+from .tolerance import FEASIBILITY, INTEGRALITY, PROJECTION, SOLVER, UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +85,10 @@ def _repairs(
         yield _refitted(program, values, seconds)
     else:
         yield _vertex(program, outcome)
-        yield _projected(program, values)
+        # A search that was cut short is not near enough, and a point that is far off is wrong.
+        near = _projected(program, values) if outcome.claim is Status.OPTIMAL else None
+        if near is not None and np.allclose(near, values, rtol=PROJECTION, atol=PROJECTION):
+            yield near
 
 
 def _vertex(program: Program, outcome: Outcome) -> NDArray[np.float64] | None:
