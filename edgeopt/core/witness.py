@@ -327,11 +327,12 @@ def _relaxed_status(program: Program, budget: Budget) -> tuple[Outcome, StatusCe
     """Outcome of the linear relaxation, scaled and else as it stands, and its ray if that holds."""
     linear = program.relaxation() if program.integral else program
     for scale in (True, False):
-        relaxed = _run("highs", linear, budget.left(), scale=scale)
+        # The second attempt takes as long as the first, however slow the machine is.
+        relaxed = _run("highs", linear, max(_GLANCE, budget.left()), scale=scale)
         certificate = relaxed.certificate
         if isinstance(certificate, StatusCertificate) and certificate.holds(linear):
             return relaxed, certificate
-        if relaxed.claim.has_decision or budget.spent:
+        if relaxed.claim.has_decision:
             break
     return relaxed, None
 
