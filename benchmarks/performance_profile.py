@@ -9,10 +9,10 @@ from record import note
 
 from edgeopt.bench.campaign import Campaign
 from edgeopt.bench.figures import performance_profile
-from edgeopt.bench.instances import load
 from edgeopt.bench.measures import by_solver
 from edgeopt.bench.run import run
-from edgeopt.core.compare import solvers_for
+from edgeopt.instances import load
+from edgeopt.solving.compare import solvers_for
 
 
 def main() -> None:

@@ -20,7 +20,14 @@ from edgeopt.predictors.boxes import TrafficBox
 from edgeopt.predictors.ddnn import DDNN, resources
 from edgeopt.predictors.exits import ExitSamples
 from edgeopt.predictors.joint import train_jointly
-from edgeopt.predictors.rules import BenefitRule, OptimizedRule, Oracle, RandomRule, UncertaintyRule, trade_off
+from edgeopt.predictors.rules import (
+    BenefitRule,
+    OptimizedRule,
+    Oracle,
+    RandomRule,
+    UncertaintyRule,
+    trade_off,
+)
 from edgeopt.predictors.samples import MinMax, chronological, windows
 from edgeopt.profiles.costs import AllocationCost
 from edgeopt.profiles.latency import GIANNAKAS2025

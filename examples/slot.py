@@ -10,7 +10,12 @@ import argparse
 import time
 
 import edgeopt as eo
-from edgeopt.control import DriftPlusPenalty, Environment, SlotState, simulate
+from edgeopt.control import (
+    DriftPlusPenalty,
+    Environment,
+    SlotState,
+    simulate,
+)
 
 
 def main() -> None:

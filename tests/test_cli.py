@@ -89,7 +89,7 @@ def test_a_problem_called_infeasible_without_a_reason_ends_in_no_traceback(run, 
         raise eo.NoSolutionError("nothing shows what is missing")
 
     monkeypatch.setattr(eo.Solution, "explain", unexplained)
-    monkeypatch.setattr("edgeopt.core.solve.solve", lambda problem, *_, **__: eo.Solution(eo.Status.INFEASIBLE))
+    monkeypatch.setattr("edgeopt.solving.solve.solve", lambda problem, *_, **__: eo.Solution(eo.Status.INFEASIBLE))
     code, out, _ = run("solve", problem_file)
     assert code == 0
     assert "note: nothing shows what is missing" in out

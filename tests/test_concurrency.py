@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import edgeopt as eo
-from edgeopt.core.registry import solvers
+from edgeopt.solving.registry import solvers
 
 NAMES = (
     "offloading/generated-small", "split/generated-small", "split/generated-trunk", "graph-split/generated-small",

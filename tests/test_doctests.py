@@ -13,7 +13,7 @@ import edgeopt
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(edgeopt.__path__, "edgeopt.")
-    if module.name not in ("edgeopt.core.worker", "edgeopt.__main__")
+    if module.name not in ("edgeopt.solving.worker", "edgeopt.__main__")
 ]
 
 

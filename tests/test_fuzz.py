@@ -29,7 +29,18 @@ import edgeopt as eo
 from edgeopt import cli
 from edgeopt.bench.campaign import Campaign
 from edgeopt.bench.results import read as read_results
-from edgeopt.data import abilene, c2tm, jetson, kaggle_flows, layer_timings, milano, portend, scission, sndlib, totem
+from edgeopt.data import (
+    abilene,
+    c2tm,
+    jetson,
+    kaggle_flows,
+    layer_timings,
+    milano,
+    portend,
+    scission,
+    sndlib,
+    totem,
+)
 
 CASES = int(os.environ.get("EDGEOPT_FUZZ", "2000"))
 SLOWEST = 20.0
@@ -115,7 +126,7 @@ def targets(data: Path, folder: Path) -> Iterator[Target]:
     """All readers, each with a small valid file."""
     import json
 
-    from edgeopt.core.storage import content as stored
+    from edgeopt.exchange.storage import content as stored
 
     for name, record in records():
         fields, arrays = stored(record)

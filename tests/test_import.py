@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -33,10 +34,23 @@ def test_solving_with_edgeopts_own_solver_needs_numpy_and_scipy_only(package):
 
 
 def test_every_public_name_is_there():
-    assert set(edgeopt.__all__) - {"__version__"} == set(edgeopt._HOME_OF) | set(edgeopt._ROOMS)
     for name in edgeopt.__all__:
         assert getattr(edgeopt, name) is not None
-    assert set(dir(edgeopt)) == set(edgeopt.__all__)
+    assert set(dir(edgeopt)) >= set(edgeopt.__all__) - {"__version__"}
+    assert {"solve", "verify", "explain", "instances", "OfflineOffloading"} <= set(edgeopt.__all__)
+
+
+@pytest.mark.parametrize("room", ["analysis", "layers", "predictors"])
+def test_a_room_lists_its_public_names(room):
+    module = importlib.import_module(f"edgeopt.{room}")
+    assert module.__all__
+    assert set(dir(module)) >= set(module.__all__)
+    for name in module.__all__:
+        assert callable(getattr(module, name))
+
+
+def test_instances_are_a_module_of_their_own():
+    assert "edgeopt.instances" in modules_after("import edgeopt.instances")
 
 
 def test_an_unknown_name_is_an_attribute_error():

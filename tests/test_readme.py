@@ -12,7 +12,7 @@ import pytest
 
 import edgeopt as eo
 from edgeopt.bench import matrix
-from edgeopt.core import tolerance
+from edgeopt.model import tolerance
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 
 import edgeopt as eo
-from edgeopt.bench.instances import families
-from edgeopt.core.contradiction import Answer, conflicts
-from edgeopt.core.problem import Problem
-from edgeopt.core.registry import Solver, solvers
+from edgeopt.instances import families
+from edgeopt.model.problem import Problem
+from edgeopt.model.solver import Solver
+from edgeopt.solving.contradiction import Answer, conflicts
+from edgeopt.solving.registry import solvers
 
 INSTANCES = int(os.environ.get("EDGEOPT_TRUTH", "400"))
 SECONDS = float(os.environ.get("EDGEOPT_TRUTH_SECONDS", "240"))

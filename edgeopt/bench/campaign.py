@@ -10,12 +10,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import DataFormatError, EdgeOptError, InvalidOptionError
-from ..core.registry import find, solvers
-from ..core.solve import RESERVED
-from ..core.storage import write_atomically
-from . import instances as library
-from .spec import parse
+from .. import instances as library
+from ..exchange.storage import write_atomically
+from ..model.errors import DataFormatError, EdgeOptError, InvalidOptionError
+from ..solving.registry import find, solvers
+from ..solving.solve import RESERVED
+from ..solving.spec import parse
 
 FILE = "campaign.json"
 

@@ -13,11 +13,11 @@ from typing import Any
 from benchopt import BaseDataset, BaseObjective, BaseSolver
 from benchopt.stopping_criterion import SingleRunCriterion
 
-from ..core.errors import EdgeOptError
-from ..core.registry import find
+from ..model.errors import EdgeOptError
+from ..solving.registry import find
+from ..solving.spec import parse
 from .campaign import Campaign
 from .incidents import note_incident
-from .spec import parse
 from .task import load, perform
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import ExtraNotInstalledError
-from ..core.tolerance import ROUNDOFF
+from ..model.errors import ExtraNotInstalledError
+from ..model.tolerance import ROUNDOFF
 from . import measures
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..solving.spec import parse
 from . import measures
-from .spec import parse
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import EdgeOptError
+from ..model.errors import EdgeOptError
 from .task import blank
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.registry import Solver, solvers
-from .instances import load
+from ..instances import load
+from ..model.solver import Solver
+from ..solving.registry import solvers
 from .results import markdown
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import InvalidOptionError
+from ..model.errors import InvalidOptionError
 from .results import least_cost, relative_excess
 
 if TYPE_CHECKING:

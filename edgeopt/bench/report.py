@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import ExtraNotInstalledError, InvalidProblemError
-from ..core.storage import write_atomically
-from ..core.tolerance import ROUNDOFF
+from ..exchange.storage import write_atomically
+from ..model.errors import ExtraNotInstalledError, InvalidProblemError
+from ..model.tolerance import ROUNDOFF
 from . import measures
 from .heuristics import against_optima
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.contradiction import Answer, conflicts
-from ..core.errors import DataFormatError, ExtraNotInstalledError, InvalidOptionError
-from ..core.storage import write_atomically
-from ..core.tolerance import ROUNDOFF
+from ..exchange.storage import write_atomically
+from ..model.errors import DataFormatError, ExtraNotInstalledError, InvalidOptionError
+from ..model.tolerance import ROUNDOFF
+from ..solving.contradiction import Answer, conflicts
 
 if TYPE_CHECKING:
     import pandas as pd

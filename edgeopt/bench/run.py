@@ -19,14 +19,25 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import BenchmarkError, EdgeOptError, ExtraNotInstalledError, InvalidOptionError
-from ..core.registry import find, solvers
-from ..core.storage import write_atomically
-from . import instances as library
+from .. import instances as library
+from ..exchange.storage import write_atomically
+from ..model.errors import (
+    BenchmarkError,
+    EdgeOptError,
+    ExtraNotInstalledError,
+    InvalidOptionError,
+)
+from ..solving.registry import find, solvers
+from ..solving.spec import parse
 from .campaign import Campaign
 from .incidents import with_incidents
-from .results import COLUMNS, Format, export, read, tidy
-from .spec import parse
+from .results import (
+    COLUMNS,
+    Format,
+    export,
+    read,
+    tidy,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.contradiction import Answer, conflicts
-from ..core.errors import DataFormatError
-from ..core.outcome import Status
-from ..core.registry import find
-from ..core.solve import solve
-from . import instances as library
+from .. import instances as library
+from ..model.errors import DataFormatError
+from ..model.outcome import Status
+from ..solving.contradiction import Answer, conflicts
+from ..solving.registry import find
+from ..solving.solve import solve
+from ..solving.spec import parse
 from .results import relative_excess
-from .spec import parse
 
 if TYPE_CHECKING:
-    from ..core.instance import Instance
-    from ..core.solution import Solution
+    from ..model.instance import Instance
+    from ..model.solution import Solution
 
 WARM_UP = 1.0
 """Seconds below which a solve is done twice and the second counts."""

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..bench.spec import solver_names
-from ..bench.spec import value as parse_value
-from ..core.errors import EdgeOptError, InvalidOptionError, NoSolutionError
+from ..model.errors import EdgeOptError, InvalidOptionError, NoSolutionError
+from ..solving.spec import solver_names
+from ..solving.spec import value as parse_value
 from .bench import app as bench_app
 from .completion import complete_instance, complete_solver, complete_study
 from .printing import progress_bar, show, show_one
 from .profile import profile
 
 if TYPE_CHECKING:
-    from ..core.problem import Problem
-    from ..core.solution import Solution
+    from ..model.problem import Problem
+    from ..model.solution import Solution
 
 app = typer.Typer(
     name="edgeopt", no_args_is_help=True, pretty_exceptions_enable=False,
@@ -71,7 +71,7 @@ def solvers(as_json: Json = False) -> None:
       edgeopt solvers
       edgeopt solvers --json
     """
-    from ..core.registry import solvers as registered
+    from ..solving.registry import solvers as registered
 
     rows = []
     for entry in registered().values():
@@ -114,9 +114,9 @@ def solve(
       edgeopt solve problem.json --solver highs --out solution.json
       edgeopt solve afiro.mps --solver pyomo:scip --isolate --time-limit 9
     """
-    from ..core.outcome import Status
-    from ..core.solve import solve as run
-    from ..core.storage import save
+    from ..exchange.storage import save
+    from ..model.outcome import Status
+    from ..solving.solve import solve as run
 
     problem = _problem(file)
     extra = dict(_setting(text) for text in option or [])
@@ -151,9 +151,9 @@ def compare(
       edgeopt compare split/branchy-alexnet-lte split/generated-small
       edgeopt compare afiro.mps egout.mps --solvers highs,scipy,pyomo
     """
-    from ..core.compare import compare as run
-    from ..core.compare import solvers_for
-    from ..core.registry import find
+    from ..solving.compare import compare as run
+    from ..solving.compare import solvers_for
+    from ..solving.registry import find
 
     problems = [_problem(name) for name in files]
     able = solvers_for(problems[0])
@@ -190,9 +190,9 @@ def verify(
       edgeopt verify afiro.mps solution.json --exact
       edgeopt verify problem.json solution.json --relative-gap 0.01
     """
-    from ..core.solution import Solution
-    from ..core.storage import load
-    from ..core.verify import verify as run
+    from ..exchange.storage import load
+    from ..model.solution import Solution
+    from ..solving.verify import verify as run
 
     answer = load(solution)
     if not isinstance(answer, Solution):
@@ -307,13 +307,13 @@ def main() -> None:
 
 def _problem(name: str) -> Problem:
     """Return the problem of an instance or of a file."""
-    from ..bench.instances import load
+    from ..instances import load
 
     return load(name).problem
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    from ..core.solve import RESERVED
+    from ..solving.solve import RESERVED
 
     name, sign, value = text.partition("=")
     if not sign or not name:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..bench.spec import solver_names
-from ..core.errors import InvalidOptionError
+from ..model.errors import InvalidOptionError
+from ..solving.spec import solver_names
 from .completion import complete_instance
 from .printing import progress_bar, show
 
@@ -41,7 +41,7 @@ def list_instances(
     Examples:
       edgeopt bench instances split
     """
-    from ..bench.instances import describe_one, names
+    from ..instances import describe_one, names
 
     kept = ("instance", "size", "shipped", "status", "objective", "proved", "proved_by", "summary")
     rows = [{key: row[key] for key in kept} for row in map(describe_one, names(formulation))]

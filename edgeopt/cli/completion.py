@@ -5,14 +5,14 @@ from __future__ import annotations
 
 def complete_solver(incomplete: str) -> list[str]:
     """Return the registered solvers that start so."""
-    from ..core.registry import solvers
+    from ..solving.registry import solvers
 
     return [name for name in ("auto", *solvers()) if name.startswith(incomplete)]
 
 
 def complete_instance(incomplete: str) -> list[str]:
     """Return the instances that start so; the shell itself offers files."""
-    from ..bench.instances import names
+    from ..instances import names
 
     return [name for name in names() if name.startswith(incomplete)]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..core.errors import InvalidOptionError
+from ..model.errors import InvalidOptionError
 from .printing import show
 
 if TYPE_CHECKING:

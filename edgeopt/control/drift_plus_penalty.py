@@ -12,9 +12,9 @@ from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..core.errors import InvalidOptionError
-from ..core.records import Record, number
 from ..formulations.slot import SlotDecision, SlotProblem
+from ..model.errors import InvalidOptionError
+from ..model.records import Record, number
 
 if TYPE_CHECKING:
     from .environment import Environment

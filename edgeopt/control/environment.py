@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.cached import cached_property
-from ..core.errors import InvalidProblemError
-from ..core.records import Record, assign, float_array, number
-from ..core.tolerance import NEXT_TO_NOTHING
+from ..model.cached import cached_property
+from ..model.errors import InvalidProblemError
+from ..model.records import (
+    Record,
+    assign,
+    float_array,
+    number,
+)
+from ..model.tolerance import NEXT_TO_NOTHING
 from ..profiles.channel import path_gain
-from ..profiles.energy import JETSON_TX2, XAVIER_NX_SPEED, SplitCosts, mobilenet_splits
+from ..profiles.energy import (
+    JETSON_TX2,
+    XAVIER_NX_SPEED,
+    SplitCosts,
+    mobilenet_splits,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import InvalidOptionError
-from ..core.tolerance import NEXT_TO_NOTHING
 from ..formulations.slot import SlotDecision
+from ..model.errors import InvalidOptionError
+from ..model.tolerance import NEXT_TO_NOTHING
 from .drift_plus_penalty import RULES, DriftPlusPenalty, SlotState
 from .environment import Environment
 

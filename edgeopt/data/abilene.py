@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.errors import DataFormatError, InvalidProblemError
+from ..model.errors import DataFormatError, InvalidProblemError
 from .matrix_text import read_lines, read_rates
 from .topology import Topology
 

@@ -19,9 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from ..core.errors import DataFormatError
-from ..core.limits import size_of, within
-from ..core.writing import alone_in
+from ..exchange.file_limits import size_of, within
+from ..exchange.writing import alone_in
+from ..model.errors import DataFormatError
 
 _STAGING = ".unpacking-"
 

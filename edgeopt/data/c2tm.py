@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.errors import DataFormatError
+from ..model.errors import DataFormatError
 from .dnn_profiles import read_columns
 
 if TYPE_CHECKING:

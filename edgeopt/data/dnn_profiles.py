@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..core.errors import DataFormatError
+from ..model.errors import DataFormatError
 from .telecom_italia import damaged_gzip
 
 if TYPE_CHECKING:

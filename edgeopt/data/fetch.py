@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import EdgeOptError, ExtraNotInstalledError
+from ..model.errors import EdgeOptError, ExtraNotInstalledError
 from .archive import unpack
 from .catalogue import CATALOGUE, DataSet, RemoteFile
 

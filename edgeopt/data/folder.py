@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..core.errors import InvalidOptionError
+from ..model.errors import InvalidOptionError
 
 
 def data_folder(given: Path | None = None) -> Path | None:

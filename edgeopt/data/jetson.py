@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.errors import DataFormatError
+from ..model.errors import DataFormatError
 from ..profiles.energy import SplitCosts
 from .dnn_profiles import read_columns
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.errors import DataFormatError
+from ..model.errors import DataFormatError
 from .dnn_profiles import read_columns
 from .traffic_frames import regular
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.records import number
+from ..model.records import number
 from .dnn_profiles import Column, find, read_columns
 
 if TYPE_CHECKING:

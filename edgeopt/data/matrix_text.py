@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.errors import DataFormatError
+from ..model.errors import DataFormatError
 from .text_file import read_text
 
 

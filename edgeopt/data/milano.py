@@ -20,9 +20,15 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from ..core.errors import DataFormatError, InvalidOptionError
-from ..core.limits import check_zip
-from .telecom_italia import SLOT_MS, SQUARES, Activity, damaged_gzip, pieces
+from ..exchange.file_limits import check_zip
+from ..model.errors import DataFormatError, InvalidOptionError
+from .telecom_italia import (
+    SLOT_MS,
+    SQUARES,
+    Activity,
+    damaged_gzip,
+    pieces,
+)
 from .traffic_frames import demand_dense
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import DataFormatError
+from ..model.errors import DataFormatError
 from .dnn_profiles import Column, find, read_columns
 
 if TYPE_CHECKING:

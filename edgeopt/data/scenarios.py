@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy import sparse
 
-from ..core.errors import InvalidOptionError, InvalidProblemError
-from ..core.tolerance import ROUNDOFF
 from ..formulations.revenue import RevenueMaximization
+from ..model.errors import InvalidOptionError, InvalidProblemError
+from ..model.tolerance import ROUNDOFF
 from .topology import Topology
 from .traffic_frames import largest
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from ..profiles.chain import Chain
+    from ..profiles.dnn import Chain
 
 Deployment = Literal["gus", "single"]
 

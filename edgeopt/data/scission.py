@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.errors import DataFormatError, InvalidOptionError, InvalidProblemError
-from ..core.records import number
+from ..model.errors import DataFormatError, InvalidOptionError, InvalidProblemError
+from ..model.records import number
 from .dnn_profiles import read_columns
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from ..core.errors import DataFormatError, InvalidProblemError
-from ..core.limits import size_of, within
+from ..exchange.file_limits import size_of, within
+from ..model.errors import DataFormatError, InvalidProblemError
 from .text_file import decoded, read_text
 from .topology import Topology
 from .traffic_frames import regular

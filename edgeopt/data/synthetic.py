@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..core.errors import InvalidOptionError
+from ..model.errors import InvalidOptionError
 from .milano import SLOT, TIME_ZONE
 from .telecom_italia import SQUARES
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from ..core.errors import DataFormatError
-from ..core.limits import size_of
+from ..exchange.file_limits import size_of
+from ..model.errors import DataFormatError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..core.errors import DataFormatError
-from ..core.limits import gunzip, read
+from ..exchange.file_limits import gunzip, read
+from ..model.errors import DataFormatError
 from .telecom_italia import damaged_gzip
 
 

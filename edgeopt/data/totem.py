@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.errors import DataFormatError, InvalidOptionError, InvalidProblemError
-from ..core.limits import check_zip
+from ..exchange.file_limits import check_zip
+from ..model.errors import DataFormatError, InvalidOptionError, InvalidProblemError
 from .matrix_text import read_lines, read_rates
 from .sndlib import parse_xml
 from .text_file import read_text

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.errors import DataFormatError
+from ..model.errors import DataFormatError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,15 +15,37 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..core.cached import cached_property
-from ..core.certificate import OptimalityCertificate
-from ..core.errors import InvalidProblemError
-from ..core.problem import Decision, Formulation, Problem, Sense
-from ..core.program import Program
-from ..core.records import assign, float_array, number, plain, require
-from .placement.cut_network import SINK, SOURCE, CutNetwork, cut_program, settle
+from ..model.cached import cached_property
+from ..model.certificate import OptimalityCertificate
+from ..model.errors import InvalidProblemError
+from ..model.problem import (
+    Decision,
+    Formulation,
+    Problem,
+    Sense,
+)
+from ..model.program import Program
+from ..model.records import (
+    assign,
+    float_array,
+    number,
+    plain,
+    require,
+)
+from .placement.cut_network import (
+    SINK,
+    SOURCE,
+    CutNetwork,
+    cut_program,
+    place_auxiliary_nodes,
+)
 from .placement.data_flow import data_flow, exec_times, returned
-from .placement.links import between_tiers, link_delays, link_rates, rate_array
+from .placement.links import (
+    between_tiers,
+    link_delays,
+    link_rates,
+    rate_array,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -228,7 +250,7 @@ class GraphSplit(Formulation):
     @cached_property
     def network(self) -> CutNetwork:
         """Network whose minimum cut is the optimum."""
-        return CutNetwork.of(self)
+        return CutNetwork.of(self.exec_time, self.consumers, self.outputs, self.crossing)
 
     def check(self, decision: GraphSplitDecision) -> None:
         """Raise unless `decision` is a :class:`GraphSplitDecision` with one tier for each layer."""
@@ -267,7 +289,7 @@ class GraphSplit(Formulation):
 
     @cached_property
     def _program(self) -> Program:
-        return cut_program(self)
+        return cut_program(self.network)
 
     def program(self) -> Program:
         """Return the minimum cut as a program: which nodes lie on the source side, and which arcs are cut."""
@@ -285,7 +307,7 @@ class GraphSplit(Formulation):
         side[SOURCE] = 1.0
         beyond = (decision.tiers[:, None] > np.arange(links)).astype(float)
         side[2 : 2 + beyond.size] = beyond.ravel()
-        settle(network, side, 2 + beyond.size)
+        place_auxiliary_nodes(network, side, 2 + beyond.size)
         finite = np.isfinite(network.capacities)
         cut = np.maximum(side[network.starts] - side[network.ends], 0.0)
         point: NDArray[np.float64] = np.r_[side[2:], cut[finite]]

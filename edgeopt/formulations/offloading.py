@@ -15,14 +15,24 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from scipy import sparse
 
-from ..core.cached import cached_property
-from ..core.certificate import Certificate, OptimalityCertificate, StatusCertificate
-from ..core.errors import InvalidProblemError
-from ..core.explain import Explanation, Repair
-from ..core.problem import Decision, Formulation, Problem, Sense
-from ..core.program import IndexedNames, Program
-from ..core.records import assign, float_array, number, plain
-from ..core.tolerance import ROUNDOFF
+from ..model.cached import cached_property
+from ..model.certificate import Certificate, OptimalityCertificate, StatusCertificate
+from ..model.errors import InvalidProblemError
+from ..model.explanation import Explanation, Repair
+from ..model.problem import (
+    Decision,
+    Formulation,
+    Problem,
+    Sense,
+)
+from ..model.program import IndexedNames, Program
+from ..model.records import (
+    assign,
+    float_array,
+    number,
+    plain,
+)
+from ..model.tolerance import ROUNDOFF
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -18,13 +18,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from scipy import sparse
 
-from ..core.batch_axis import BatchAxis
-from ..core.cached import cached_property
-from ..core.certificate import OptimalityCertificate
-from ..core.errors import InvalidProblemError
-from ..core.problem import Decision, Formulation, Problem, Sense
-from ..core.program import IndexedNames, Program, bound_excess
-from ..core.records import assign, float_array, plain, require
+from ..model.batch_axis import BatchAxis
+from ..model.cached import cached_property
+from ..model.certificate import OptimalityCertificate
+from ..model.errors import InvalidProblemError
+from ..model.problem import (
+    Decision,
+    Formulation,
+    Problem,
+    Sense,
+)
+from ..model.program import IndexedNames, Program, bound_excess
+from ..model.records import (
+    assign,
+    float_array,
+    plain,
+    require,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,11 +15,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
-from ..core.cached import cached_property
-from ..core.certificate import OptimalityCertificate
-from ..core.errors import InvalidProblemError, UnsupportedPairError
-from ..core.problem import Decision, Formulation, Problem, Sense
-from ..core.records import assign, float_array, number, plain, require
+from ..model.cached import cached_property
+from ..model.certificate import OptimalityCertificate
+from ..model.errors import InvalidProblemError, UnsupportedPairError
+from ..model.problem import (
+    Decision,
+    Formulation,
+    Problem,
+    Sense,
+)
+from ..model.records import (
+    assign,
+    float_array,
+    number,
+    plain,
+    require,
+)
 from .slot import MOST_EFFICIENT, ON_TIME
 
 if TYPE_CHECKING:

@@ -17,12 +17,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
-from ..core.cached import cached_property
-from ..core.certificate import OptimalityCertificate
-from ..core.errors import InvalidProblemError, UnsupportedPairError
-from ..core.problem import Decision, Formulation, Problem, Sense
-from ..core.records import assign, float_array, number, require
-from ..core.tolerance import NEXT_TO_NOTHING
+from ..model.cached import cached_property
+from ..model.certificate import OptimalityCertificate
+from ..model.errors import InvalidProblemError, UnsupportedPairError
+from ..model.problem import (
+    Decision,
+    Formulation,
+    Problem,
+    Sense,
+)
+from ..model.records import (
+    assign,
+    float_array,
+    number,
+    require,
+)
+from ..model.tolerance import NEXT_TO_NOTHING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

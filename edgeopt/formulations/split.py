@@ -15,23 +15,33 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..core.batch_axis import BatchAxis
-from ..core.cached import cached_property
-from ..core.certificate import OptimalityCertificate
-from ..core.errors import InvalidProblemError
-from ..core.problem import Decision, Formulation, Problem, Sense
-from ..core.records import assign, number, plain
+from ..model.batch_axis import BatchAxis
+from ..model.cached import cached_property
+from ..model.certificate import OptimalityCertificate
+from ..model.errors import InvalidProblemError
+from ..model.problem import (
+    Decision,
+    Formulation,
+    Problem,
+    Sense,
+)
+from ..model.records import assign, number, plain
 from .placement.costs import PlacementCosts
 from .placement.demand import exit_probabilities
 from .placement.exits import Exit, checked_exits
 from .placement.flow import flow_of_tiers, split_program, tiers_of_flow
-from .placement.links import between_tiers, link_delays, link_rates, rate_array
+from .placement.links import (
+    between_tiers,
+    link_delays,
+    link_rates,
+    rate_array,
+)
 from .placement.tree import PlacementTree
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..core.program import Program
+    from ..model.program import Program
 
 
 @dataclass(frozen=True, eq=False)
@@ -321,7 +331,9 @@ class StochasticSplit(BatchAxis, Formulation):
 
     @cached_property
     def _program(self) -> Program:
-        return split_program(self)
+        if self.batch is not None:
+            raise InvalidProblemError("a batched problem is no single program; take problem.instance(i)")
+        return split_program(self.costs, float(self.constant))
 
     def program(self) -> Program:
         """Return the placement as a flow: one binary column for each pair of tiers that a layer's input may join."""
@@ -329,11 +341,11 @@ class StochasticSplit(BatchAxis, Formulation):
 
     def decode(self, point: NDArray[np.float64]) -> SplitDecision:
         """Decision of a binary point (columns,)."""
-        return self.decision_at(tiers_of_flow(self, point))
+        return self.decision_at(tiers_of_flow(self.costs.tree, point))
 
     def encode(self, decision: SplitDecision) -> NDArray[np.float64]:
         """Binary point (columns,) of a decision."""
-        return flow_of_tiers(self, self.node_tiers(decision))
+        return flow_of_tiers(self.costs.tree, self.node_tiers(decision))
 
     def __repr__(self) -> str:
         lengths = [entry.layers for entry in self.exits]

@@ -12,10 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.tolerance import SOLVER
-from ..solvers.interrupt import interruptible
-from ..solvers.lp_batch import BASIC, LOWER, OPTIMAL, UNFINISHED, UPPER, Bases, Instances, Vertices
-from ..solvers.lp_scaling import batch_scaling, scaled, unscaled
+from ..model.tolerance import SOLVER
+from ..solvers.backends.interrupt import interruptible
+from ..solvers.compiled.lp_batch import (
+    BASIC,
+    LOWER,
+    OPTIMAL,
+    UNFINISHED,
+    UPPER,
+    Bases,
+    Instances,
+    Vertices,
+)
+from ..solvers.compiled.lp_scaling import batch_scaling, scaled, unscaled
 from ..solvers.simplex import dual_simplex, in_chunks
 
 if TYPE_CHECKING:
@@ -63,7 +72,7 @@ _HIGHS: Mapping[str, Any] = MappingProxyType({
 def _with_one_model(
     instances: Instances, found: Vertices, start: Bases | None, first: int, last: int, given_up: list[bool]
 ) -> None:
-    from ..solvers.highs_model import load, set_option
+    from ..solvers.backends.highs_model import load, set_option
 
     rows, columns = instances.constraints.shape
     model = load(instances.program(int(first)))

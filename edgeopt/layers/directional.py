@@ -13,18 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..core.errors import InvalidProblemError
-from ..core.program import Program
-from ..core.solve import solve
-from ..solvers.lp_batch import OPTIMAL, Instances, Vertices
+from ..model.errors import InvalidProblemError
+from ..model.program import Program
+from ..solvers.compiled.lp_batch import OPTIMAL, Instances, Vertices
+from ..solving.solve import solve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
     from torch import Tensor
-
-    from .lp import LinearProgramLayer
 
 _MET = 1e-9
 """Distance from a bound, relative to ``1 + |bound|``, at which it counts as met."""
@@ -51,13 +49,23 @@ class Directional:
     degenerate: Tensor
 
 
-def directional(layer: LinearProgramLayer, values: Sequence[Tensor], directions: Mapping[str, Tensor]) -> Directional:
-    """Return the one-sided derivatives of a layer's optimum.
+def directional(
+    instances: Instances,
+    found: Vertices,
+    degenerate: NDArray[np.bool_],
+    sign: float,
+    directions: Mapping[str, Tensor],
+) -> Directional:
+    """Return the one-sided derivatives of the optima of a batch.
 
     Parameters
     ----------
-    values : sequence of Tensor
-        What forward takes.
+    instances, found :
+        The batch, as minimisations, and its optimal vertices.
+    degenerate : (batch,) bool
+        Which of the vertices are degenerate.
+    sign : float
+        -1 where the objective was turned over to be minimised, else 1.
     directions : mapping of str to Tensor
         Change of each bound, (size,) or (batch, size): ``lower``, ``upper``, ``row_lower``, ``row_upper``; of what is
         not named nothing changes.
@@ -67,15 +75,13 @@ def directional(layer: LinearProgramLayer, values: Sequence[Tensor], directions:
     InvalidProblemError
         If a direction is no bound, or has the wrong shape.
     """
-    instances, found = layer.solve(values, None)
     changes = _changes(instances, directions)
-    sides = [[_derivative(instances, found, b, changes, sign) for b in range(instances.batch)] for sign in (-1.0, 1.0)]
+    sides = [[_derivative(instances, found, b, changes, side) for b in range(instances.batch)] for side in (-1.0, 1.0)]
     (left, point_left), (right, point_right) = (
         (torch.tensor([value for value, _ in side]), torch.tensor(np.array([point for _, point in side])))
         for side in sides
     )
-    degenerate = torch.from_numpy(layer.report().degenerate)
-    return Directional(layer.sign * left, layer.sign * right, point_left, point_right, degenerate)
+    return Directional(sign * left, sign * right, point_left, point_right, torch.from_numpy(degenerate))
 
 
 def _changes(instances: Instances, directions: Mapping[str, Tensor]) -> dict[str, NDArray[np.float64]]:

@@ -13,13 +13,18 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..core.tolerance import NEXT_TO_NOTHING, SOLVER
-from ..solvers.lp_batch import BASIC, LOWER, UPPER, Bases
+from ..model.tolerance import NEXT_TO_NOTHING, SOLVER
+from ..solvers.compiled.lp_batch import (
+    BASIC,
+    LOWER,
+    UPPER,
+    Bases,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..solvers.lp_batch import Instances
+    from ..solvers.compiled.lp_batch import Instances
 
 _STEP = 0.995
 """Part of the way to the boundary that a step may go."""

@@ -10,15 +10,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.tolerance import AGREEMENT, FEASIBILITY, OPTIMALITY, ROUNDOFF
-from ..solvers.lp_batch import FAILED, OPTIMAL, UNFINISHED, Bases, Vertices
+from ..model.tolerance import (
+    AGREEMENT,
+    FEASIBILITY,
+    OPTIMALITY,
+    ROUNDOFF,
+)
+from ..solvers.compiled.lp_batch import (
+    FAILED,
+    OPTIMAL,
+    UNFINISHED,
+    Bases,
+    Vertices,
+)
 from ..solvers.simplex import in_chunks
 from .settle import settle
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..solvers.lp_batch import Instances
+    from ..solvers.compiled.lp_batch import Instances
 
 
 _COLUMNS_OF_A_THREAD = 4

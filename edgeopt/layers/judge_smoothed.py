@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.program import bound_excess
-from ..core.tolerance import INTERIOR
+from ..model.program import bound_excess
+from ..model.tolerance import INTERIOR
 from .interior_point import FIXED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..solvers.lp_batch import Instances
+    from ..solvers.compiled.lp_batch import Instances
 
     Array = NDArray[np.float64]
 

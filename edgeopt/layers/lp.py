@@ -17,13 +17,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..core.errors import InvalidOptionError, InvalidProblemError, NoSolutionError
-from ..core.program import Program
-from ..solvers.lp_batch import BASIC, LOWER, OPTIMAL, UPPER, Bases, Constraints, Instances, Vertices
-from ..solvers.lp_scaling import batch_scaling, rescaled, scaled
+from ..model.errors import InvalidOptionError, InvalidProblemError, NoSolutionError
+from ..model.program import Program
+from ..solvers.compiled.lp_batch import (
+    BASIC,
+    LOWER,
+    OPTIMAL,
+    UPPER,
+    Bases,
+    Constraints,
+    Instances,
+    Vertices,
+)
+from ..solvers.compiled.lp_scaling import batch_scaling, rescaled, scaled
 from .backends import BACKENDS
+from .directional import Directional, directional
 from .judge import judged
 from .settle import statuses
+from .smoothing import smooth
 from .vertex import pull_back
 
 if TYPE_CHECKING:
@@ -158,8 +169,6 @@ class LinearProgramLayer(torch.nn.Module):
         """
         self._check_values(values)
         if self.smoothing is not None:
-            from .smoothing import smooth
-
             return smooth(self, values, duals)
         point, dual = _Vertex.apply(self, start, *values)  # type: ignore[no-untyped-call]
         return (point, dual) if duals else point
@@ -268,11 +277,10 @@ class LinearProgramLayer(torch.nn.Module):
                 f"{columns} columns and a batch of {instances.batch}; use backend='highs', or a smaller batch"
             )
 
-    def directional(self, *values: Tensor, **directions: Tensor) -> Any:
+    def directional(self, *values: Tensor, **directions: Tensor) -> Directional:
         """Return left and right derivatives along a change of the bounds; see :func:`~edgeopt.layers.directional`."""
-        from .directional import directional
-
-        return directional(self, values, directions)
+        instances, found = self.solve(values, None)
+        return directional(instances, found, self.report().degenerate, self.sign, directions)
 
 
 _DENSE_BASIS = 500

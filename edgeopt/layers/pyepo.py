@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import ExtraNotInstalledError, NoSolutionError
-from ..solvers.highs import HighsSession
+from ..model.errors import ExtraNotInstalledError, NoSolutionError
+from ..solving.highs_session import HighsSession
 from .spo import minimisation
 
 if TYPE_CHECKING:
-    from ..core.problem import Problem
-    from ..core.program import Program
+    from ..model.problem import Problem
+    from ..model.program import Program
 
 
 def to_pyepo(problem: Problem) -> Any:

@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.certificate import LinearDual
-from ..core.outcome import Status
-from ..core.solve import solve
-from ..solvers.lp_batch import FAILED, INFEASIBLE, LOWER, OPTIMAL, UNBOUNDED, UPPER, Instances, Vertices
+from ..model.outcome import Status
+from ..solvers.compiled.lp_batch import (
+    FAILED,
+    INFEASIBLE,
+    LOWER,
+    OPTIMAL,
+    UNBOUNDED,
+    UPPER,
+    Instances,
+    Vertices,
+)
+from ..solving.solve import solve
+from ..verification.linear_dual import LinearDual
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,15 +8,23 @@ through the normal equations of the interior point method.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 
-from ..core.outcome import Status
-from ..core.solve import solve
-from ..core.tolerance import ROUNDOFF, SOLVER
-from .interior_point import Batch, Interior, Newton, gaps_of, inner_bounds, solve_interior, tensors
+from ..model.outcome import Status
+from ..model.tolerance import ROUNDOFF, SOLVER
+from ..solving.solve import solve
+from .interior_point import (
+    Batch,
+    Interior,
+    Newton,
+    gaps_of,
+    inner_bounds,
+    solve_interior,
+    tensors,
+)
 from .judge_smoothed import smoothed_holds
 
 if TYPE_CHECKING:
@@ -24,15 +32,32 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from ..solvers.lp_batch import Instances
-    from .lp import LinearProgramLayer
+    from ..solvers.compiled.lp_batch import Instances
 
 
 _QUADRATIC = 1e-13
 """Relative error of a quadratically smoothed optimum: little more than rounding, as its derivatives need."""
 
 
-def smooth(layer: LinearProgramLayer, values: Sequence[Tensor], duals: bool) -> Any:
+class Smoothable(Protocol):
+    """What smoothing needs of a layer; see :class:`~edgeopt.layers.LinearProgramLayer`."""
+
+    smoothing: str | None
+    strength: float
+    sign: float
+    parameter_names: tuple[str, ...]
+
+    def instances(self, values: Sequence[Tensor]) -> Instances:
+        """Return the batch that `values` describe."""
+
+    def check_memory(self, backend: str, instances: Instances) -> None:
+        """Refuse work that would not fit."""
+
+    def keep_status(self, status: np.ndarray[Any, Any]) -> None:
+        """Take note of how the instances ended."""
+
+
+def smooth(layer: Smoothable, values: Sequence[Tensor], duals: bool) -> Any:
     """Return the optima of the smoothed instances, and with `duals` their row duals."""
     point, dual = _Smoothed.apply(layer, *values)  # type: ignore[no-untyped-call]
     return (point, dual) if duals else point
@@ -42,7 +67,7 @@ class _Smoothed(torch.autograd.Function):
     """Optima of smoothed programs and their row duals."""
 
     @staticmethod
-    def forward(ctx: Any, layer: LinearProgramLayer, *values: Tensor) -> Any:
+    def forward(ctx: Any, layer: Smoothable, *values: Tensor) -> Any:
         instances = layer.instances(values)
         device = values[0].device if values else torch.device("cpu")
         batch = tensors(instances, device)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..core.errors import InvalidProblemError, NoSolutionError
-from ..core.problem import Sense
-from ..core.program import Program
-from ..core.solve import solve
+from ..model.errors import InvalidProblemError, NoSolutionError
+from ..model.problem import Sense
+from ..model.program import Program
+from ..solving.solve import solve
 from .lp import LinearProgramLayer
 
 if TYPE_CHECKING:

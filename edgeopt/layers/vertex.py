@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from ..solvers.lp_batch import BASIC, Bases, Constraints
+from ..solvers.compiled.lp_batch import BASIC, Bases, Constraints
 from ..solvers.simplex import in_chunks
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from ..core.errors import InvalidOptionError, InvalidProblemError
+from ..model.errors import InvalidOptionError, InvalidProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

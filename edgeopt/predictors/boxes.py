@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ..core.errors import ExtraNotInstalledError, InvalidOptionError, InvalidProblemError
+from ..model.errors import ExtraNotInstalledError, InvalidOptionError, InvalidProblemError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from ..core.errors import InvalidOptionError, InvalidProblemError
+from ..model.errors import InvalidOptionError, InvalidProblemError
 from .boxes import box_shape
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import torch
 
-from ..core.errors import InvalidProblemError
 from ..formulations.offloading import OfflineOffloading
+from ..model.errors import InvalidProblemError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import nn
 
-from ..core.errors import InvalidOptionError
+from ..model.errors import InvalidOptionError
 from .capacities import CapacityBounds
 from .training import train
 

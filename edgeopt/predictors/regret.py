@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import InvalidProblemError
-from ..core.outcome import Status
-from ..core.solution import Solution
-from ..core.solve import solve
-from ..core.verify import verify
+from ..analysis.admission import Recourse, admit
 from ..formulations.revenue import AdmissionDecision, RevenueMaximization
-from ..solvers.admission import Recourse, admit
+from ..model.errors import InvalidProblemError
+from ..model.outcome import Status
+from ..model.solution import Solution
+from ..solving.solve import solve
+from ..solving.verify import verify
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

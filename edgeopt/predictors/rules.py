@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..core.errors import InvalidOptionError
-from ..core.records import number
-from ..core.solve import solve
-from ..core.tolerance import ROUNDOFF
+from ..model.errors import InvalidOptionError
+from ..model.records import number
+from ..model.tolerance import ROUNDOFF
+from ..solving.solve import solve
 from .boxes import box_shape
 from .training import train
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from ..core.errors import InvalidOptionError, InvalidProblemError
+from ..model.errors import InvalidOptionError, InvalidProblemError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.errors import InvalidOptionError, InvalidProblemError
+from ..model.errors import InvalidOptionError, InvalidProblemError
 from ..profiles.costs import AllocationCost
 from .allocators import Allocator, CloudAllocator, EdgeAllocator
 from .samples import MinMax, windows

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from ..core.errors import InvalidOptionError, InvalidProblemError
+from ..model.errors import InvalidOptionError, InvalidProblemError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from ..core.errors import ExtraNotInstalledError, InvalidOptionError
+from ..model.errors import ExtraNotInstalledError, InvalidOptionError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

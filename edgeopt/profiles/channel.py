@@ -15,8 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import InvalidOptionError, InvalidProblemError
-from ..core.records import Record, assign, number, plain, require
+from ..model.errors import InvalidOptionError, InvalidProblemError
+from ..model.records import (
+    Record,
+    assign,
+    number,
+    plain,
+    require,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import InvalidOptionError
+from ..model.errors import InvalidOptionError
 
 
 def deepcog(allocation: Any, demand: Any, under: float, over: float = 1.0) -> Any:

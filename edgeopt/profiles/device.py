@@ -22,12 +22,19 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from ..core.cached import cached_property
-from ..core.errors import DataFormatError, InvalidOptionError, InvalidProblemError
-from ..core.records import Record, assign, number
-from ..core.storage import load, save
+from ..exchange.storage import load, save
+from ..model.cached import cached_property
+from ..model.errors import DataFormatError, InvalidOptionError, InvalidProblemError
+from ..model.records import Record, assign, number
 from .layer_regression import LayerRegression, published
-from .layer_variables import column, frame_of, measured_seconds, names_of, variables_of
+from .layer_variables import (
+    column,
+    frame_of,
+    measured_seconds,
+    names_of,
+    variables_of,
+)
+from .relative_errors import goodness
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -341,8 +348,6 @@ class DeviceModel(Record):
             If a measured time is zero.
         """
         import pandas as pd
-
-        from .layer_time_errors import goodness
 
         table = frame_of(measurements)
         kinds, seconds, prediction = column(table, "kind").astype(str), measured_seconds(table), self.predict(table)

@@ -10,58 +10,22 @@ one FLOP for each element of its output, and reshaping none.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.cached import cached_property
-from ..core.errors import InvalidProblemError
-from .chain import Chain
-from .trace import trace
+from ..model.cached import cached_property
+from ..model.errors import InvalidProblemError
+from .layer import Layer
+from .table_reader import read_layers
+from .trace import Trace, trace
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
     from numpy.typing import NDArray
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One operation of a network.
-
-    Attributes
-    ----------
-    name : str
-        Path of the module, or the name of the function; unique in its table.
-    kind : str
-        ``conv``, ``depthwise_conv``, ``linear``, ``relu``, ``maxpool``, ``batchnorm``, ``add``, ``reshape``, …
-    input_bits, output_bits : float
-        Bits of all tensors that enter, and that leave.
-    parameters, macs, flops : int
-        Parameters (counted where they are used first), multiply-accumulates, floating-point operations.
-    input_shape, output_shape : tuple of int
-        Shape of the first tensor that enters, and that leaves.
-    kernel, stride : float
-        Side of the kernel and step, in elements (geometric mean of both sides); 0 where there is none.
-    in_channels, out_channels, groups : int
-        Channels (features of linear layers) and groups; 0 where there are none.
-    """
-
-    name: str
-    kind: str
-    input_bits: float
-    output_bits: float
-    parameters: int
-    macs: int
-    flops: int
-    input_shape: tuple[int, ...] = ()
-    output_shape: tuple[int, ...] = ()
-    kernel: float = 0.0
-    stride: float = 0.0
-    in_channels: int = 0
-    out_channels: int = 0
-    groups: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,9 +75,12 @@ class LayerTable:
         """
         if isinstance(word_bits, bool) or not isinstance(word_bits, int) or word_bits < 1:
             raise InvalidProblemError(f"word_bits is {word_bits!r}; expected a whole number of bits, >= 1")
-        from .table_reader import read_table
+        return cls.of_trace(trace(model, example_input), word_bits)
 
-        return read_table(trace(model, example_input), word_bits)
+    @classmethod
+    def of_trace(cls, traced: Trace, word_bits: int) -> LayerTable:
+        """Return the table of a traced model."""
+        return cls(*read_layers(traced, word_bits))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -202,3 +169,97 @@ class LayerTable:
             f"LayerTable({len(self.layers)} layers, {units}{exits}, {self.macs / 1e6:.4g} M MACs, "
             f"{self.parameters / 1e6:.4g} M parameters)"
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """A network with one output as a chain of units, cut wherever exactly one tensor is alive.
+
+    A reshape costs nothing and changes no size, so it belongs to the unit before it.
+
+    Attributes
+    ----------
+    table : LayerTable
+        Its layers.
+    """
+
+    table: LayerTable
+
+    @cached_property
+    def ends(self) -> NDArray[np.int64]:
+        """(units,) last layer of each unit."""
+        cuts = self.table.cut_points
+        reshapes = np.array([layer.kind == "reshape" for layer in self.table.layers] + [False])
+        ends: NDArray[np.int64] = cuts[~reshapes[cuts + 1]]
+        return ends
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """(units,) first layer of each unit."""
+        starts: NDArray[np.int64] = np.r_[0, self.ends[:-1] + 1]
+        return starts
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Name of each unit: its layer's, or what the names of its layers have in common."""
+        return tuple(_joint_name(self.table.layers[part]) for part in self.parts())
+
+    @cached_property
+    def output_bits(self) -> NDArray[np.float64]:
+        """(units + 1,) bits of the raw input, then of each unit's output: what crosses a link when it is cut there."""
+        return np.array([self.table.input_bits, *(self._alive_bits(int(end)) for end in self.ends)])
+
+    def _alive_bits(self, cut: int) -> float:
+        """Bits of the one tensor that is alive behind a cut point."""
+        producers = {int(p) for p, c in self.table.edges if p <= cut < c}
+        producer = producers.pop() if producers else self.table.outputs[0]
+        return self.table.input_bits if producer < 0 else self.table.layers[producer].output_bits
+
+    @property
+    def units(self) -> int:
+        """Number of units."""
+        return int(self.ends.size)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one pass."""
+        return self.table.macs
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters."""
+        return self.table.parameters
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row for each layer, with the number of its unit."""
+        sizes = np.diff(np.r_[-1, self.ends])
+        return self.table.frame().assign(unit=np.repeat(np.arange(self.units), sizes))
+
+    def total(self, values: Sequence[float] | NDArray[Any]) -> NDArray[np.float64]:
+        """(units,) sums of values given for each layer."""
+        return np.add.reduceat(np.asarray(values, float), self.starts)
+
+    def parts(self) -> list[slice]:
+        """Layers of each unit."""
+        return [slice(int(first), int(last) + 1) for first, last in zip(self.starts, self.ends, strict=True)]
+
+    def __repr__(self) -> str:
+        layers = len(self.table.layers)
+        whole = ", no point to cut inside: split its layers as a GraphSplit" if self.units == 1 < layers else ""
+        return (
+            f"Chain({self.units} unit{'s' * (self.units > 1)} of {layers} layers, {self.macs / 1e6:.4g} M MACs{whole})"
+        )
+
+
+def _joint_name(layers: Sequence[Layer]) -> str:
+    """Return the layer's name; of several, their common module path with the first and the last of them."""
+    names = [layer.name for layer in layers if layer.kind != "reshape"] or [layers[0].name]
+    if len(names) == 1:
+        return names[0]
+    paths = [name.split(".") for name in names]
+    common = []
+    for parts in zip(*paths, strict=False):
+        if len(set(parts)) > 1:
+            break
+        common.append(parts[0])
+    return f"{'.'.join(common)}[{names[0]}..{names[-1]}]" if common else f"{names[0]}..{names[-1]}"

@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.errors import InvalidOptionError
-from ..core.records import Record, assign, float_array, number
+from ..model.errors import InvalidOptionError
+from ..model.records import (
+    Record,
+    assign,
+    float_array,
+    number,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .chain import Chain
-    from .dnn import LayerTable
+    from .dnn import Chain, LayerTable
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ..core.records import Record, float_array, number, require
+from ..model.records import (
+    Record,
+    float_array,
+    number,
+    require,
+)
 
 if TYPE_CHECKING:
     import torch

@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import InvalidProblemError
-from ..core.records import Record, assign, number, require
+from ..model.errors import InvalidProblemError
+from ..model.records import (
+    Record,
+    assign,
+    number,
+    require,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

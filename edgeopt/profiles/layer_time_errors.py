@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import ExtraNotInstalledError, InvalidProblemError
-from ..core.records import number, require
+from ..model.errors import ExtraNotInstalledError, InvalidProblemError
+from ..model.records import number, require
 from .device import DeviceModel
+from .relative_errors import determination, goodness
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,34 +124,6 @@ def held_out(group: pd.DataFrame, rng: np.random.Generator, share: float = SHARE
     return chosen
 
 
-def goodness(seconds: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[str, float]:
-    """Return the errors of predicted times.
-
-    Parameters
-    ----------
-    seconds, predicted : (rows,) float
-        Measured (above 0) and predicted times.
-
-    Returns
-    -------
-    dict
-        ``rows``; ``median_ape`` and ``mean_ape``, absolute relative error, 1 = 100 %; ``r2``, nan if all times agree.
-
-    Raises
-    ------
-    InvalidProblemError
-        If a measured time is zero: its relative error has no meaning.
-    """
-    require("seconds", seconds, seconds > 0, "must be above 0 for a relative error (drop the row)")
-    relative = np.abs(predicted - seconds) / seconds
-    return {
-        "rows": len(seconds),
-        "median_ape": float(np.median(relative)),
-        "mean_ape": float(relative.mean()),
-        "r2": _r2(seconds, predicted),
-    }
-
-
 def _linear_row(
     fitted: pd.DataFrame, tested: pd.DataFrame, kind: str, *, work: bool = False, **options: Any
 ) -> dict[str, float]:
@@ -161,13 +134,8 @@ def _linear_row(
 
 def _row(fitted: pd.DataFrame, tested: pd.DataFrame, predicted: NDArray[np.float64], floored: int) -> dict[str, float]:
     seconds, above = tested["seconds"].to_numpy(np.float64), predicted > 0
-    logarithmic = _r2(np.log(seconds[above]), np.log(predicted[above]))
+    logarithmic = determination(np.log(seconds[above]), np.log(predicted[above]))
     return {"fitted": len(fitted), **goodness(seconds, predicted), "r2_log": logarithmic, "floored": floored}
-
-
-def _r2(actual: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
-    spread = float(((actual - actual.mean()) ** 2).sum()) if len(actual) else 0.0
-    return 1.0 - float(((actual - predicted) ** 2).sum()) / spread if spread > 0 else float("nan")
 
 
 def _features(frame: pd.DataFrame) -> NDArray[np.float64]:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import InvalidOptionError, InvalidProblemError
-from ..core.records import number
+from ..model.errors import InvalidOptionError, InvalidProblemError
+from ..model.records import number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,13 +73,13 @@ def measure(
     InvalidProblemError
         If a count is out of its range, or the model cannot be traced on this input.
     """
-    from .table_reader import read_table
+    from .dnn import LayerTable
     from .trace import trace
 
     _check_counts(repeats=(repeats, 1), warmup=(warmup, 0), threads=(threads, 1), word_bits=(word_bits, 1))
     placed, inputs = _placed(model, example_input, device)
     traced = trace(placed, inputs)
-    table = read_table(traced, word_bits)
+    table = LayerTable.of_trace(traced, word_bits)
     with _at_rest(placed, threads):
         blocks = _times(traced, inputs, repeats, warmup, threads)
     low, median, high = np.quantile(blocks, (0.25, 0.5, 0.75), axis=1)

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import InvalidProblemError
-from ..core.records import plain
-from .chain import Chain
-from .table_reader import read_table
+from ..model.errors import InvalidProblemError
+from ..model.records import plain
+from .dnn import Chain, LayerTable
 from .trace import trace
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def split_module(model: torch.nn.Module, decision: Any, example_input: Any, *, e
         If the decision does not fit the chain, or the network cannot be traced.
     """
     traced = trace(model, example_input)
-    table = read_table(traced, 32)
+    table = LayerTable.of_trace(traced, 32)
     chain = table.chain(exit)
     tiers = _tiers(decision, exit, chain.units)
     operations = dict(zip(table.names, traced.operations, strict=True))

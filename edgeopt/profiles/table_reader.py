@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import InvalidProblemError
-from .dnn import Layer, LayerTable
+from ..model.errors import InvalidProblemError
+from .layer import Layer
 from .layer_kinds import kind_of, shape_details
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import fx
 
     from .trace import Trace
 
 
-def read_table(traced: Trace, word_bits: int) -> LayerTable:
-    """Return the layer table of a traced model."""
+def read_layers(traced: Trace, word_bits: int) -> tuple[tuple[Layer, ...], NDArray[np.int64], tuple[int, ...], float]:
+    """Return the layers of a traced model, (edges, 2) producers and consumers, the outputs and the input's bits."""
     operations = traced.operations
     place = {node: index for index, node in enumerate(operations)}
     names = _unique([_name(node) for node in operations])
@@ -33,7 +34,7 @@ def read_table(traced: Trace, word_bits: int) -> LayerTable:
     if not outputs:
         raise InvalidProblemError("the model returns its input: there is no layer to place")
     raw = sum(found.elements for node, found in traced.returns.items() if node.op == "placeholder")
-    return LayerTable(tuple(layers), np.array(sorted(set(edges))).reshape(-1, 2), outputs, float(word_bits * raw))
+    return tuple(layers), np.array(sorted(set(edges))).reshape(-1, 2), outputs, float(word_bits * raw)
 
 
 def producers(traced: Trace, node: fx.Node) -> list[fx.Node]:

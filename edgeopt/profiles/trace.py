@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import InvalidProblemError
+from ..model.errors import InvalidProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

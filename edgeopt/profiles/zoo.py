@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..core.errors import InvalidOptionError
+from ..model.errors import InvalidOptionError
 
 
 def alexnet(classes: int = 1000) -> nn.Module:

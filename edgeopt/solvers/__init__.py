@@ -1,1 +1,1 @@
-"""One file per solver; the registry finds every :class:`~edgeopt.core.registry.Solver` in here by itself."""
+"""One file per solver; the registry finds every :class:`~edgeopt.solving.registry.Solver` in here by itself."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.outcome import Options, Outcome
-from ..core.registry import solver
 from ..formulations.offloading import OfflineOffloading, OffloadingDecision
+from ..model.outcome import Options, Outcome
+from ..model.solver import solver
 
 
 def _outage(problem: OfflineOffloading) -> str | None:

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import InvalidOptionError
-from ..core.outcome import Options, Outcome, Status
-from ..core.program import Point, Program
-from ..core.registry import solver
-from ..core.tolerance import OPTIMALITY, ROUNDOFF
-from ..core.verify import relative_gap_of
-from .claim import trivial
-from .cp_sat_model import whole
-from .interrupt import interruptible
+from ..model.errors import InvalidOptionError
+from ..model.outcome import Options, Outcome, Status
+from ..model.program import Point, Program
+from ..model.solver import solver
+from ..model.tolerance import OPTIMALITY, ROUNDOFF
+from ..verification.judge import relative_gap_of
+from .backends.adapter_outcome import trivial
+from .backends.cp_sat_model import whole
+from .backends.interrupt import interruptible
 
 if TYPE_CHECKING:
-    from .cp_sat_model import WholeProgram
+    from .backends.cp_sat_model import WholeProgram
 
 _WIDE = 5000
 """From this many columns on, CP-SAT's search for dominated solutions costs far more than it saves."""

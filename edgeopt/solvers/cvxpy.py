@@ -14,20 +14,35 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.certificate import without_cost
-from ..core.errors import InvalidOptionError, SolverNotInstalledError, UnknownSolverError, UnsupportedPairError
-from ..core.exchange import cvxpy_rows, to_cvxpy
-from ..core.outcome import Options, Outcome, Status
-from ..core.program import Program
-from ..core.registry import solver
+from ..exchange.modelling_packages import cvxpy_rows, to_cvxpy
 from ..formulations.slot import SlotProblem
-from .claim import claimed, infeasible, trivial, unbounded
-from .cvxpy_backends import solver_options, with_time_limit
-from .highs_model import HELD, HELD_BY_DEFAULT, sound_presolve, until_sure
-from .indirect_highs import check_options, fresh_pool
-from .interrupt import interruptible, stop_hidden_highs
-from .ranges import Range, require_range
-from .slot_routes import by_cone
+from ..model.errors import (
+    InvalidOptionError,
+    SolverNotInstalledError,
+    UnknownSolverError,
+    UnsupportedPairError,
+)
+from ..model.outcome import Options, Outcome, Status
+from ..model.program import Program
+from ..model.solver import solver
+from ..verification.related_programs import without_cost
+from .backends.adapter_outcome import (
+    claimed,
+    infeasible,
+    trivial,
+    unbounded,
+)
+from .backends.cvxpy_backends import solver_options, with_time_limit
+from .backends.highs_model import (
+    HELD,
+    HELD_BY_DEFAULT,
+    sound_presolve,
+    until_sure,
+)
+from .backends.indirect_highs import check_options, fresh_pool
+from .backends.interrupt import interruptible, stop_hidden_highs
+from .backends.ranges import Range, require_range
+from .backends.slot_routes import by_cone
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

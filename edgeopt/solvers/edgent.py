@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.errors import InvalidOptionError, InvalidProblemError
-from ..core.outcome import Options, Outcome
-from ..core.records import number
-from ..core.registry import solver
+from ..formulations.placement.single_cuts import cheapest, single_cuts
 from ..formulations.split import StochasticSplit
-from .cuts import cheapest, single_cuts
+from ..model.errors import InvalidOptionError, InvalidProblemError
+from ..model.outcome import Options, Outcome
+from ..model.records import number
+from ..model.solver import solver
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

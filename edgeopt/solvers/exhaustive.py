@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.outcome import Options, Outcome, Status
-from ..core.registry import solver
 from ..formulations.offloading import OfflineOffloading, OffloadingDecision
 from ..formulations.slot import SlotProblem
 from ..formulations.split import SplitDecision, StochasticSplit
-from .slot_routes import by_grid
+from ..model.outcome import Options, Outcome, Status
+from ..model.solver import solver
+from .backends.slot_routes import by_grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

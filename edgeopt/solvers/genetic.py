@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import InvalidOptionError
-from ..core.outcome import Options, Outcome
-from ..core.registry import solver
 from ..formulations.split import StochasticSplit
+from ..model.errors import InvalidOptionError
+from ..model.outcome import Options, Outcome
+from ..model.solver import solver
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,14 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.certificate import LinearDual, without_cost
-from ..core.errors import InvalidOptionError
-from ..core.outcome import Options, Outcome, Status
-from ..core.program import Program
-from ..core.registry import solver
-from ..core.tolerance import SOLVER
-from .claim import claimed, infeasible, trivial, unbounded
-from .interrupt import interruptible
+from ..model.errors import InvalidOptionError
+from ..model.outcome import Options, Outcome, Status
+from ..model.program import Program
+from ..model.solver import solver
+from ..model.tolerance import SOLVER
+from ..verification.linear_dual import LinearDual
+from ..verification.related_programs import without_cost
+from .backends.adapter_outcome import (
+    claimed,
+    infeasible,
+    trivial,
+    unbounded,
+)
+from .backends.interrupt import interruptible
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

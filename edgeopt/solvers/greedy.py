@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.outcome import Options, Outcome
-from ..core.registry import solver
 from ..formulations.revenue import AdmissionDecision, RevenueMaximization
 from ..formulations.split import StochasticSplit
+from ..model.outcome import Options, Outcome
+from ..model.solver import solver
 
 
 @solver("greedy", solves=(StochasticSplit, RevenueMaximization), exact=False, honours=("time_limit", "threads"))

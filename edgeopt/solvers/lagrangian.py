@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.errors import InvalidOptionError
-from ..core.outcome import Options, Outcome, Status
-from ..core.registry import solver
 from ..formulations.offloading import LocalFractionMultiplier, OfflineOffloading, OffloadingDecision
 from ..formulations.revenue import AdmissionDecision, ResourcePrices, RevenueMaximization
+from ..model.errors import InvalidOptionError
+from ..model.outcome import Options, Outcome, Status
+from ..model.solver import solver
 from .greedy import admit_in_order
 
 

@@ -11,9 +11,9 @@ import math
 
 import numpy as np
 
-from ..core.outcome import Options, Outcome
-from ..core.registry import solver
 from ..formulations.slot import SlotDecision, SlotProblem
+from ..model.outcome import Options, Outcome
+from ..model.solver import solver
 
 
 @solver("lambert-w", solves=SlotProblem, exact=False, honours=("time_limit", "threads"))

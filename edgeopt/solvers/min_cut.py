@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.outcome import Options, Outcome
-from ..core.registry import solver
 from ..formulations.graph_split import CutFlow, GraphSplit, GraphSplitDecision
 from ..formulations.placement.cut_network import SINK, SOURCE
+from ..model.outcome import Options, Outcome
+from ..model.solver import solver
 
 _SCALE = 2.0**48
 """Sum of the scaled finite capacities; an endless arc gets a little more."""

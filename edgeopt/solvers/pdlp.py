@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..core.outcome import Options, Outcome
-from ..core.program import Program
-from ..core.registry import solver
-from ..core.tolerance import ROUNDOFF
+from ..model.outcome import Options, Outcome
+from ..model.program import Program
+from ..model.solver import solver
+from ..model.tolerance import ROUNDOFF
 from .glop import solve_linear
 
 _TOLERANCE = 1e-9

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.outcome import Options, Outcome
-from ..core.registry import solver
-from ..core.tolerance import SOLVER
 from ..formulations.shared_slot import SharedPrices, SharedSlot
-from .dual_prices import Asked, Market
+from ..model.outcome import Options, Outcome
+from ..model.solver import solver
+from ..model.tolerance import SOLVER
+from .compiled.market import Asked, Market
+from .compiled.settled_prices import share_out
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,7 +58,7 @@ def price_and_branch(problem: SharedSlot, options: Options) -> Outcome:
     gap = SOLVER if options.relative_gap is None else options.relative_gap
     market = Market.of(problem, 1)
     root = _node(market, problem.choices, math.inf)
-    best = market.share_out(root.asked, 0.1 * gap, options)
+    best = share_out(market, root.asked, 0.1 * gap, options)
     value, order = math.inf if best is None else problem.objective(best), count()
     queue, leaves = [(root.asked.bound, next(order), root)], list[Node]()
     while queue and queue[0][0] < value * (1 - gap) and options.remaining() > 0:
@@ -65,7 +66,7 @@ def price_and_branch(problem: SharedSlot, options: Options) -> Outcome:
         for allowed in _branches(node):
             child = _node(market, allowed, value)
             if child.asked.bound < value * (1 - gap):
-                found = market.allowing(allowed).share_out(child.asked, 0.1 * gap, options)
+                found = share_out(market.allowing(allowed), child.asked, 0.1 * gap, options)
                 if found is not None and problem.objective(found) < value:
                     best, value = found, problem.objective(found)
             if (allowed.sum(axis=(1, 2)) == 1).all():

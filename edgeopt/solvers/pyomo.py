@@ -12,26 +12,36 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.certificate import without_cost
-from ..core.errors import InvalidOptionError, SolverNotInstalledError, UnknownSolverError
-from ..core.exchange import to_pyomo
-from ..core.outcome import Options, Outcome, Status
-from ..core.program import Program
-from ..core.registry import solver
-from ..core.tolerance import SOLVER
+from ..exchange.modelling_packages import to_pyomo
 from ..formulations.slot import SlotProblem
-from .claim import claimed, infeasible, trivial, unbounded
-from .highs_model import HELD, INTEGER, LINEAR, OWN, sound_presolve, until_sure
-from .indirect_highs import check_options
-from .pyomo_call import call
-from .ranges import require_range
-from .slot_routes import by_nonlinear_program
+from ..model.errors import InvalidOptionError, SolverNotInstalledError, UnknownSolverError
+from ..model.outcome import Options, Outcome, Status
+from ..model.program import Program
+from ..model.solver import solver
+from ..model.tolerance import SOLVER
+from ..verification.related_programs import without_cost
+from .backends.adapter_outcome import (
+    claimed,
+    infeasible,
+    trivial,
+    unbounded,
+)
+from .backends.highs_model import (
+    HELD,
+    INTEGER,
+    LINEAR,
+    OWN,
+    sound_presolve,
+    until_sure,
+)
+from .backends.indirect_highs import check_options
+from .backends.pyomo_call import ALIASES, call
+from .backends.ranges import require_range
+from .backends.slot_routes import by_nonlinear_program
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ALIASES: Mapping[str, str] = {"gurobi": "gurobi_direct", "scip": "scip_direct", "knitro": "knitro_direct"}
-"""Short names for what Pyomo registers by the way it is reached."""
 
 MEANINGS: Mapping[str, str] = {
     "convergenceCriteriaSatisfied": "solved",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.outcome import Options, Outcome, Status
-from ..core.registry import solver
 from ..formulations.offloading import OfflineOffloading, OffloadingDecision
 from ..formulations.split import SplitDecision, StochasticSplit
+from ..model.outcome import Options, Outcome, Status
+from ..model.solver import solver
 
 
 @solver("random", solves=(OfflineOffloading, StochasticSplit), exact=False, honours=("time_limit", "threads"))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.outcome import Options, Outcome, Status
-from ..core.registry import solver
 from ..formulations.offloading import OfflineOffloading, OffloadingDecision
 from ..formulations.slot import SlotDecision, SlotProblem
 from ..formulations.split import SplitDecision, StochasticSplit
+from ..model.outcome import Options, Outcome, Status
+from ..model.solver import solver
 
 
 @solver(

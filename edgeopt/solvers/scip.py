@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.certificate import without_cost
-from ..core.errors import InvalidOptionError
-from ..core.outcome import Options, Outcome, Status
-from ..core.program import Program
-from ..core.registry import solver
-from ..core.tolerance import SOLVER
-from .claim import claimed, trivial
-from .interrupt import interruptible
-from .ranges import Range, require_range
+from ..model.errors import InvalidOptionError
+from ..model.outcome import Options, Outcome, Status
+from ..model.program import Program
+from ..model.solver import solver
+from ..model.tolerance import SOLVER
+from ..verification.related_programs import without_cost
+from .backends.adapter_outcome import claimed, trivial
+from .backends.interrupt import interruptible
+from .backends.ranges import Range, require_range
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,18 +12,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from ..core.certificate import without_cost
-from ..core.errors import InvalidOptionError
-from ..core.outcome import Options, Outcome, Status
-from ..core.program import Program
-from ..core.registry import solver
-from ..core.tolerance import SOLVER
 from ..formulations.slot import SlotProblem
-from .claim import claimed, infeasible, trivial, unbounded
-from .highs_model import HELD_BY_DEFAULT, LINEAR, mixed
-from .interrupt import interruptible
-from .ranges import require_range
-from .slot_routes import by_root
+from ..model.errors import InvalidOptionError
+from ..model.outcome import Options, Outcome, Status
+from ..model.program import Program
+from ..model.solver import solver
+from ..model.tolerance import SOLVER
+from ..verification.related_programs import without_cost
+from .backends.adapter_outcome import (
+    claimed,
+    infeasible,
+    trivial,
+    unbounded,
+)
+from .backends.highs_model import HELD_BY_DEFAULT, LINEAR, mixed
+from .backends.interrupt import interruptible
+from .backends.ranges import require_range
+from .backends.slot_routes import by_root
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

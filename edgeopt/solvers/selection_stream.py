@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import EdgeOptError, InvalidOptionError, InvalidProblemError
-from ..core.outcome import Options, Outcome, Status
-from ..core.records import number
-from ..core.registry import solver
-from ..core.tolerance import ROUNDOFF
 from ..formulations.offloading import LocalFractionMultiplier, OfflineOffloading, OffloadingDecision
+from ..model.errors import EdgeOptError, InvalidOptionError, InvalidProblemError
+from ..model.outcome import Options, Outcome, Status
+from ..model.records import number
+from ..model.solver import solver
+from ..model.tolerance import ROUNDOFF
 from .selection import smallest
 
 if TYPE_CHECKING:

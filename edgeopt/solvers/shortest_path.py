@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.outcome import Options, Outcome
-from ..core.registry import solver
 from ..formulations.split import NodePotentials, StochasticSplit
+from ..model.outcome import Options, Outcome
+from ..model.solver import solver
 
 if TYPE_CHECKING:
     from collections.abc import Callable

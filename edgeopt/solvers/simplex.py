@@ -16,13 +16,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.forked import in_child
-from ..core.outcome import Options, Outcome, Status
-from ..core.registry import solver
-from ..core.tolerance import ROUNDOFF
 from ..formulations.revenue import AdmissionDecision, ResourcePrices, RevenueMaximization
-from .lp_batch import OPTIMAL, UNFINISHED, Bases, Constraints, Instances, Vertices
-from .lp_scaling import batch_scaling, scaled, unscaled
+from ..model.forked import in_child
+from ..model.outcome import Options, Outcome, Status
+from ..model.solver import solver
+from ..model.tolerance import ROUNDOFF
+from .compiled.lp_batch import (
+    OPTIMAL,
+    UNFINISHED,
+    Bases,
+    Constraints,
+    Instances,
+    Vertices,
+)
+from .compiled.lp_scaling import batch_scaling, scaled, unscaled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,9 +11,9 @@ import math
 
 import numpy as np
 
-from ..core.outcome import Options, Outcome
-from ..core.registry import solver
 from ..formulations.slot import SlotDecision, SlotProblem, SplitRates
+from ..model.outcome import Options, Outcome
+from ..model.solver import solver
 from .lambert_w import stationary_rate
 
 

@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from typing import Any
 
-from ..core.errors import InvalidOptionError
+from ..model.errors import InvalidOptionError
 
 
 def studies() -> list[str]:

@@ -13,14 +13,19 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ..core.storage import write_atomically
 from ..data import milano, synthetic
+from ..exchange.storage import write_atomically
 from ..predictors.boxes import TrafficBox
 from ..predictors.ddnn import DDNN
 from ..predictors.exits import ExitSamples
 from ..predictors.joint import train_jointly
 from ..predictors.rules import Oracle, RandomRule, Rule
-from ..predictors.samples import MinMax, Split, chronological, windows
+from ..predictors.samples import (
+    MinMax,
+    Split,
+    chronological,
+    windows,
+)
 from ..predictors.training import load_weights, save_weights
 from ..profiles.costs import AllocationCost
 

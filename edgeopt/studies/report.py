@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import DataFormatError
-from ..core.storage import write_atomically
+from ..exchange.storage import write_atomically
+from ..model.errors import DataFormatError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import edgeopt as eo
-from edgeopt.bench import instances as library
-from edgeopt.bench.instances import prove
-from edgeopt.bench.instances.family import Family
-from edgeopt.core.storage import fingerprint
+from edgeopt import instances as library
+from edgeopt.exchange.storage import fingerprint
+from edgeopt.instances import prove
+from edgeopt.instances.family import Family
 
 SHIPPED = library.names(shipped=True)
 GENERATED = [

@@ -20,7 +20,15 @@ import edgeopt as eo
 from edgeopt.bench import run as run_module
 from edgeopt.bench import task
 from edgeopt.bench.campaign import Campaign
-from edgeopt.bench.results import COLUMNS, Format, content, export, markdown, read, tidy
+from edgeopt.bench.results import (
+    COLUMNS,
+    Format,
+    content,
+    export,
+    markdown,
+    read,
+    tidy,
+)
 from edgeopt.bench.run import collect, run
 
 KEYS = ["instance", "solver", "seed", "repetition"]
@@ -130,7 +138,7 @@ def _workers(folder: Path) -> list[str]:
         except (OSError, ValueError):
             continue
         ours = any(word.startswith(str(folder)) for word in words)
-        if "edgeopt.core.worker" in words and ours and parent == 1:
+        if "edgeopt.solving.worker" in words and ours and parent == 1:
             found.append(" ".join(words))
     return found
 

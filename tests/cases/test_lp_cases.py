@@ -19,7 +19,7 @@ from numerics.right import Answer, false_claims, supports
 from numerics.told import told
 
 import edgeopt as eo
-from edgeopt.core.registry import find
+from edgeopt.solving.registry import find
 
 SOLVERS = ["auto", "highs", "glop", "cp-sat", "scipy", "pdlp", "pyomo", "cvxpy", "cvxpy:CLARABEL", "cvxpy:SCIP"]
 TURNED = [negated(case) for case in CASES]

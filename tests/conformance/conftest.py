@@ -14,8 +14,9 @@ import pytest
 from scipy import sparse, stats
 
 import edgeopt as eo
-from edgeopt.core.problem import Problem
-from edgeopt.core.registry import Solver, solvers
+from edgeopt.model.problem import Problem
+from edgeopt.model.solver import Solver
+from edgeopt.solving.registry import solvers
 
 
 @dataclass(frozen=True)

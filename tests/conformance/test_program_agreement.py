@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import edgeopt as eo
-from edgeopt.core.registry import solvers
+from edgeopt.solving.registry import solvers
 
 inf = np.inf
 

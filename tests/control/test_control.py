@@ -8,8 +8,19 @@ import numpy as np
 import pytest
 
 import edgeopt as eo
-from edgeopt.control import DriftPlusPenalty, Environment, SlotState, path_gain, simulate
-from edgeopt.profiles.energy import JETSON_TX2, SplitCosts, mobilenet_splits, split_costs
+from edgeopt.control import (
+    DriftPlusPenalty,
+    Environment,
+    SlotState,
+    path_gain,
+    simulate,
+)
+from edgeopt.profiles.energy import (
+    JETSON_TX2,
+    SplitCosts,
+    mobilenet_splits,
+    split_costs,
+)
 
 pytestmark = pytest.mark.compiled
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeopt.core.errors import DataFormatError
 from edgeopt.data.archive import unpack
+from edgeopt.model.errors import DataFormatError
 
 FILES = {"a.txt": b"one", "deep/er/b.bin": bytes(1000), "empty": b""}
 

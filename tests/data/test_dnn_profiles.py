@@ -9,12 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeopt.core.errors import DataFormatError, InvalidOptionError, InvalidProblemError
 from edgeopt.data.dnn_profiles import find, read_columns
 from edgeopt.data.layer_timings import COLUMNS, read_layer_timings
 from edgeopt.data.portend import NETWORKS, Portend, read_portend
-from edgeopt.data.scission import TIERS, read_scission, scission_network, scission_tiers
+from edgeopt.data.scission import (
+    TIERS,
+    read_scission,
+    scission_network,
+    scission_tiers,
+)
 from edgeopt.formulations.placement.exits import Exit
+from edgeopt.model.errors import DataFormatError, InvalidOptionError, InvalidProblemError
 
 
 @pytest.fixture(scope="module")

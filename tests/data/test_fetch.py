@@ -15,10 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from edgeopt.core.errors import DataFormatError, EdgeOptError, ExtraNotInstalledError
 from edgeopt.data import fetch as fetching
 from edgeopt.data.catalogue import CATALOGUE, DataSet, RemoteFile
-from edgeopt.data.fetch import DownloadError, UnknownDataSetError, available, fetch
+from edgeopt.data.fetch import (
+    DownloadError,
+    UnknownDataSetError,
+    available,
+    fetch,
+)
+from edgeopt.model.errors import DataFormatError, EdgeOptError, ExtraNotInstalledError
 
 CONTENT = bytes(range(256)) * 2000
 

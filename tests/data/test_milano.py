@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from edgeopt.core.errors import DataFormatError, InvalidOptionError
 from edgeopt.data import milano, telecom_italia
+from edgeopt.model.errors import DataFormatError, InvalidOptionError
 
 START = 1383260400000  # 2013-11-01 00:00 in Milano
 SLOT = 600_000

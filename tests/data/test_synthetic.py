@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from edgeopt.core.errors import InvalidOptionError
 from edgeopt.data import milano, synthetic
+from edgeopt.model.errors import InvalidOptionError
 
 CELLS = "milano/milano_internet_25cells_10min.csv.gz"
 

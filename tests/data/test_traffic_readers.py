@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 import edgeopt as eo
-from edgeopt.data import abilene, kaggle_flows, sndlib, totem
+from edgeopt.data import (
+    abilene,
+    kaggle_flows,
+    sndlib,
+    totem,
+)
 from edgeopt.data.topology import Topology
 from edgeopt.data.traffic_frames import gaps, glitches, largest
 

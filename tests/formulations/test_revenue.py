@@ -7,6 +7,7 @@ import pytest
 from scipy import sparse
 
 import edgeopt as eo
+from edgeopt.formulations.revenue import ResourcePrices
 
 GOOD = {
     "unit_revenue": [3.0, 2.0], "compute_density": [[1.0, 1.0]], "link_density": [[0.5, 0.0], [0.0, 2.0]],
@@ -81,7 +82,7 @@ def test_wrong_prices_prove_nothing():
     prices = best.certificate.resource_price
     assert best.certificate.slack(problem, best.decision) == pytest.approx(0.0, abs=1e-12)
     for wrong in (prices + 0.1, -prices - 0.1, prices[:-1], np.full_like(prices, np.nan)):
-        assert eo.ResourcePrices(wrong).slack(problem, best.decision) > 0.01
+        assert ResourcePrices(wrong).slack(problem, best.decision) > 0.01
 
 
 def test_sparse_and_dense_densities_are_one_problem(tmp_path):

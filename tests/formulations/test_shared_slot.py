@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import edgeopt as eo
 from edgeopt.control import Environment
+from edgeopt.formulations.shared_slot import SharedPrices
 
 
 def crowd(users: int, seed: int, splits: int = 20, **changes) -> eo.SharedSlot:
@@ -198,7 +199,7 @@ def test_certificates_that_leave_a_choice_out_prove_nothing():
     certificate = solution.certificate
     assert certificate.slack(problem, solution.decision) <= 1e-8 * solution.objective
     if len(certificate.band_price) > 1:
-        fewer = eo.SharedPrices(*(getattr(certificate, name)[1:] for name in
+        fewer = SharedPrices(*(getattr(certificate, name)[1:] for name in
                                   ("band_price", "host_price", "hurry", "allowed")))  # fmt: skip
         assert fewer.slack(problem, solution.decision) == np.inf
     narrowed = certificate.allowed.copy()

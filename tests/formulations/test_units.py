@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import edgeopt as eo
-from edgeopt.core.tolerance import FEASIBILITY
 from edgeopt.formulations.revenue import AdmissionDecision
 from edgeopt.formulations.slot import SlotDecision
+from edgeopt.model.tolerance import FEASIBILITY
 
 POWERS = [-12, -9, -6, 0, 6, 9, 12]
 SMALL = eo.RevenueMaximization([3, 2], [[1, 1]], [[1, 0.5]], [1e-9], [0.8e-9], [5e-9, 4e-9])

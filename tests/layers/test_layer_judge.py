@@ -10,10 +10,20 @@ import torch
 from numerics import families
 
 import edgeopt as eo
-from edgeopt.core.errors import NoSolutionError
-from edgeopt.layers import RevenueLayer, SPOPlusLoss, lp, smoothing
+from edgeopt.layers import (
+    RevenueLayer,
+    SPOPlusLoss,
+    lp,
+    smoothing,
+)
 from edgeopt.layers.lp import LinearProgramLayer
-from edgeopt.solvers.lp_batch import INFEASIBLE, UNBOUNDED, Bases, Vertices
+from edgeopt.model.errors import NoSolutionError
+from edgeopt.solvers.compiled.lp_batch import (
+    INFEASIBLE,
+    UNBOUNDED,
+    Bases,
+    Vertices,
+)
 
 inf = math.inf
 PROGRAM = eo.Program([-2.0, -1.0], [[1.0, 1.0]], row_upper=[3.0], upper=[2.0, 2.0])

@@ -13,7 +13,7 @@ import highspy
 import numpy as np
 import pytest
 
-from edgeopt.core.program import Program
+from edgeopt.model.program import Program
 
 PACKAGES = {"glpsol": "glpk-utils", "cbc": "coinor-cbc"}
 

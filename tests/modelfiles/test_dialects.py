@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edgeopt.core.errors import DataFormatError, ModelFileWarning
-from edgeopt.core.problem import Sense
-from edgeopt.core.program import Program
+from edgeopt.model.errors import DataFormatError, ModelFileWarning
+from edgeopt.model.problem import Sense
+from edgeopt.model.program import Program
 
 LP = "minimize\n obj: x + y\nst\n c0: x + y >= 1\n{}\nend\n"
 

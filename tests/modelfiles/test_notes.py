@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeopt.core.errors import DataFormatError
-from edgeopt.core.program import Program
+from edgeopt.model.errors import DataFormatError
+from edgeopt.model.program import Program
 
 inf = np.inf
 

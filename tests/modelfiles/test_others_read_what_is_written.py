@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeopt.core.problem import Sense
-from edgeopt.core.program import Program
+from edgeopt.model.problem import Sense
+from edgeopt.model.program import Program
 
 inf = np.inf
 # Everything with its optimum, worked by hand.

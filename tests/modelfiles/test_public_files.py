@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeopt.core.errors import DataFormatError, ModelFileWarning
-from edgeopt.core.program import Program
+from edgeopt.model.errors import DataFormatError, ModelFileWarning
+from edgeopt.model.program import Program
 
 # Both solvers agree on these, which hold what a mixed-integer linear program cannot, or what both pass over.
 REFUSED = {

@@ -11,9 +11,9 @@ import highspy
 import numpy as np
 import pytest
 
-from edgeopt.core.errors import DataFormatError, ModelFileWarning
-from edgeopt.core.problem import Sense
-from edgeopt.core.program import Program
+from edgeopt.model.errors import DataFormatError, ModelFileWarning
+from edgeopt.model.problem import Sense
+from edgeopt.model.program import Program
 
 inf = np.inf
 

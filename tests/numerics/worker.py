@@ -27,7 +27,7 @@ def answer(who: str, data: Data) -> Answer | None:
     if who.startswith("by hand "):
         return BY_HAND[who.removeprefix("by hand ")](data)
     import edgeopt as eo
-    from edgeopt.core.registry import find
+    from edgeopt.solving.registry import find
 
     from .told import told
 

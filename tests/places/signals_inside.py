@@ -10,8 +10,8 @@ import threading
 import pytest
 
 import edgeopt as eo
-from edgeopt.solvers import interrupt, signals
-from edgeopt.solvers.interrupt import interruptible
+from edgeopt.solvers.backends import interrupt, signals
+from edgeopt.solvers.backends.interrupt import interruptible
 
 HANGS = 60
 """Seconds after which a wait is given up; it ends in a fraction of one."""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeopt.core.cached import cached_property
-from edgeopt.core.forked import Lock
+from edgeopt.model.cached import cached_property
+from edgeopt.model.forked import Lock
 
 ROOT = Path(__file__).resolve().parents[2]
 HANGS = 120
@@ -132,7 +132,7 @@ COMPILES = """
     import os, signal, threading, time
     import numba
 
-    import edgeopt.core.forked
+    import edgeopt.model.forked
     from numba.core.compiler_lock import global_compiler_lock
 
     entered, leave = threading.Event(), threading.Event()
@@ -215,12 +215,12 @@ def test_a_property_that_another_thread_computes_is_computed_anew_in_a_child():
 
 
 def test_no_module_keeps_a_lock_or_pool_that_a_child_would_inherit():
-    """Locks come from `core.forked`, properties from `core.cached`; pools that outlive a call are named there."""
+    """Locks come from `model.forked`, properties from `model.cached`; pools that outlive a call are named there."""
     allowed = {
-        "core/forked.py",
-        "core/cached.py",
-        "solvers/interrupt.py",
-    }  # the last one gives up its threads with its locks
+        "model/forked.py",
+        "model/cached.py",
+        "solvers/backends/interrupt.py",  # it gives up its threads with its locks
+    }
     for file in (ROOT / "edgeopt").rglob("*.py"):
         name, text = file.relative_to(ROOT / "edgeopt").as_posix(), file.read_text(encoding="utf-8")
         if name in allowed:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeopt.core.registry import find
+from edgeopt.solving.registry import find
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG = 600.0

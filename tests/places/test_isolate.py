@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import edgeopt as eo
-from edgeopt.core import supervisor, workplace
+from edgeopt.solving import supervisor, workplace
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell who started what")
 

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 import edgeopt as eo
-from edgeopt.core import limits
 from edgeopt.data import milano, sndlib, totem
 from edgeopt.data.archive import unpack
 from edgeopt.data.text_file import read_text
+from edgeopt.exchange import file_limits as limits
 
 SMALL = 1_000_000
 """Bytes that files may unpack to in these tests."""

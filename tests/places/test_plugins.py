@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 import edgeopt as eo
-from edgeopt.bench import instances as library
-from edgeopt.bench.instances import Family
-from edgeopt.core import registry
-from edgeopt.core.registry import Solver, find
+from edgeopt import instances as library
+from edgeopt.instances import Family
+from edgeopt.model.solver import Solver
+from edgeopt.solving import registry
+from edgeopt.solving.registry import find
 
 
 def answer(problem, options):

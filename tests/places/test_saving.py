@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 import edgeopt as eo
-from edgeopt.core import writing
-from edgeopt.core.storage import write_atomically
+from edgeopt.exchange import writing
+from edgeopt.exchange.storage import write_atomically
 
 ROOT = Path(__file__).resolve().parents[2]
 HANGS = 120

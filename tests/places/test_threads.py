@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import edgeopt as eo
-from edgeopt.core.outcome import Options
-from edgeopt.solvers import pyomo_call
+from edgeopt.model.outcome import Options
+from edgeopt.solvers.backends import pyomo_call
 
 ROOT = Path(__file__).resolve().parents[2]
 HANGS = 180

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import edgeopt as eo
-from edgeopt.core.registry import Solver, solvers
-from edgeopt.core.untouched import SMALL, Watch
+from edgeopt.model.solver import Solver
+from edgeopt.solving.registry import solvers
+from edgeopt.solving.untouched import SMALL, Watch
 
 COSTS = np.arange(1.0, 13.0)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeopt.core.errors import InvalidOptionError, InvalidProblemError
+from edgeopt.model.errors import InvalidOptionError, InvalidProblemError
 from edgeopt.predictors.allocators import Allocator, CloudAllocator, EdgeAllocator
 from edgeopt.predictors.samples import MinMax, windows
 from edgeopt.profiles.costs import AllocationCost

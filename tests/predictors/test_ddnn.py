@@ -11,7 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import edgeopt as eo
-from edgeopt.predictors.boxes import TrafficBox, box_shape, on_grid, places, shape_distances
+from edgeopt.predictors.boxes import (
+    TrafficBox,
+    box_shape,
+    on_grid,
+    places,
+    shape_distances,
+)
 from edgeopt.predictors.ddnn import DDNN, resources
 from edgeopt.predictors.exits import ExitSamples, independent_costs
 from edgeopt.predictors.joint import train_jointly

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from edgeopt.core.errors import InvalidOptionError, InvalidProblemError
 from edgeopt.data import milano
 from edgeopt.data.synthetic import traffic
+from edgeopt.model.errors import InvalidOptionError, InvalidProblemError
 from edgeopt.predictors import scenario
 from edgeopt.predictors.scenario import offloading_costs, offloading_problem
 

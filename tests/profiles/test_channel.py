@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeopt.core.errors import InvalidOptionError, InvalidProblemError
+from edgeopt.model.errors import InvalidOptionError, InvalidProblemError
 from edgeopt.profiles.channel import (
     PRESETS,
     Link,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from edgeopt.core.errors import InvalidOptionError
+from edgeopt.model.errors import InvalidOptionError
 from edgeopt.profiles.costs import (
     AllocationCost,
     deepcog,

@@ -11,10 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeopt.core.errors import DataFormatError, ExtraNotInstalledError, InvalidOptionError, InvalidProblemError
 from edgeopt.data.layer_timings import read_layer_timings
+from edgeopt.model.errors import (
+    DataFormatError,
+    ExtraNotInstalledError,
+    InvalidOptionError,
+    InvalidProblemError,
+)
 from edgeopt.profiles.device import FREE, DeviceModel, LayerRegression
-from edgeopt.profiles.layer_time_errors import BOOSTED, FEATURES, goodness, held_out, layer_time_study
+from edgeopt.profiles.layer_time_errors import (
+    BOOSTED,
+    FEATURES,
+    goodness,
+    held_out,
+    layer_time_study,
+)
 
 BYTE, MS = 8.0, 1e-3
 COLUMNS = ("name", "kind", "input_bits", "output_bits", "kernel", "stride", "in_channels", "out_channels", "groups")

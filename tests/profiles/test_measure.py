@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgeopt.core.errors import InvalidOptionError, InvalidProblemError
+from edgeopt.model.errors import InvalidOptionError, InvalidProblemError
 from edgeopt.profiles.device import DeviceModel
 from edgeopt.profiles.dnn import LayerTable
 from edgeopt.profiles.measure import measure

@@ -7,18 +7,25 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from edgeopt.core.certificate import FarkasRay, MixedIntegerBound
-from edgeopt.core.errors import (
+from edgeopt.model.errors import (
     InvalidOptionError,
     SolverNotInstalledError,
     UnknownSolverError,
     UnsupportedPairError,
 )
-from edgeopt.core.outcome import Options, Status
-from edgeopt.core.program import Program
-from edgeopt.core.solve import solve
+from edgeopt.model.outcome import Options, Status
+from edgeopt.model.program import Program
 from edgeopt.solvers import cvxpy as module
-from edgeopt.solvers.cvxpy_backends import BACKENDS, merged, nested, solver_options, with_time_limit
+from edgeopt.solvers.backends.cvxpy_backends import (
+    BACKENDS,
+    merged,
+    nested,
+    solver_options,
+    with_time_limit,
+)
+from edgeopt.solving.solve import solve
+from edgeopt.verification.infeasibility import FarkasRay
+from edgeopt.verification.solver_words import MixedIntegerBound
 
 INF = np.inf
 LINEAR = ["HIGHS", "SCIPY", "CLARABEL", "SCS", "OSQP", "GLOP", "PDLP"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import edgeopt as eo
-from edgeopt.solvers.highs_outcome import MEANING
+from edgeopt.solvers.backends.highs_outcome import MEANING
 
 LP = eo.Program([-3.0, -5.0], [[1, 0], [0, 2], [3, 2]], row_upper=[4.0, 12.0, 18.0])
 KNAPSACK = eo.Program(

@@ -27,8 +27,8 @@ assert s.Solve() == 0 and x.solution_value() == 1.0
 """
 
 EDGEOPT = """
-from edgeopt.core.program import Program
-from edgeopt.core.solve import solve
+from edgeopt.model.program import Program
+from edgeopt.solving.solve import solve
 program = Program([1.0], [[1.0]], [1.0], [4.0])
 for name in {names}:
     assert solve(program, name).objective == 1.0, name

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 import edgeopt as eo
-from edgeopt.core.registry import solvers
+from edgeopt.solving.registry import solvers
 
 FILES = [
     "25fv47", "adlittle", "afiro", "bell5", "e226", "egout", "etamacro", "flugpl", "galenet", "garbage", "gas11", "gt2",

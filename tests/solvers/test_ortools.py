@@ -11,16 +11,20 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from edgeopt.core.certificate import EmptyBox, LinearDual, MixedIntegerBound
-from edgeopt.core.errors import InvalidOptionError, UnsupportedPairError
-from edgeopt.core.outcome import Options, Outcome, Status
-from edgeopt.core.program import Point, Program
-from edgeopt.core.registry import find
-from edgeopt.core.settled import settled
-from edgeopt.core.solve import conclude, solve
-from edgeopt.solvers import claim, cp_sat_model, glop
+from edgeopt.model.errors import InvalidOptionError, UnsupportedPairError
+from edgeopt.model.outcome import Options, Outcome, Status
+from edgeopt.model.program import Point, Program
+from edgeopt.solvers import glop
+from edgeopt.solvers.backends import adapter_outcome as claim
+from edgeopt.solvers.backends import cp_sat_model
 from edgeopt.solvers.cp_sat import cp_sat
 from edgeopt.solvers.pdlp import pdlp
+from edgeopt.solving.registry import find
+from edgeopt.solving.settled import settled
+from edgeopt.solving.solve import conclude, solve
+from edgeopt.verification.infeasibility import EmptyBox
+from edgeopt.verification.linear_dual import LinearDual
+from edgeopt.verification.solver_words import MixedIntegerBound
 
 INF = np.inf
 LINEAR = ["glop", "pdlp"]

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from edgeopt.core.certificate import MixedIntegerBound
-from edgeopt.core.errors import InvalidOptionError, SolverNotInstalledError, UnknownSolverError
-from edgeopt.core.outcome import Options, Status
-from edgeopt.core.program import Program
-from edgeopt.core.solve import solve
+from edgeopt.model.errors import InvalidOptionError, SolverNotInstalledError, UnknownSolverError
+from edgeopt.model.outcome import Options, Status
+from edgeopt.model.program import Program
 from edgeopt.solvers import pyomo as module
+from edgeopt.solving.solve import solve
+from edgeopt.verification.solver_words import MixedIntegerBound
 
 INF = np.inf
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import edgeopt as eo
-from edgeopt.core.errors import InvalidOptionError, UnsupportedPairError
-from edgeopt.core.outcome import Options, Status
-from edgeopt.core.program import Point, Program
-from edgeopt.core.solve import solve
+from edgeopt.model.errors import InvalidOptionError, UnsupportedPairError
+from edgeopt.model.outcome import Options, Status
+from edgeopt.model.program import Point, Program
 from edgeopt.solvers import scip as module
+from edgeopt.solving.solve import solve
 
 pytest.importorskip("pyscipopt")
 inf = math.inf

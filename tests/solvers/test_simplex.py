@@ -11,8 +11,16 @@ from hypothesis import strategies as st
 
 import edgeopt as eo
 from edgeopt.solvers import simplex
-from edgeopt.solvers.lp_batch import INFEASIBLE, NO_START, OPTIMAL, Bases, Constraints, Instances
+from edgeopt.solvers.compiled.lp_batch import (
+    INFEASIBLE,
+    NO_START,
+    OPTIMAL,
+    Bases,
+    Constraints,
+    Instances,
+)
 from edgeopt.solvers.simplex import dual_simplex
+from edgeopt.verification.linear_dual import LinearDual
 
 inf = np.inf
 
@@ -51,7 +59,7 @@ def test_it_agrees_with_highs_or_says_that_it_cannot_start(program):
             not program.violations(eo.Point(found.point[0]))
             or max(program.violations(eo.Point(found.point[0])).values()) < 1e-8
         )
-        dual = eo.core.certificate.LinearDual(found.dual[0])
+        dual = LinearDual(found.dual[0])
         assert dual.slack(program, eo.Point(found.point[0])) == pytest.approx(0.0, abs=1e-8)
     elif ended == INFEASIBLE:
         assert truth.status == "infeasible"

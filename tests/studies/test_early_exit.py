@@ -8,7 +8,13 @@ import pytest
 
 from edgeopt.profiles.costs import AllocationCost
 from edgeopt.studies import early_exit, find, studies
-from edgeopt.studies.early_exit import Curves, Network, Workshop, at_share, traffic
+from edgeopt.studies.early_exit import (
+    Curves,
+    Network,
+    Workshop,
+    at_share,
+    traffic,
+)
 from edgeopt.studies.ehsanian2025 import evaluation as ehsanian
 from edgeopt.studies.giannakas2025 import evaluation as giannakas
 

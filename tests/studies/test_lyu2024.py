@@ -9,7 +9,12 @@ import pytest
 import edgeopt as eo
 from edgeopt.studies import find, studies
 from edgeopt.studies.lyu2024 import runs, tables
-from edgeopt.studies.lyu2024.frameworks import FRAMEWORKS, PAPER, forecaster, run
+from edgeopt.studies.lyu2024.frameworks import (
+    FRAMEWORKS,
+    PAPER,
+    forecaster,
+    run,
+)
 from edgeopt.studies.lyu2024.setting import setting
 
 mpl.use("Agg")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.cached import cached_property
+from ...model.cached import cached_property
 
 if TYPE_CHECKING:
     from collections.abc import Callable

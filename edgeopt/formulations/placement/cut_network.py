@@ -4,7 +4,7 @@ Tiers are ordered and a tensor pays for every link between them, so one cut deci
 is DADS, Hu et al. 2019). Node v[n, l] lies on the source side where layer n runs beyond link l:
 
     source -> v[n, 0] -> v[n, 1] -> … -> sink      the arc that is cut says where n runs: its capacity is the time there
-    v[n, l] -> v[n, l-1]                           endless: who is beyond link l is beyond link l - 1
+    v[n, l] -> v[n, l-1]                           infinite: who is beyond link l is beyond link l - 1
     v[c, l] -> a -> v[p, l]                        a tensor of p crosses link l once, for all its consumers c beyond
     v[p, l] -> b -> v[c, l]                        and once on its way back
 """
@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from ...core.program import Program
+from ...model.program import Program
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
 
-    from ..graph_split import GraphSplit
+    Crossing = Callable[[int], tuple[NDArray[np.float64], NDArray[np.float64]]]
 
 SOURCE, SINK = 0, 1
 
@@ -47,19 +49,37 @@ class CutNetwork:
     nodes: int
 
     @classmethod
-    def of(cls, problem: GraphSplit) -> CutNetwork:
-        """Return the network of a problem."""
-        layers, links = problem.layers, problem.tiers - 1
+    def of(
+        cls,
+        exec_time: NDArray[np.float64],
+        consumers_of: Sequence[NDArray[np.int64]],
+        outputs: Sequence[int],
+        crossing: Crossing,
+    ) -> CutNetwork:
+        """Return the network of a problem.
+
+        Parameters
+        ----------
+        exec_time : (layers, tiers) float
+            Seconds.
+        consumers_of : sequence of (consumers,) int
+            Layers that read the raw input, then the output of each layer.
+        outputs : sequence of int
+            Layers whose results go back to the device.
+        crossing : callable
+            Seconds of a tensor over each link, away from the device and back; tensor -1 is the raw input.
+        """
+        layers, links = exec_time.shape[0], exec_time.shape[1] - 1
         beyond = 2 + np.arange(layers * links).reshape(layers, links)
-        arcs = _placements(problem, beyond)
+        arcs = _placements(exec_time, beyond)
         nodes = 2 + layers * links
-        for tensor, consumers in enumerate(problem.consumers, start=-1):
-            returned = tensor in problem.outputs
+        for tensor, consumers in enumerate(consumers_of, start=-1):
+            returned = tensor in outputs
             if not len(consumers) and not returned:
                 continue
             producer = beyond[tensor] if tensor >= 0 else np.full(links, SINK)  # the input is on the device
             readers = beyond[consumers].reshape(-1, links)
-            up, down = problem.crossing(tensor)
+            up, down = crossing(tensor)
             # One auxiliary node for each link and direction.
             away, back = nodes + np.arange(links), nodes + links + np.arange(links)
             nodes += 2 * links
@@ -72,21 +92,21 @@ class CutNetwork:
         return cls(starts, ends, capacities.astype(float), nodes)
 
 
-def _placements(problem: GraphSplit, beyond: NDArray[np.int64]) -> list[tuple[Any, Any, Any]]:
+def _placements(exec_time: NDArray[np.float64], beyond: NDArray[np.int64]) -> list[tuple[Any, Any, Any]]:
     """Arcs that place each layer: one of its chain is cut, and the chain is cut once."""
-    source = np.full((problem.layers, 1), SOURCE)
-    sink = np.full((problem.layers, 1), SINK)
+    source = np.full((len(exec_time), 1), SOURCE)
+    sink = np.full((len(exec_time), 1), SINK)
     chain = np.hstack([source, beyond, sink])
     return [
-        (chain[:, :-1], chain[:, 1:], problem.exec_time),
+        (chain[:, :-1], chain[:, 1:], exec_time),
         (beyond[:, 1:], beyond[:, :-1], np.inf),
     ]
 
 
-def settle(network: CutNetwork, side: NDArray[np.float64], first: int) -> None:
+def place_auxiliary_nodes(network: CutNetwork, side: NDArray[np.float64], first: int) -> None:
     """Put the auxiliary nodes on the side where their arcs cost least."""
-    endless = np.isinf(network.capacities)
-    starts, ends = network.starts[endless], network.ends[endless]
+    infinite = np.isinf(network.capacities)
+    starts, ends = network.starts[infinite], network.ends[infinite]
     pulled = ends >= first  # c -> a: beyond as soon as one consumer is
     np.maximum.at(side, ends[pulled], side[starts[pulled]])
     back = starts >= first  # b -> c: beyond only where all consumers are
@@ -95,9 +115,8 @@ def settle(network: CutNetwork, side: NDArray[np.float64], first: int) -> None:
     np.minimum.at(side, starts[back], side[ends[back]])
 
 
-def cut_program(problem: GraphSplit) -> Program:
+def cut_program(network: CutNetwork) -> Program:
     """Return the dual of the maximum flow: a column for each node but source and sink, and for each arc to cut."""
-    network = problem.network
     finite = np.isfinite(network.capacities)
     inner, arcs = network.nodes - 2, network.starts.size
     position = np.full(arcs, -1)

@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.errors import InvalidProblemError
-from ...core.records import Record, assign, float_array, require
-from ...core.tolerance import EQUAL
+from ...model.errors import InvalidProblemError
+from ...model.records import (
+    Record,
+    assign,
+    float_array,
+    require,
+)
+from ...model.tolerance import EQUAL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

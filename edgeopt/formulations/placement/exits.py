@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.errors import InvalidProblemError
-from ...core.records import Record, assign, float_array, number, require
+from ...model.errors import InvalidProblemError
+from ...model.records import (
+    Record,
+    assign,
+    float_array,
+    number,
+    require,
+)
 from .data_flow import exec_times
 
 if TYPE_CHECKING:

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from ...core.errors import InvalidProblemError
-from ...core.program import Program
+from ...model.program import Program
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..split import StochasticSplit
+    from .costs import PlacementCosts
     from .tree import PlacementTree
 
 
@@ -30,27 +29,25 @@ def flow_columns(tree: PlacementTree) -> tuple[NDArray[np.int64], NDArray[np.int
     return node[possible], before[possible], here[possible]
 
 
-def split_program(problem: StochasticSplit) -> Program:
-    """Return the binary flow program of an unbatched problem (eq. 4.9, its products of binaries linearised)."""
-    if problem.batch is not None:
-        raise InvalidProblemError("a batched problem is no single program; take problem.instance(i)")
-    costs, tree = problem.costs, problem.costs.tree
+def split_program(costs: PlacementCosts, constant: float) -> Program:
+    """Return the binary flow program (eq. 4.9, products of binaries linearised) with `constant` in its objective."""
+    tree = costs.tree
     node, before, here = flow_columns(tree)
-    tiers = problem.tiers
+    tiers = tree.exec_time.shape[1]
     inward = costs.per_crossing[before, here] + tree.input_bits[node] * costs.per_bit[before, here]
     back = costs.per_crossing[here, 0] + tree.result_bits[node] * costs.per_bit[here, 0]
     seconds = tree.exec_time[node, here] + inward + costs.end_share[node] * back
-    able = np.isfinite(seconds)
+    available = np.isfinite(seconds)
     matrix, right = _conservation(tree, node, before, here, tiers)
     return Program(
-        cost=costs.reach[node] * np.where(able, seconds, 0.0),
+        cost=costs.reach[node] * np.where(available, seconds, 0.0),
         matrix=matrix,
         row_lower=right,
         row_upper=right,
         lower=np.zeros(node.size),
-        upper=able.astype(float),
+        upper=available.astype(float),
         integrality=np.ones(node.size, bool),
-        offset=float(problem.constant),
+        offset=constant,
         column_names=[f"move[{n},{a},{b}]" for n, a, b in zip(node, before, here, strict=True)],
         row_names=[
             f"flow[{n},{a}]" for n in range(tree.parent.size) for a in range(tiers if tree.parent[n] >= 0 else 1)
@@ -81,19 +78,18 @@ def _conservation(
     return sparse.csc_array(sparse.coo_array((np.concatenate(values), place), shape=shape)), right
 
 
-def tiers_of_flow(problem: StochasticSplit, point: NDArray[np.float64]) -> NDArray[np.int64]:
+def tiers_of_flow(tree: PlacementTree, point: NDArray[np.float64]) -> NDArray[np.int64]:
     """Tier of each node in a binary point."""
-    node, _, here = flow_columns(problem.costs.tree)
+    node, _, here = flow_columns(tree)
     used = point > 0.5
-    tiers = np.zeros(problem.costs.tree.parent.size, np.int64)
+    tiers = np.zeros(tree.parent.size, np.int64)
     tiers[node[used]] = here[used]
     return tiers
 
 
-def flow_of_tiers(problem: StochasticSplit, tiers: NDArray[Any]) -> NDArray[np.float64]:
+def flow_of_tiers(tree: PlacementTree, tiers: NDArray[Any]) -> NDArray[np.float64]:
     """Binary point of a placement."""
-    node, before, here = flow_columns(problem.costs.tree)
-    parent = problem.costs.tree.parent
-    source = np.where(parent >= 0, tiers[parent], 0)
+    node, before, here = flow_columns(tree)
+    source = np.where(tree.parent >= 0, tiers[tree.parent], 0)
     taken: NDArray[np.bool_] = (source[node] == before) & (tiers[node] == here)
     return taken.astype(float)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.errors import InvalidProblemError
-from ...core.records import float_array, require
+from ...model.errors import InvalidProblemError
+from ...model.records import float_array, require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

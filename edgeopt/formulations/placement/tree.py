@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...core.errors import InvalidProblemError
+from ...model.errors import InvalidProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

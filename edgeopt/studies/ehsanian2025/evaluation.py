@@ -9,14 +9,23 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ...core.solve import solve
-from ...core.tolerance import EQUAL
 from ...formulations.offloading import OfflineOffloading
+from ...model.tolerance import EQUAL
 from ...predictors.exits import independent_costs
 from ...predictors.rules import OptimizedRule, Oracle
 from ...profiles.costs import AllocationCost
 from ...profiles.latency import ROUND_TRIP, ExitTimes
-from ..early_exit import BASELINES, Curves, Make, Network, Workshop, at_share, draw_curves, traffic
+from ...solving.solve import solve
+from ..early_exit import (
+    BASELINES,
+    Curves,
+    Make,
+    Network,
+    Workshop,
+    at_share,
+    draw_curves,
+    traffic,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from ...control import DriftPlusPenalty, Environment, simulate
-from ...core.outcome import Options
-from ...core.solve import solve
-from ...core.tolerance import EQUAL
 from ...data.jetson import measured_splits, read_jetson
 from ...formulations.shared_slot import SharedSlot
 from ...formulations.slot import SlotProblem
+from ...model.outcome import Options
+from ...model.tolerance import EQUAL
 from ...profiles.channel import path_gain, shannon
 from ...solvers.two_regime import two_regime
+from ...solving.solve import solve
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...core.errors import InvalidOptionError
+from ...model.errors import InvalidOptionError
 from ..report import Report
 
 if TYPE_CHECKING:

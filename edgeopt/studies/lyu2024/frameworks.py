@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from ...analysis.admission import admit
 from ...formulations.revenue import AdmissionDecision
 from ...layers.revenue import Admission, RevenueLayer
 from ...predictors.objective_driven import ObjectiveDriven
 from ...predictors.traffic import LSTMPredictor
-from ...solvers.admission import admit
 from .setting import WINDOW, Setting
 
 

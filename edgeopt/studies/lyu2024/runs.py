@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ...core.storage import write_atomically
-from .frameworks import FRAMEWORKS, PAPER, Outcome, forecaster, run
+from ...exchange.storage import write_atomically
+from .frameworks import (
+    FRAMEWORKS,
+    PAPER,
+    Outcome,
+    forecaster,
+    run,
+)
 from .setting import MEAN_CAPACITY, Setting, setting
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ...core.solve import solve
 from ...data import abilene, kaggle_flows, totem
 from ...data.scenarios import Scenario, normal_capacities, split_services
 from ...data.traffic_frames import largest
 from ...predictors.samples import Split, chronological, windows
+from ...solving.solve import solve
 
 if TYPE_CHECKING:
     from pathlib import Path

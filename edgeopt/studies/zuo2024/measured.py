@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...core.compare import compare
-from ...core.tolerance import EQUAL
 from ...data import portend, scission
 from ...data.layer_timings import read_layer_timings
 from ...formulations.placement.exits import Exit
 from ...formulations.split import StochasticSplit
+from ...model.tolerance import EQUAL
 from ...profiles.layer_time_errors import layer_time_study
+from ...solving.compare import compare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

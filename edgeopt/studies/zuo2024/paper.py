@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...core.solve import solve
-from ...core.tolerance import EQUAL
 from ...formulations.placement.exits import Exit
 from ...formulations.split import StochasticSplit
-from ...profiles.chain import Chain
+from ...model.tolerance import EQUAL
 from ...profiles.device import DeviceModel
-from ...profiles.dnn import LayerTable
+from ...profiles.dnn import Chain, LayerTable
+from ...solving.solve import solve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...core.solution import Solution
+    from ...model.solution import Solution
     from ..report import Report
 
 RATE = 74e6

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...core.solve import solve
-from ...core.tolerance import EQUAL
-from ...solvers.split_map import split_map
-from .paper import METHODS, RATE, chains, kinds, problem
+from ...analysis.split_maps import split_map
+from ...model.tolerance import EQUAL
+from ...solving.solve import solve
+from .paper import (
+    METHODS,
+    RATE,
+    chains,
+    kinds,
+    problem,
+)
 
 if TYPE_CHECKING:
+    from ...analysis.split_maps import SplitMap
     from ...formulations.split import StochasticSplit
-    from ...solvers.split_map import SplitMap
     from ..report import Report
 
 

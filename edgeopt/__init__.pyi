@@ -1,0 +1,54 @@
+"""The names of the public face and where they live; `edgeopt/__init__.py` reads this file, and type checkers do."""
+
+from . import analysis as analysis
+from . import instances as instances
+from .analysis.admission import admit as admit
+from .analysis.conflicts import explain as explain
+from .analysis.sensitivities import sensitivity as sensitivity
+from .analysis.split_maps import split_map as split_map
+from .analysis.trade_off_curves import trade_off_curve as trade_off_curve
+from .exchange.storage import load as load
+from .exchange.storage import save as save
+from .formulations.graph_split import GraphSplit as GraphSplit
+from .formulations.graph_split import GraphSplitDecision as GraphSplitDecision
+from .formulations.offloading import OfflineOffloading as OfflineOffloading
+from .formulations.offloading import OffloadingDecision as OffloadingDecision
+from .formulations.placement.demand import DemandSamples as DemandSamples
+from .formulations.placement.exits import Exit as Exit
+from .formulations.revenue import AdmissionDecision as AdmissionDecision
+from .formulations.revenue import RevenueMaximization as RevenueMaximization
+from .formulations.shared_slot import SharedSlot as SharedSlot
+from .formulations.shared_slot import SharedSlotDecision as SharedSlotDecision
+from .formulations.slot import SlotDecision as SlotDecision
+from .formulations.slot import SlotProblem as SlotProblem
+from .formulations.split import SplitDecision as SplitDecision
+from .formulations.split import StochasticSplit as StochasticSplit
+from .model.errors import DataFormatError as DataFormatError
+from .model.errors import EdgeOptError as EdgeOptError
+from .model.errors import ExtraNotInstalledError as ExtraNotInstalledError
+from .model.errors import InvalidOptionError as InvalidOptionError
+from .model.errors import InvalidProblemError as InvalidProblemError
+from .model.errors import ModelFileWarning as ModelFileWarning
+from .model.errors import NoSolutionError as NoSolutionError
+from .model.errors import SolverNotInstalledError as SolverNotInstalledError
+from .model.errors import UnknownSolverError as UnknownSolverError
+from .model.errors import UnsupportedPairError as UnsupportedPairError
+from .model.explanation import Explanation as Explanation
+from .model.instance import Instance as Instance
+from .model.outcome import Options as Options
+from .model.outcome import Outcome as Outcome
+from .model.outcome import Status as Status
+from .model.program import Point as Point
+from .model.program import Program as Program
+from .model.solution import Solution as Solution
+from .model.solver import Solver as Solver
+from .model.solver import solver as solver
+from .solvers.selection_stream import select_stream as select_stream
+from .solving.compare import compare as compare
+from .solving.compare import solvers_for as solvers_for
+from .solving.highs_session import HighsSession as HighsSession
+from .solving.solve import solve as solve
+from .solving.verify import verify as verify
+from .verification.judge import Verification as Verification
+
+__version__: str

@@ -1,0 +1,264 @@
+"""Latency against energy: every trade-off that no other placement beats in both, exactly.
+
+Both objectives are sums over the tree of layers, so labels (latency, energy) of what remains can be carried backwards
+through it: a label that another one beats in both can be dropped for good, whatever comes before (multi-objective
+shortest path; Hansen 1980, Martins 1984). What survives at the raw input is the whole Pareto front, its points between
+the corners of the convex hull included, which no weighting of the two objectives would find.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..formulations.placement.links import between_tiers
+from ..model.errors import InvalidOptionError, InvalidProblemError
+from ..model.records import float_array, number, require
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+    from ..formulations.placement.costs import PlacementCosts
+    from ..formulations.split import SplitDecision, StochasticSplit
+
+
+@dataclass(frozen=True, eq=False)
+class EnergyFront:
+    """All placements that no other beats in both expected latency and expected energy.
+
+    Attributes
+    ----------
+    latency, energy : (points,) float
+        Seconds, ascending, and joule, descending.
+    tolerance : float
+        Every placement is beaten by a point whose latency and energy, times this at most, do not exceed its own; 1 for
+        the exact front.
+    """
+
+    latency: NDArray[np.float64]
+    energy: NDArray[np.float64]
+    tolerance: float
+    _problem: StochasticSplit
+    _tiers: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return self.latency.size
+
+    def decision(self, point: int) -> SplitDecision:
+        """Placement of a point."""
+        return self._problem.decision_at(self._tiers[point].astype(int))
+
+    def fastest_within(self, energy: float) -> SplitDecision:
+        """Fastest placement that needs at most `energy` joule.
+
+        Raises
+        ------
+        InvalidProblemError
+            If every placement needs more; says how much the least is.
+        """
+        able = np.flatnonzero(self.energy <= energy)
+        if not able.size:
+            raise InvalidProblemError(f"energy is {energy:g} J; every placement needs at least {self.energy[-1]:g} J")
+        return self.decision(int(able[0]))
+
+    def frugal_within(self, latency: float) -> SplitDecision:
+        """Placement of least energy that takes at most `latency` seconds.
+
+        Raises
+        ------
+        InvalidProblemError
+            If every placement takes longer; says how long the fastest takes.
+        """
+        able = np.flatnonzero(self.latency <= latency)
+        if not able.size:
+            raise InvalidProblemError(f"latency is {latency:g} s; every placement takes at least {self.latency[0]:g} s")
+        return self.decision(int(able[-1]))
+
+    def frame(self) -> pd.DataFrame:
+        """Return latency, energy and the number of layers that leave the device, one row a point."""
+        import pandas as pd
+
+        sent = (self._tiers > 0).sum(axis=1)
+        return pd.DataFrame({"latency": self.latency, "energy": self.energy, "layers_sent": sent})
+
+
+def energy_front(
+    problem: StochasticSplit,
+    compute_power: ArrayLike,
+    radio_power: ArrayLike,
+    *,
+    receive_power: ArrayLike | None = None,
+    epsilon: float = 0.0,
+    max_labels: int = 200_000,
+) -> EnergyFront:
+    """Return the Pareto front of expected latency and expected energy.
+
+    Parameters
+    ----------
+    compute_power : float or (tiers,) float
+        Watts while a tier computes; a number is the device's, and the other tiers' energy does not count.
+    radio_power : float or (tiers - 1,) float
+        Watts while a link carries bits away from the device; a number is the first link's.
+    receive_power : float or (tiers - 1,) float, optional
+        Watts while it carries them towards the device; as `radio_power` by default.
+    epsilon : float
+        0 for the exact front. Otherwise labels within a share of each other are merged on the way, and the front is
+        within a factor ``1 + epsilon`` in both objectives of the exact one.
+    max_labels : int
+        Most labels that a layer may carry.
+
+    Raises
+    ------
+    InvalidProblemError
+        If a power is negative, shapes disagree, or the problem is a batch.
+    InvalidOptionError
+        If `epsilon` is negative, or a layer needs more labels than `max_labels`; says what to do.
+    """
+    if problem.batch is not None:
+        raise InvalidProblemError("energy_front takes one problem; take problem.instance(i) of a batch")
+    epsilon = number(epsilon, "epsilon", at_least=0.0)
+    sending = _powers(radio_power, "radio_power", problem.tiers - 1)
+    receiving = sending if receive_power is None else _powers(receive_power, "receive_power", problem.tiers - 1)
+    costs = [
+        problem.costs,
+        _energy_costs(problem, _powers(compute_power, "compute_power", problem.tiers), sending, receiving),
+    ]
+    # Each generation of layers and each merge of branches rounds once; together they stay within 1 + epsilon.
+    steps = 2 * problem.costs.tree.parent.size + 1
+    labels = _Labels(costs, np.log1p(epsilon) / steps, max_labels)
+    objectives, tiers = labels.at_the_input()
+    latency = objectives[:, 0] + float(problem.constant)
+    return EnergyFront(latency, objectives[:, 1], 1.0 + epsilon, problem, tiers)
+
+
+def _powers(value: ArrayLike, field: str, size: int) -> NDArray[np.float64]:
+    array = float_array(value, field, ndim=(0, 1))
+    if array.ndim and array.shape != (size,):
+        raise InvalidProblemError(f"{field} has shape {array.shape}; expected a number or ({size},)")
+    require(field, np.atleast_1d(array), np.atleast_1d(array >= 0), "must be a power in watts, >= 0")
+    return np.r_[float(array), np.zeros(size - 1)] if array.ndim == 0 else array
+
+
+def _energy_costs(problem: StochasticSplit, compute: Any, sending: Any, receiving: Any) -> PlacementCosts:
+    """Return the problem's costs with joule in place of seconds; a fixed delay of a link costs no energy."""
+    costs = problem.costs
+    links = np.arange(problem.tiers - 1)
+    up, down = costs.per_bit[links, links + 1] * sending, costs.per_bit[links + 1, links] * receiving
+    times = costs.tree.exec_time
+    # 0 watts times an endless time is still a place where the layer cannot run.
+    energy = np.where(np.isfinite(times), np.where(np.isfinite(times), times, 0.0) * compute, np.inf)
+    return replace(
+        costs, tree=replace(costs.tree, exec_time=energy), per_bit=between_tiers(up, down),
+        per_crossing=0.0 * costs.per_crossing,
+    )  # fmt: skip
+
+
+def _own(cost: PlacementCosts) -> NDArray[np.float64]:
+    """(nodes, tiers) expected execution of each layer and return of its result; inf where a tier cannot run it."""
+    tree = cost.tree
+    back = cost.per_crossing[:, 0] + tree.result_bits[:, None] * cost.per_bit[:, 0]
+    able = np.isfinite(tree.exec_time)
+    expected = cost.reach[:, None] * (np.where(able, tree.exec_time, 0.0) + cost.end_share[:, None] * back)
+    return np.where(able, expected, np.inf)
+
+
+def _moved(cost: PlacementCosts) -> NDArray[np.float64]:
+    """(nodes, tiers, tiers) expected transfer of each layer's input from tier to tier."""
+    way = cost.per_crossing + cost.tree.input_bits[:, None, None] * cost.per_bit
+    return cost.reach[:, None, None] * way
+
+
+_SAME = 1e-12
+"""Labels closer than this, relatively, in one objective are equal in it: float64 sums cannot tell them apart."""
+
+
+class _Labels:
+    """Non-dominated (latency, energy) of what remains, for each layer and tier, with the placement behind each."""
+
+    def __init__(self, costs: list[PlacementCosts], rounding: float, most: int) -> None:
+        self.rounding, self.most = rounding, most
+        self.tree = costs[0].tree
+        self.children = [np.flatnonzero(self.tree.parent == node) for node in range(self.tree.parent.size)]
+        # Expected cost in both objectives, last axis, of a layer on a tier and of its input from tier to tier.
+        self.own = np.stack([_own(cost) for cost in costs], axis=-1)
+        self.moved = np.stack([_moved(cost) for cost in costs], axis=-1)
+
+    def at_the_input(self) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+        """Return (points, 2) expected objectives and (points, nodes) tiers of the whole front."""
+        nodes, tiers = self.tree.exec_time.shape
+        labels: dict[int, list[tuple[NDArray[np.float64], NDArray[np.int8]]]] = {}
+        for node in range(nodes - 1, -1, -1):
+            branches = [labels.pop(int(child)) for child in self.children[node]]
+            here = [self._here(node, tier, branches) for tier in range(tiers)]
+            before = range(tiers) if self.tree.parent[node] >= 0 else (0,)
+            labels[node] = [self._entered(node, tier, here) for tier in before]
+        total = (np.zeros((1, 2)), np.zeros((1, nodes), np.int8))
+        for root in np.flatnonzero(self.tree.parent < 0):
+            total = self._added(total, labels[int(root)][0])
+        return total
+
+    def _here(self, node: int, tier: int, branches: Any) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+        """Labels of a layer on a tier: its own costs, weighted by how likely it runs, plus those of its successors."""
+        own = self.own[node, tier]
+        if not np.isfinite(own).all():
+            return np.zeros((0, 2)), np.zeros((0, self.tree.parent.size), np.int8)
+        placed = np.zeros((1, self.tree.parent.size), np.int8)
+        placed[0, node] = tier
+        total = (own[None], placed)
+        for branch in branches:
+            total = self._added(total, branch[tier])
+        return total
+
+    def _entered(self, node: int, before: int, here: Any) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+        """Labels of a layer whose input lies on a tier: the transfer to each tier, plus the labels there."""
+        moved = [values + self.moved[node, before, tier] for tier, (values, _) in enumerate(here)]
+        return self._best(np.concatenate(moved), np.concatenate([tiers for _, tiers in here]))
+
+    def _added(self, first: Any, second: Any) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+        """Every sum of a label of each: placements of different branches combine freely."""
+        count = first[0].shape[0] * second[0].shape[0]
+        if count > 50 * self.most:
+            self._refuse(count)
+        values = (first[0][:, None] + second[0][None]).reshape(-1, 2)
+        kept = self._front(values)
+        i, j = np.divmod(kept, second[0].shape[0])
+        return values[kept], first[1][i] + second[1][j]  # each layer is placed in one of the two
+
+    def _best(self, values: NDArray[np.float64], tiers: NDArray[np.int8]) -> tuple[Any, Any]:
+        kept = self._front(values)
+        return values[kept], tiers[kept]
+
+    def _front(self, values: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Return the labels that none beats in both, by latency; with rounding, one for each step of latency."""
+        order = np.lexsort((values[:, 1], values[:, 0]))
+        energy = values[order, 1]
+        lowest = np.minimum.accumulate(np.r_[np.inf, energy[:-1]])
+        kept: NDArray[np.intp] = order[energy < lowest * (1 - _SAME)]
+        # What the next label equals in latency, but for rounding, it beats in energy.
+        latency = values[kept, 0]
+        kept = kept[np.r_[latency[1:] > latency[:-1] * (1 + _SAME), True]]
+        if self.rounding > 0 and kept.size > 2:
+            kept = kept[_thinned(values[kept], self.rounding)]
+        if kept.size > self.most:
+            self._refuse(int(kept.size))
+        return kept
+
+    def _refuse(self, count: int) -> None:
+        raise InvalidOptionError(
+            f"the exact front needs {count} labels at one layer, max_labels is {self.most}; raise max_labels, or set "
+            "epsilon (0.001 gives a front within 0.1 % in both objectives)"
+        )
+
+
+def _thinned(values: NDArray[np.float64], rounding: float) -> NDArray[np.bool_]:
+    """Keep the most frugal label of each step of latency (a factor e^rounding), and the fastest of all."""
+    with np.errstate(divide="ignore"):
+        step = np.floor(np.log(values[:, 0]) / rounding)
+    keep: NDArray[np.bool_] = np.r_[
+        step[1:] != step[:-1], True
+    ]  # sorted by latency, so the last of a step needs least energy
+    keep[0] = True
+    return keep

@@ -1,0 +1,100 @@
+"""What the optimum of a revenue program would pay for: prices of servers and links, and where they hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..formulations.revenue import RevenueMaximization
+from ..model.errors import InvalidProblemError
+from ..model.outcome import Options
+from ..model.problem import Sense
+from ..model.program import Program
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from ..model.solution import Solution
+
+
+@dataclass(frozen=True, eq=False)
+class Sensitivity:
+    """Sensitivity of a solved revenue program.
+
+    Attributes
+    ----------
+    resources : DataFrame
+        By name of the server or link: `kind`, `capacity`, `load`, `price` (revenue that one more unit would bring) and
+        the capacities `price_from` and `price_to` between which that price holds.
+    services : DataFrame
+        By name of the service: `traffic`, `admitted`, `unit_profit`, `traffic_price` (revenue that one more unit of
+        traffic would bring) and the profits `profit_from`, `profit_to` between which the admission stays optimal.
+    """
+
+    resources: pd.DataFrame
+    services: pd.DataFrame
+
+
+def sensitivity(solution: Solution) -> Sensitivity:
+    """Price the servers, links and traffic of a solved :class:`RevenueMaximization`.
+
+    Parameters
+    ----------
+    solution : Solution
+        From any solver; prices and ranges are those of an optimal basis that HiGHS finds from it.
+
+    Raises
+    ------
+    InvalidProblemError
+        If the solution is not of a single revenue program, or not optimal.
+    """
+    problem = solution.problem
+    if not isinstance(problem, RevenueMaximization):
+        raise InvalidProblemError(f"sensitivity needs the solution of a RevenueMaximization, not {problem!r}")
+    if problem.batch is not None:
+        raise InvalidProblemError(f"the problem is a batch of {problem.batch}; solve the instance(i) of interest")
+    if solution.status != "optimal":
+        raise InvalidProblemError(f"the solution is {solution.status}; only an optimal one has prices")
+    return _of_basis(problem, solution.decision.admitted)
+
+
+def _of_basis(problem: RevenueMaximization, admitted: NDArray[np.float64]) -> Sensitivity:
+    import pandas as pd
+
+    program = problem.program()
+    least = replace(program, cost=-program.cost, sense=Sense.MINIMIZE)  # HiGHS ranges costs of minimisation only
+    model, ranging = _ranged(least, admitted)
+    price = -np.array(model.getSolution().row_dual) + 0.0
+    reduced = problem.unit_profit - price @ problem.density
+    load = problem.load(admitted)
+    loose = price == 0.0  # until the load itself comes down to the capacity
+    kind = ["server"] * problem.compute_density.shape[0] + ["link"] * problem.link_density.shape[0]
+    resources = pd.DataFrame({
+        "kind": kind, "capacity": problem.capacity, "load": load, "price": price,
+        "price_from": np.where(loose, load, _values(ranging.row_bound_dn, problem.resources)),
+        "price_to": np.where(loose, np.inf, _values(ranging.row_bound_up, problem.resources)),
+    }, index=pd.Index(problem.resource_names, name="resource"))  # fmt: skip
+    services = pd.DataFrame({
+        "traffic": problem.traffic, "admitted": admitted, "unit_profit": problem.unit_profit,
+        "traffic_price": np.where(admitted >= problem.traffic, np.maximum(reduced, 0.0), 0.0),
+        "profit_from": -_values(ranging.col_cost_up, problem.services),
+        "profit_to": -_values(ranging.col_cost_dn, problem.services),
+    }, index=pd.Index(list(problem.service_names), name="service"))  # fmt: skip
+    return Sensitivity(resources, services)
+
+
+def _ranged(program: Program, admitted: NDArray[np.float64]) -> tuple[Any, Any]:
+    from ..solvers.backends.highs_model import load, run
+
+    model = load(program)
+    model.setOptionValue("presolve", "off")
+    model.setSolution(admitted.size, np.arange(admitted.size, dtype=np.int32), admitted)
+    run(model, Options())
+    return model, model.getRanging()[1]
+
+
+def _values(record: Any, size: int) -> NDArray[np.float64]:
+    return np.array(record.value_[:size], float) + 0.0 if size else np.empty(0)  # never -0.0

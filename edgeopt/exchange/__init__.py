@@ -1,0 +1,1 @@
+"""Problems in and out: stored files, model files, models of other packages."""

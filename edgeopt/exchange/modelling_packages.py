@@ -1,0 +1,132 @@
+"""Programs to and from model files, and into the modelling languages that their users know.
+
+``read_program`` and ``write_program`` keep names, sense, offset and every bit of every number; a file appears whole or
+not at all. ``to_pyomo`` and ``to_cvxpy`` give real, named models that their users can edit and solve in their own way.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..model.errors import InvalidProblemError
+from ..model.problem import Sense
+from .modelfiles import (
+    lp_reader,
+    lp_writer,
+    mps_reader,
+    mps_writer,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..model.program import Program
+
+_FORMATS = {".mps": (mps_reader.parse, mps_writer.spell), ".lp": (lp_reader.parse, lp_writer.spell)}
+
+
+def to_pyomo(program: Program) -> Any:
+    """Return `program` as a Pyomo ``ConcreteModel``.
+
+    Its components are ``x`` (variables, indexed by column name), ``rows`` (constraints, indexed by row name; free rows
+    are left out) and ``objective``.
+
+    Raises
+    ------
+    InvalidProblemError
+        If a row without columns is violated whatever the point: Pyomo cannot hold it.
+    """
+    import pyomo.environ as pyo
+    from pyomo.core.expr.numeric_expr import LinearExpression
+
+    model = pyo.ConcreteModel(name=program.name or "program")
+    names = list(program.column_names)
+    lower, upper = program.lower.tolist(), program.upper.tolist()
+    place = {name: j for j, name in enumerate(names)}
+    integer = program.integrality.tolist()
+    model.x = pyo.Var(
+        names,
+        domain=lambda _, name: pyo.Integers if integer[place[name]] else pyo.Reals,
+        bounds=lambda _, name: (_finite(lower[place[name]]), _finite(upper[place[name]])),
+    )
+    variables = [model.x[name] for name in names]
+    model.rows = pyo.Constraint(pyo.Any)
+    by_row = program.matrix.tocsr()
+    starts, indices, values = by_row.indptr.tolist(), by_row.indices.tolist(), by_row.data.tolist()
+    sides = zip(program.row_lower.tolist(), program.row_upper.tolist(), strict=True)
+    for i, (low, high) in enumerate(sides):
+        place_of = slice(starts[i], starts[i + 1])
+        body = LinearExpression(
+            constant=0.0, linear_coefs=values[place_of], linear_vars=[variables[j] for j in indices[place_of]]
+        )
+        _add_row(model.rows, program.row_names[i], body, low, high)
+    costs = LinearExpression(constant=program.offset, linear_coefs=program.cost.tolist(), linear_vars=variables)
+    model.objective = pyo.Objective(expr=costs, sense=pyo.minimize if program.sense.sign > 0 else pyo.maximize)
+    return model
+
+
+def _finite(bound: float) -> float | None:
+    return bound if np.isfinite(bound) else None
+
+
+def _add_row(rows: Any, name: str, body: Any, low: float, high: float) -> None:
+    if np.isinf(low) and np.isinf(high):
+        return
+    if body.nargs() == 0:  # Pyomo has no constraint without variables
+        if low > 0 or high < 0:
+            raise InvalidProblemError(
+                f"row {name} has no columns and bounds [{low}, {high}]; Pyomo cannot hold what no point satisfies"
+            )
+        return
+    rows[name] = (body, low) if low == high else (_finite(low), body, _finite(high))
+
+
+def to_cvxpy(program: Program) -> Any:
+    """Return `program` as a CVXPY ``Problem`` that is disciplined in its parameters (DPP).
+
+    The variable is called ``x``. The parameter ``cost`` holds all costs; ``row_equal``, ``row_lower``, ``row_upper``,
+    ``lower`` and ``upper`` hold the finite bounds, in the order of their rows or columns, one constraint each in this
+    order (those that are empty are left out, as are rows without entries that every point satisfies). The matrix is
+    constant, so new costs and bounds re-solve quickly.
+    """
+    import cvxpy
+
+    def parameter(name: str, values: NDArray[np.float64]) -> Any:
+        return cvxpy.Parameter(values.size, name=name, value=values)
+
+    integers = np.nonzero(program.integrality)
+    x = cvxpy.Variable(program.columns, name="x", integer=integers if program.integral else False)
+    matrix, rows = program.matrix.tocsr(), cvxpy_rows(program)
+    constraints = []
+    for name, expression, bound, where in (
+        ("row_equal", matrix, program.row_lower, rows["row_equal"]),
+        ("row_lower", matrix, program.row_lower, rows["row_lower"]),
+        ("row_upper", matrix, program.row_upper, rows["row_upper"]),
+        ("lower", None, program.lower, np.isfinite(program.lower)),
+        ("upper", None, program.upper, np.isfinite(program.upper)),
+    ):
+        if not where.any():
+            continue
+        left = (x if where.all() else x[np.flatnonzero(where)]) if expression is None else expression[where] @ x
+        right = parameter(name, bound[where])
+        relation = operator.eq if name == "row_equal" else operator.ge if "lower" in name else operator.le
+        constraints.append(relation(left, right))
+    goal = parameter("cost", program.cost) @ x + program.offset
+    objective = cvxpy.Maximize(goal) if program.sense is Sense.MAXIMIZE else cvxpy.Minimize(goal)
+    return cvxpy.Problem(objective, constraints)
+
+
+def cvxpy_rows(program: Program) -> dict[str, NDArray[np.bool_]]:
+    """Which rows each of the three constraints on rows of :func:`to_cvxpy` holds, by the name of its parameter."""
+    entries = np.bincount(program.matrix.indices[program.matrix.data != 0], minlength=program.rows)
+    # Some back ends cannot hold a row of zeros; one that no point satisfies is theirs to refuse.
+    told = (entries > 0) | (program.row_lower > 0) | (program.row_upper < 0)
+    equal = program.row_lower == program.row_upper
+    return {
+        "row_equal": told & equal,
+        "row_lower": told & ~equal & np.isfinite(program.row_lower),
+        "row_upper": told & ~equal & np.isfinite(program.row_upper),
+    }

@@ -1,0 +1,1 @@
+"""What is declared: problems, programs, decisions, outcomes, solutions, certificates."""

@@ -1,0 +1,337 @@
+"""The neutral sparse program: the one shape of problem that every general solver understands.
+
+    minimise or maximise  cost @ x + offset
+    subject to            row_lower <= matrix @ x <= row_upper
+                          lower <= x <= upper
+                          x[j] integer where integrality[j]
+
+A program knows no paper, and a general solver knows nothing but programs: so formulations and solvers add up instead of
+multiplying.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from .cached import cached_property
+from .errors import InvalidProblemError
+from .late import late
+from .problem import Decision, Problem, Sense
+from .records import (
+    Record,
+    assign,
+    float_array,
+    number,
+    plain,
+    require,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class IndexedNames(Record, Sequence[str]):
+    """Names ``stem[0]``, ``stem[1]``, … that cost no memory until one is read."""
+
+    stem: str
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [f"{self.stem}[{i}]" for i in range(self.size)[index]]
+        return f"{self.stem}[{range(self.size)[index]}]"
+
+
+@dataclass(frozen=True, eq=False)
+class Point(Decision):
+    """A point of a program.
+
+    Attributes
+    ----------
+    values : (columns,) float
+        One value for each column.
+    """
+
+    values: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        values = np.array(plain(self.values, "values"), dtype=np.float64)
+        values.flags.writeable = False
+        object.__setattr__(self, "values", values)
+
+
+@dataclass(frozen=True, eq=False)
+class Program(Problem):
+    """A sparse linear or mixed-integer program; immutable.
+
+    Attributes
+    ----------
+    cost : (columns,) float
+        Objective coefficient of each column; finite.
+    matrix : (rows, columns) sparse float, optional
+        Coefficients of the rows; any scipy sparse or dense matrix, stored as CSC. No rows by default.
+    row_lower, row_upper : (rows,) float, optional
+        Bounds of the rows; -inf and +inf by default.
+    lower, upper : (columns,) float, optional
+        Bounds of the columns; 0 and +inf by default.
+    integrality : (columns,) bool, optional
+        Which columns take integers only; none by default.
+    sense : Sense
+        ``"minimize"`` or ``"maximize"``.
+    offset : float
+        Constant added to the objective.
+    column_names, row_names : sequence of str, optional
+        ``x[j]`` and ``row[i]`` by default.
+    name : str
+        Name of the program, kept in model files.
+
+    Raises
+    ------
+    InvalidProblemError
+        If shapes disagree, a coefficient is not finite, or a bound is nan.
+    """
+
+    # The annotations say what the fields are once validated; None stands for the default above.
+    cost: NDArray[np.float64]
+    matrix: sparse.csc_array = None  # type: ignore[assignment]
+    row_lower: NDArray[np.float64] = None  # type: ignore[assignment]
+    row_upper: NDArray[np.float64] = None  # type: ignore[assignment]
+    lower: NDArray[np.float64] = None  # type: ignore[assignment]
+    upper: NDArray[np.float64] = None  # type: ignore[assignment]
+    integrality: NDArray[np.bool_] = None  # type: ignore[assignment]
+    sense: Sense = Sense.MINIMIZE
+    offset: float = 0.0
+    column_names: Sequence[str] = None  # type: ignore[assignment]
+    row_names: Sequence[str] = None  # type: ignore[assignment]
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.sense not in tuple(Sense):
+            raise InvalidProblemError(f"sense is {self.sense!r}; expected {' or '.join(map(repr, map(str, Sense)))}")
+        assign(self, cost=float_array(self.cost, "cost"), sense=Sense(self.sense), offset=number(self.offset, "offset"))
+        columns = self.cost.size
+        assign(self, matrix=_matrix(self.matrix, columns))
+        rows = self.rows
+        assign(
+            self,
+            row_lower=_bounds(self.row_lower, "row_lower", rows, -np.inf),
+            row_upper=_bounds(self.row_upper, "row_upper", rows, np.inf),
+            lower=_bounds(self.lower, "lower", columns, 0.0),
+            upper=_bounds(self.upper, "upper", columns, np.inf),
+            integrality=_integrality(self.integrality, columns),
+            column_names=_names(self.column_names, "column_names", "x", columns),
+            row_names=_names(self.row_names, "row_names", "row", rows),
+        )
+
+    @property
+    def integral(self) -> bool:
+        """Whether any column is integer."""
+        return bool(self.integrality.any())
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self.matrix.shape[0])
+
+    @property
+    def columns(self) -> int:
+        """Number of columns."""
+        return int(self.matrix.shape[1])
+
+    def check(self, decision: Point) -> None:
+        """Raise unless `decision` is a :class:`Point` with one finite value for each column."""
+        if not isinstance(decision, Point):
+            raise InvalidProblemError(f"decision is a {type(decision).__name__}; expected a Point")
+        if decision.values.shape != (self.columns,):
+            raise InvalidProblemError(
+                f"decision.values has shape {decision.values.shape}; expected ({self.columns},), one value per column"
+            )
+        require("decision.values", decision.values, np.isfinite(decision.values), "must be finite")
+
+    def objective(self, decision: Point) -> float:
+        """``cost @ x + offset``."""
+        return float(self.cost @ decision.values) + self.offset
+
+    def magnitude(self, decision: Point) -> float:
+        """``|cost| @ |x| + |offset|``."""
+        return float(np.abs(self.cost) @ np.abs(decision.values)) + abs(self.offset)
+
+    def violations(self, decision: Point) -> dict[str, float]:
+        """Worst broken row, column bound and integrality, each under the name of its row or column.
+
+        A row is measured relative to its own bound and terms, a column's bound relative to bound and value. Rows in
+        whole numbers and integrality have to hold exactly: there the smallest miss counts as 1.
+        """
+        x = decision.values
+        found = {}
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported as infinitely violated
+            activity, size = self.matrix @ x, abs(self.matrix) @ np.abs(x)
+        rows = bound_excess(activity, size, self.row_lower, self.row_upper)
+        whole = self.whole_rows & ((rows > 0) | (size >= _EXACT))
+        rows[whole] = self._whole_excess(np.flatnonzero(whole), x)
+        for kind, names, excess in (
+            ("row", self.row_names, rows),
+            ("bound of", self.column_names, bound_excess(x, np.abs(x), self.lower, self.upper)),
+            ("integrality of", self.column_names, np.where(self.integrality & (x != np.round(x)), 1.0, 0.0)),
+        ):
+            if excess.size and excess[worst := int(excess.argmax())] > 0:
+                found[f"{kind} {names[worst]}"] = float(excess[worst])
+        return found
+
+    @cached_property
+    def rowwise(self) -> sparse.csr_array:
+        """The matrix, row by row."""
+        return self.matrix.tocsr()
+
+    @cached_property
+    def whole_rows(self) -> NDArray[np.bool_]:
+        """(rows,) which rows have whole coefficients over integer columns only."""
+        values = self.matrix.data
+        whole = np.repeat(self.integrality, np.diff(self.matrix.indptr)) & (values == np.floor(values))
+        found: NDArray[np.bool_] = np.bincount(self.matrix.indices[~whole & (values != 0)], minlength=self.rows) == 0
+        return found
+
+    def _whole_excess(self, rows: NDArray[np.int64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return 1 for each of `rows`, all in whole numbers, that exact arithmetic finds broken, 0 for others."""
+        matrix, broken = self.rowwise, np.ones(rows.size)
+        for place, i in enumerate(rows.tolist()):
+            entries = slice(matrix.indptr[i], matrix.indptr[i + 1])
+            values = x[matrix.indices[entries]]
+            if (values == np.round(values)).all():
+                pairs = zip(matrix.data[entries].tolist(), values.tolist(), strict=True)
+                activity = sum(int(a) * int(v) for a, v in pairs)
+                # Python compares its whole numbers with its floats exactly.
+                broken[place] = not float(self.row_lower[i]) <= activity <= float(self.row_upper[i])
+        return broken
+
+    def program(self) -> Program:
+        """Return the program itself."""
+        return self
+
+    def decode(self, point: NDArray[np.float64]) -> Point:
+        """Return the point itself."""
+        return Point(point)
+
+    def encode(self, decision: Point) -> NDArray[np.float64]:
+        """Return the point's values."""
+        return decision.values
+
+    def relaxation(self) -> Program:
+        """Return the program without its integrality: its optimum bounds this one's."""
+        return replace(self, integrality=np.zeros(self.columns, bool))
+
+    def write(self, path: str | Path) -> None:
+        """Write the program as free MPS (``.mps``) or LP (``.lp``) file; the file appears whole or not at all."""
+        late("write_program")(self, path)
+
+    @staticmethod
+    def read(path: str | Path) -> Program:
+        """Read an MPS or LP file, names kept.
+
+        Raises
+        ------
+        DataFormatError
+            If the file is malformed (with its line where known) or holds what a linear program cannot
+            (quadratic terms, semi-continuous columns).
+        """
+        found: Program = late("read_program")(path)
+        return found
+
+    def __repr__(self) -> str:
+        kind = f"{int(self.integrality.sum())} integer" if self.integral else "continuous"
+        label = f"{self.name!r}, " if self.name else ""
+        return (
+            f"Program({label}{self.sense}, {self.rows} rows, {self.columns} columns ({kind}), "
+            f"{self.matrix.nnz} non-zeros)"
+        )
+
+
+_EXACT = 2.0**52
+"""Sums of whole numbers below this are exact in float64."""
+
+
+def bound_excess(
+    activity: NDArray[np.float64], size: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """By how much each activity leaves its bounds, relative to ``|bound| + size``; 0 where it does not.
+
+    Parameters
+    ----------
+    size : array
+        Sum of the absolute terms that make up each activity.
+    """
+    # An infinite bound is never left, and 0 * inf must not make a nan of it.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        below = np.where(np.isinf(lower), np.where(lower > 0, np.inf, 0.0), (lower - activity) / (np.abs(lower) + size))
+        above = np.where(np.isinf(upper), np.where(upper < 0, np.inf, 0.0), (activity - upper) / (np.abs(upper) + size))
+        excess = np.maximum(0.0, np.maximum(below, above))
+    exact = (activity >= lower) & (activity <= upper)
+    return np.where(exact, 0.0, np.where(np.isnan(excess), np.inf, excess))
+
+
+def _matrix(value: Any, columns: int) -> sparse.csc_array:
+    if value is None:
+        value = sparse.csc_array((0, columns), dtype=np.float64)
+    if not sparse.issparse(value):
+        value = plain(value, "matrix")
+    if np.iscomplexobj(value):
+        raise InvalidProblemError("matrix holds complex values; expected real numbers")
+    try:
+        matrix = sparse.csc_array(value, dtype=np.float64, copy=True)
+    except (TypeError, ValueError) as error:
+        raise InvalidProblemError(f"matrix is no (rows, columns) matrix of numbers: {error}") from error
+    if matrix.ndim != 2 or matrix.shape[1] != columns:
+        raise InvalidProblemError(f"matrix has shape {matrix.shape}; expected (rows, {columns}) to fit cost")
+    matrix.sum_duplicates()
+    matrix.indices = matrix.indices.astype(np.int32, copy=False)
+    matrix.indptr = matrix.indptr.astype(np.int32, copy=False)
+    require("matrix.data", matrix.data, np.isfinite(matrix.data), "must be finite")
+    for part in (matrix.data, matrix.indices, matrix.indptr):
+        part.flags.writeable = False
+    return matrix
+
+
+def _bounds(value: Any, field: str, size: int, default: float) -> NDArray[np.float64]:
+    if value is None or np.ndim(value) == 0:
+        value = np.full(size, default if value is None else number(value, field, finite=False))
+    array = float_array(value, field, finite=False)
+    if array.shape != (size,):
+        raise InvalidProblemError(f"{field} has shape {array.shape}; expected ({size},)")
+    return array
+
+
+def _integrality(value: Any, columns: int) -> NDArray[np.bool_]:
+    array = np.zeros(columns, dtype=bool) if value is None else np.array(plain(value, "integrality"))
+    if array.ndim == 0:
+        array = np.full(columns, bool(array))
+    if array.shape != (columns,) or not np.isin(array, (0, 1)).all():
+        raise InvalidProblemError(
+            f"integrality is {array.dtype} of shape {array.shape}; expected ({columns},) booleans"
+        )
+    array = array.astype(bool)
+    array.flags.writeable = False
+    return array
+
+
+def _names(value: Sequence[str] | None, field: str, stem: str, count: int) -> Sequence[str]:
+    if value is None:
+        return IndexedNames(stem, count)
+    names = value if isinstance(value, IndexedNames) else tuple(str(name) for name in value)
+    if len(names) != count:
+        raise InvalidProblemError(f"{field} has {len(names)} names; expected {count}")
+    if isinstance(names, tuple) and len(set(names)) != count:
+        twice = Counter(names).most_common(1)[0][0]
+        raise InvalidProblemError(f"{field} holds {twice!r} twice; names must be unique")
+    return names

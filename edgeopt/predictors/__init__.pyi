@@ -1,0 +1,11 @@
+"""The public names of this room and where they live; `__init__.py` reads this file, and type checkers do."""
+
+from .capacities import CapacityBounds as CapacityBounds
+from .capacities import identifiability as identifiability
+from .objective_driven import ObjectiveDriven as ObjectiveDriven
+from .regret import RegretLedger as RegretLedger
+from .regret import regret_ledger as regret_ledger
+from .traffic import LinearPredictor as LinearPredictor
+from .traffic import LSTMPredictor as LSTMPredictor
+from .traffic import SeasonalNaive as SeasonalNaive
+from .traffic import TrafficPredictor as TrafficPredictor

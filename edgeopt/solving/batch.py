@@ -1,0 +1,77 @@
+"""Batched problems: many instances that share their structure, solved and judged as one.
+
+A solver that takes batches gets the whole problem and works on arrays; for any other the instances are solved in turn.
+Either way one solution comes back, whose objective, bound and gap have one entry for each instance, and whose status is
+the worst of all: what is reported as optimal was proved for every instance.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..model.certificate import OptimalityCertificate, is_checkable, word_of
+from ..model.errors import InvalidOptionError, InvalidProblemError
+from ..model.outcome import Options, Outcome, Status
+from ..model.solution import Solution
+from ..verification.batch_certificate import BatchCertificate
+
+if TYPE_CHECKING:
+    from ..model.problem import Problem
+    from ..model.solver import Solver
+
+Run = Callable[["Problem", "Solver", Options], Solution]
+
+_WORST_FIRST = (
+    Status.FAILED, Status.NO_SOLUTION, Status.INFEASIBLE, Status.UNBOUNDED, Status.FEASIBLE, Status.OPTIMAL
+)  # fmt: skip
+
+
+def witnessed_batch(problem: Problem, outcome: Outcome) -> Outcome:
+    """Return a batched `outcome` with the problem's own certificate where the solver gives none."""
+    if not is_checkable(outcome.certificate, problem):
+        outcome = replace(outcome, certificate=None)
+    if outcome.certificate is not None or not outcome.claim.has_decision:
+        return outcome
+    try:
+        problem.check(outcome.decision)
+    except InvalidProblemError:  # the judge says so
+        return outcome
+    return replace(outcome, certificate=problem.certify(outcome.decision))
+
+
+def without_words(problem: Problem, outcome: Outcome) -> Outcome:
+    """Return a batched `outcome` with the problem's own certificate in place of what rests on a solver's word."""
+    given = outcome.certificate
+    parts = given.certificates if isinstance(given, BatchCertificate) else (given,)
+    if all(isinstance(part, OptimalityCertificate) and not word_of(part) for part in parts):
+        return outcome
+    own = witnessed_batch(problem, replace(outcome, certificate=None))
+    return outcome if own.certificate is None else own
+
+
+def solve_in_turn(problem: Problem, chosen: Solver, options: Options, run: Run) -> Outcome:
+    """Solve the instances one by one, by `run`, with a solver that knows no batches."""
+    if options.warm_start is not None:
+        raise InvalidOptionError(f"solver {chosen.name!r} takes no warm_start for a batch; solve each instance(i)")
+    solutions = []
+    for index in range(problem.batch or 0):
+        left = None if options.time_limit is None else max(options.remaining(), 1e-3)
+        fresh = replace(options, time_limit=left, started=time.monotonic())
+        solutions.append(run(problem.instance(index), chosen, fresh))
+    worst = min(solutions, key=lambda solution: _WORST_FIRST.index(solution.status))
+    if not worst.status.has_decision:
+        where = solutions.index(worst)
+        return Outcome(Status.FAILED if worst.status is not Status.NO_SOLUTION else worst.status,
+                       message=f"instance {where} ended {worst.status}: {worst.message}")  # fmt: skip
+    return Outcome(
+        worst.status,
+        problem.stack([solution.decision for solution in solutions]),
+        BatchCertificate(tuple(_quality(solution) for solution in solutions)),
+    )
+
+
+def _quality(solution: Solution) -> OptimalityCertificate | None:
+    return solution.certificate if isinstance(solution.certificate, OptimalityCertificate) else None

@@ -1,0 +1,101 @@
+"""What a general solver is handed: the program with whole bounds, in numbers that back ends can be trusted with.
+
+Bounds of integer columns are moved inwards to whole numbers and tightened by the rows, because back ends mishandle
+fractional and very large ones; rows and columns are scaled by powers of two (:mod:`.scaling`). An outcome is carried
+back to the original program without rounding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..model.program import Point, Program
+from ..model.scaling import Scaling, extreme_cost_exponent, scaling_of
+from ..verification.infeasibility import FarkasRay
+from ..verification.linear_dual import LinearDual
+from ..verification.propagation import propagated
+from ..verification.unboundedness import PrimalRay
+
+if TYPE_CHECKING:
+    from ..model.certificate import Certificate
+    from ..model.outcome import Outcome
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A program as back ends get it.
+
+    Attributes
+    ----------
+    program : Program
+        What is handed over.
+    scaling : Scaling
+        Its factors.
+    """
+
+    program: Program
+    scaling: Scaling
+
+    def restore(self, outcome: Outcome) -> Outcome:
+        """Return the outcome of the original program from that of the prepared one."""
+        if self.scaling.trivial:
+            return outcome
+        decision = outcome.decision
+        if isinstance(decision, Point) and decision.values.shape == (self.program.columns,):
+            decision = Point(self.scaling.point(decision.values))
+        return replace(
+            outcome,
+            decision=decision,
+            objective=self.scaling.objective(outcome.objective),
+            bound=self.scaling.objective(outcome.bound),
+            certificate=self._restored(outcome.certificate),
+        )
+
+    def _restored(self, certificate: Certificate | None) -> Certificate | None:
+        match certificate:
+            case LinearDual() if certificate.row_dual.shape == (self.program.rows,):
+                return replace(certificate, row_dual=self.scaling.prices(certificate.row_dual))
+            case FarkasRay() if certificate.row_multiplier.shape == (self.program.rows,):
+                return replace(certificate, row_multiplier=self.scaling.multipliers(certificate.row_multiplier))
+            case PrimalRay() if certificate.direction.shape == certificate.point.shape == (self.program.columns,):
+                point, direction = map(self.scaling.point, (certificate.point, certificate.direction))
+                return replace(certificate, point=point, direction=direction)
+            case _:
+                return certificate
+
+
+def prepared(program: Program, *, scale: bool = True) -> Prepared:
+    """Return what to hand to a back end for `program`; its outcome goes through :meth:`Prepared.restore`.
+
+    Parameters
+    ----------
+    scale : bool
+        Whether rows, columns and costs are scaled; otherwise costs are where they are near the ends of float64. Whole
+        bounds are given either way.
+    """
+    whole = with_whole_bounds(program)
+    if not scale:
+        costs = extreme_cost_exponent(program)
+        scaling = Scaling(np.zeros(program.rows, np.int64), np.zeros(program.columns, np.int64), costs)
+        return Prepared(scaling.apply(whole), scaling)
+    scaling = scaling_of(whole)
+    return Prepared(scaling.apply(whole), scaling)
+
+
+def with_whole_bounds(program: Program) -> Program:
+    """Return the program with bounds of integer columns whole and as tight as the rows make them.
+
+    Where bounds cross, the program is infeasible; the crossed bounds are kept, so that the solver is told so.
+    """
+    if not program.integral:
+        return program
+    lower, upper = propagated(program)
+    # Tighter bounds of continuous columns help no back end, and cost its relaxations their vertices.
+    lower = np.where(program.integrality, lower, program.lower)
+    upper = np.where(program.integrality, upper, program.upper)
+    if np.array_equal(lower, program.lower) and np.array_equal(upper, program.upper):
+        return program
+    return replace(program, lower=lower, upper=upper)

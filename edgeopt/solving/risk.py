@@ -1,0 +1,40 @@
+"""Programs with which floating-point branch and bound is known to go wrong, or not to return."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..verification.propagation import propagated
+
+if TYPE_CHECKING:
+    from ..model.program import Program
+
+_RISKY_RANGE = 1e6
+"""Ratio of coefficients, or size of whole numbers, from which one engine's word is not enough."""
+
+_STALLING_RANGE = 1e8
+"""Size of whole numbers from which HiGHS may not return, whatever its time limit (HiGHS issues 3241 and 3267)."""
+
+
+def risky(program: Program) -> bool:
+    """Whether an integer program has numbers with which the word of one floating-point engine is not enough."""
+    sizes = [np.abs(array[array != 0]) for array in (program.matrix.data, program.cost)]
+    if any(size.size and size.max() / size.min() >= _RISKY_RANGE for size in sizes):
+        return True
+    reach = np.maximum(np.abs(program.lower), np.abs(program.upper))[program.integrality]
+    return bool((np.isfinite(reach) & (reach >= _RISKY_RANGE)).any())
+
+
+def may_stall(program: Program) -> bool:
+    """Whether HiGHS may not return from an integer program: a whole number may be huge, as far as the rows tell."""
+    if not program.integral or not _far(program.lower, program.upper, program.integrality):
+        return False
+    return _far(*propagated(program), program.integrality)
+
+
+def _far(lower: np.ndarray, upper: np.ndarray, integrality: np.ndarray) -> bool:
+    # Columns without a bound are searched in no end of nodes, between which HiGHS looks at its clock.
+    sizes = [np.where(np.isfinite(side), np.abs(side), 0.0)[integrality] for side in (lower, upper)]
+    return any(bool((size >= _STALLING_RANGE).any()) for size in sizes)
