@@ -21,6 +21,7 @@ from ..solving.spec import solver_names
 from ..solving.spec import value as parse_value
 from .bench import app as bench_app
 from .completion import complete_instance, complete_solver, complete_study
+from .new import new
 from .printing import progress_bar, show, show_one
 from .profile import profile
 
@@ -37,6 +38,7 @@ data_app = typer.Typer(no_args_is_help=True, help="List and download the origina
 app.add_typer(data_app, name="data")
 app.add_typer(bench_app, name="bench")
 app.command()(profile)
+app.command()(new)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Given = Annotated[

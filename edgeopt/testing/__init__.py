@@ -1,0 +1,15 @@
+"""The conformance suite for solvers and formulations of one's own: one line in a package's tests.
+
+>>> import edgeopt as eo
+>>> from edgeopt.testing import check_solver
+>>> check_solver("selection")
+29
+"""
+
+from __future__ import annotations
+
+from .case import Case
+from .formulations import check_formulation
+from .solvers import check_solver
+
+__all__ = ["Case", "check_formulation", "check_solver"]
