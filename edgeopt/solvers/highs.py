@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..model.outcome import Options, Outcome
-from ..model.program import Program
+from ..model.program import Point, Program
 from ..model.solver import solver
+from ..model.tolerance import FEASIBILITY
 from .backends.adapter_outcome import infeasible, trivial
 from .backends.highs_model import (
     EASIER,
@@ -52,7 +53,23 @@ def highs(program: Program, options: Options) -> Outcome:
     if options.warm_start is not None:
         start_from(model, np.asarray(options.warm_start, dtype=np.float64))
     solve_loaded(model, program, options)
-    return outcome(model, program, options, solve_anew)
+    found = outcome(model, program, options, solve_anew)
+    if not _rounds_badly(program, found) or "presolve" in options.extra or options.remaining() == 0:
+        return found
+    # Presolve, which is off for fear of lost optima, tightens switches by the costs.
+    again = load(program)
+    configure(again, program, options, presolve="on")
+    run(again, options)
+    other = outcome(again, program, options, solve_anew)
+    return found if _rounds_badly(program, other) else other
+
+
+def _rounds_badly(program: Program, found: Outcome) -> bool:
+    """Whether no decision is left of an integer program's once its integers are whole."""
+    if not program.integral or not found.claim.has_decision:
+        return False
+    values = np.where(program.integrality, np.round(found.decision.values), found.decision.values)
+    return any(not v <= FEASIBILITY for v in program.violations(Point(values)).values())
 
 
 def start_from(model: Any, point: NDArray[np.float64]) -> None:

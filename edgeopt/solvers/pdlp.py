@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..model.outcome import Options, Outcome
+from ..model.outcome import Options, Outcome, Status
 from ..model.program import Program
 from ..model.solver import solver
 from ..model.tolerance import ROUNDOFF
@@ -37,10 +37,14 @@ def pdlp(program: Program, options: Options) -> Outcome:
     own = dict(options.extra)
     criteria = {**termination_criteria(gap), **own.pop("termination_criteria", {})}
     # GLOP's presolve also settles most programs that have no optimum, at which PDLP itself would run on and on.
-    return solve_linear(
-        program, options, "pdlp",
-        {"termination_criteria": criteria, "presolve_options": {"use_glop": True}, **own},
-    )  # fmt: skip
+    presolved = {"termination_criteria": criteria, "presolve_options": {"use_glop": True}, **own}
+    found = solve_linear(program, options, "pdlp", presolved)
+    unproved = found.claim is Status.INFEASIBLE and found.certificate is None
+    if (unproved or found.claim is Status.FAILED) and "presolve_options" not in own and options.remaining() > 0:
+        # It works with absolute tolerances of its own, and calls programs in large numbers infeasible.
+        again = solve_linear(program, options, "pdlp", {"termination_criteria": criteria, **own})
+        return again if again.claim.has_decision else found
+    return found
 
 
 def termination_criteria(relative_gap: float = _TOLERANCE) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ..model.program import Point, Program
 from ..model.scaling import Scaling, extreme_cost_exponent, scaling_of
 from ..verification.infeasibility import FarkasRay
 from ..verification.linear_dual import LinearDual
-from ..verification.propagation import propagated
+from ..verification.propagation import propagated, rest_of_row
 from ..verification.unboundedness import PrimalRay
 
 if TYPE_CHECKING:
@@ -74,9 +74,9 @@ def prepared(program: Program, *, scale: bool = True) -> Prepared:
     ----------
     scale : bool
         Whether rows, columns and costs are scaled; otherwise costs are where they are near the ends of float64. Whole
-        bounds are given either way.
+        bounds and switches as small as the rows allow are given either way.
     """
-    whole = with_whole_bounds(program)
+    whole = with_small_switches(with_whole_bounds(program))
     if not scale:
         costs = extreme_cost_exponent(program)
         scaling = Scaling(np.zeros(program.rows, np.int64), np.zeros(program.columns, np.int64), costs)
@@ -99,3 +99,41 @@ def with_whole_bounds(program: Program) -> Program:
     if np.array_equal(lower, program.lower) and np.array_equal(upper, program.upper):
         return program
     return replace(program, lower=lower, upper=upper)
+
+
+_LARGE = 1e3
+"""How many times what a row can need a coefficient of a binary has to be to be replaced."""
+
+
+def with_small_switches(program: Program) -> Program:
+    """Return the program with big-M coefficients of binaries no larger than the bounds of the other columns need.
+
+    In ``rest - M z <= b`` any M of at least ``max rest - b`` allows the same points, z being 0 or 1 (Savelsbergh 1994).
+    A back end takes 1e-9 for 0, and M times that is what it lets through. Other switches of the row add nothing to
+    ``max rest``, so that all can be replaced at once.
+    """
+    binary = program.integrality & (program.lower == 0.0) & (program.upper == 1.0)
+    one_sided = np.isfinite(program.row_lower) != np.isfinite(program.row_upper)
+    if not binary.any() or not one_sided.any():
+        return program
+    matrix = program.rowwise
+    owner = np.repeat(np.arange(program.rows), np.diff(matrix.indptr))
+    # Every row as rest + a z <= b.
+    sign = np.where(np.isfinite(program.row_upper), 1.0, -1.0)
+    b = np.where(one_sided, sign * np.where(sign > 0, program.row_upper, program.row_lower), 0.0)
+    a = sign[owner] * matrix.data
+    with np.errstate(invalid="ignore"):
+        terms = a * np.where(a > 0, program.upper[matrix.indices], program.lower[matrix.indices])
+        most, error = rest_of_row(np.where(a == 0, 0.0, terms), owner, np.inf)
+        needed = most - b[owner] + error + _MORE * (np.abs(most) + np.abs(b[owner]))
+    needed = np.maximum(needed, 0.0)
+    large = binary[matrix.indices] & one_sided[owner] & (a < 0) & (_LARGE * needed < -a)
+    if not large.any():
+        return program
+    small = matrix.copy()
+    small.data[large] = (-sign[owner] * needed)[large]
+    return replace(program, matrix=small.tocsc())
+
+
+_MORE = 1e-9
+"""By how much more than needed a switch is left to let through, relative to what makes it up."""

@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 _RISKY_RANGE = 1e6
 """Ratio of coefficients, or size of whole numbers, from which one engine's word is not enough."""
 
-_STALLING_RANGE = 1e8
+STALLING_RANGE = 1e8
 """Size of whole numbers from which HiGHS may not return, whatever its time limit (HiGHS issues 3241 and 3267)."""
+
+
+CP_SAT_STALLS = 1e11
+"""The same for CP-SAT, seen with columns of 1e12 in a row with coefficients of 3."""
 
 
 def risky(program: Program) -> bool:
@@ -27,14 +31,14 @@ def risky(program: Program) -> bool:
     return bool((np.isfinite(reach) & (reach >= _RISKY_RANGE)).any())
 
 
-def may_stall(program: Program) -> bool:
-    """Whether HiGHS may not return from an integer program: a whole number may be huge, as far as the rows tell."""
-    if not program.integral or not _far(program.lower, program.upper, program.integrality):
+def may_stall(program: Program, size: float = STALLING_RANGE) -> bool:
+    """Whether an engine may not return from an integer program: a whole number may reach `size`, as the rows tell."""
+    if not program.integral or not _far(program.lower, program.upper, program.integrality, size):
         return False
-    return _far(*propagated(program), program.integrality)
+    return _far(*propagated(program), program.integrality, size)
 
 
-def _far(lower: np.ndarray, upper: np.ndarray, integrality: np.ndarray) -> bool:
+def _far(lower: np.ndarray, upper: np.ndarray, integrality: np.ndarray, least: float) -> bool:
     # Columns without a bound are searched in no end of nodes, between which HiGHS looks at its clock.
     sizes = [np.where(np.isfinite(side), np.abs(side), 0.0)[integrality] for side in (lower, upper)]
-    return any(bool((size >= _STALLING_RANGE).any()) for size in sizes)
+    return any(bool((size >= least).any()) for size in sizes)

@@ -28,7 +28,7 @@ from .batch import solve_in_turn, witnessed_batch
 from .isolate import solve_isolated
 from .prepared import prepared
 from .registry import automatic, choose
-from .risk import may_stall
+from .risk import CP_SAT_STALLS, may_stall
 from .settled import settled
 from .untouched import Watch
 from .witness import engine, witnessed
@@ -133,12 +133,15 @@ def solve(
 
 
 def _needs_a_kill(problem: Problem, chosen: Solver, options: Options) -> bool:
-    """Whether the time limit can only be kept from outside: there are programs from which HiGHS does not return."""
+    """Whether the time limit can only be kept from outside: HiGHS and CP-SAT do not return from some programs."""
     if options.time_limit is None or problem.batch is not None or not chosen.reads_program(problem):
         return False
     if not problem.integral:
         return False
-    return engine(f"{chosen.name}:{options.variant or ''}") == "highs" and may_stall(problem.program())
+    name = engine(f"{chosen.name}:{options.variant or ''}")
+    if name == "cp-sat":
+        return may_stall(problem.program(), CP_SAT_STALLS)
+    return name == "highs" and may_stall(problem.program())
 
 
 def _first_settled(

@@ -31,7 +31,7 @@ from ..verification.unboundedness import PrimalRay
 from .linear_proofs import finished_exactly, holds_exactly, shifted
 from .prepared import prepared
 from .registry import solvers
-from .risk import may_stall, risky
+from .risk import CP_SAT_STALLS, STALLING_RANGE, may_stall, risky
 from .settled import settled
 
 if TYPE_CHECKING:
@@ -194,7 +194,11 @@ def _integer_quality(problem: Problem, outcome: Outcome, solver: str, options: O
     stated = objective if outcome.bound is None else outcome.bound
     if not _possible(problem, stated, outcome.decision):
         return outcome  # the judge says so
-    outcome = replace(outcome, certificate=_word(program, objective, stated, solver, _duals(program, budget)))
+    relaxed = _relaxed(program, budget.left())
+    if relaxed.claim is Status.UNBOUNDED:
+        return _beyond_all_bounds(problem, outcome, relaxed, solver, options.relative_gap, budget)
+    dual = relaxed.certificate if isinstance(relaxed.certificate, LinearDual) else None
+    outcome = replace(outcome, certificate=_word(program, objective, stated, solver, dual))
     if _closed(problem, outcome, options.relative_gap):
         return outcome
     if program.columns > _TINY and not risky(program):
@@ -202,6 +206,24 @@ def _integer_quality(problem: Problem, outcome: Outcome, solver: str, options: O
             return outcome
         budget = Budget(max(_AT_ONCE, _SHARE * budget.solve))
     return _asked(problem, outcome, solver, options.relative_gap, budget)
+
+
+def _beyond_all_bounds(
+    problem: Problem, outcome: Outcome, relaxed: Outcome, solver: str, relative_gap: float | None, budget: Budget
+) -> Outcome:
+    """Outcome of a claimed optimum whose relaxation is unbounded: with a ray, the program is unbounded (Meyer 1974)."""
+    program, ray = problem.program(), relaxed.certificate
+    if isinstance(ray, PrimalRay):
+        ray = replace(ray, point=problem.encode(outcome.decision))
+        if ray.holds(program):
+            message = f"{solver} says optimal; its point can go on for ever along a ray of the relaxation"
+            return Outcome(Status.UNBOUNDED, certificate=ray, message=message, statistics=outcome.statistics)
+    word = _word(program, problem.objective(outcome.decision), problem.objective(outcome.decision), solver, None)
+    asked = _asked(problem, replace(outcome, certificate=word), solver, relative_gap, budget)
+    if not isinstance(asked.certificate, MixedIntegerBound) or asked.certificate.solver != solver:
+        return asked
+    message = f"{solver} says optimal; the linear relaxation is unbounded, and no other engine agrees"
+    return replace(outcome, claim=Status.FEASIBLE, certificate=None, bound=None, message=message)
 
 
 def _possible(problem: Problem, bound: Any, decision: Any) -> bool:
@@ -277,10 +299,17 @@ def _opinions(program: Program, solver: str, budget: Budget) -> Iterator[tuple[s
         entry = solvers()[name]
         if budget.spent or name == engine(solver) or entry.refusal(program) or not entry.installed:
             continue
-        if engine(name) == "highs" and may_stall(program):
+        if may_stall(program, CP_SAT_STALLS if name == "cp-sat" else STALLING_RANGE) and name != "scip":
             continue
         budget.allow(partial(_load, name))
-        yield name, _run(name, program, budget.left())
+        yield name, _held(program, _run(name, program, budget.left()))
+
+
+def _held(program: Program, outcome: Outcome) -> Outcome:
+    """Return the outcome, or none where its point does not hold: it would refute what is right."""
+    if outcome.claim.has_decision and any(not v <= FEASIBILITY for v in program.violations(outcome.decision).values()):
+        return Outcome(Status.NO_SOLUTION, message="its point breaks rows")
+    return outcome
 
 
 def _status(problem: Problem, outcome: Outcome, solver: str, budget: Budget) -> Outcome:
@@ -425,9 +454,15 @@ def _relaxed(program: Program, seconds: float) -> Outcome:
 
 def _run(name: str, program: Program, seconds: float, *, scale: bool = True) -> Outcome:
     """Outcome of a solver that settles a question about another's; one that cannot take the program has none."""
+    begun = time.monotonic()
     ready = prepared(program, scale=scale and name != "cp-sat")
     try:
         found = ready.restore(solvers()[name](ready.program, Options(time_limit=seconds)))
     except EdgeOptError as error:
-        return Outcome.failed(str(error))
-    return settled(program, found, seconds)
+        found = Outcome.failed(str(error))
+    found = settled(program, found, seconds)
+    left = seconds - (time.monotonic() - begun)
+    again = program.integral and not ready.scaling.trivial and left > 0
+    if again and not (found.claim is Status.INFEASIBLE or _held(program, found).claim.has_decision):
+        return _run(name, program, left, scale=False)
+    return found
