@@ -110,3 +110,14 @@ def test_what_is_solved_verifies():
     solution = eo.solve(problem)
     assert (solution.status, solution.objective) == ("optimal", pytest.approx(290.0005, rel=1e-9))
     assert eo.verify(problem, solution).holds
+
+
+def test_an_exact_check_does_not_hold_for_a_point_that_misses_a_row_by_rounding():
+    rows = [[7, 4, 8], [7.00000001, 4, 8], [2, 0, 3]]
+    problem = eo.Program([1, 1, -3], rows, [-INF, 31.00000001, -INF], [31, INF, 4], [0, 0, -INF], INF, [0, 1, 1])
+    solution = eo.solve(problem)
+    if solution.objective == pytest.approx(6.571428570612, rel=1e-9):
+        return  # the exact optimum
+    found = eo.verify(problem, solution, exact=True)
+    assert not found.holds
+    assert "not proved" in found.message
