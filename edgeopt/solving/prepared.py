@@ -126,7 +126,7 @@ def with_small_switches(program: Program) -> Program:
         terms = a * np.where(a > 0, program.upper[matrix.indices], program.lower[matrix.indices])
         most, error = rest_of_row(np.where(a == 0, 0.0, terms), owner, np.inf)
         needed = most - b[owner] + error + _MORE * (np.abs(most) + np.abs(b[owner]))
-    needed = np.maximum(needed, 0.0)
+    needed = np.maximum(np.where(program.whole_rows[owner], np.ceil(needed), needed), 0.0)  # whole rows stay whole
     large = binary[matrix.indices] & one_sided[owner] & (a < 0) & (_LARGE * needed < -a)
     if not large.any():
         return program

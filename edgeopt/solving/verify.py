@@ -118,9 +118,7 @@ def _exactly(problem: Problem, solution: Solution, found: Verification) -> Verif
         return replace(found, holds=False, message=f"not proved: {found.message}")
     certificate = solution.certificate
     if isinstance(certificate, PrimalRay) and not holds_exactly(problem.program(), Point(certificate.point)):
-        return replace(
-            found, holds=False, message="not proved: the ray starts at a point that misses a row"
-        )
+        return replace(found, holds=False, message="not proved: the ray starts at a point that misses a row")
     if not found.status.has_decision:
         return found
     if problem.linear and problem.integral and problem.batch is None:

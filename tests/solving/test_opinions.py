@@ -45,6 +45,8 @@ def test_switches_are_made_small_and_points_stay():
     assert small.matrix.toarray()[2].tolist() == problem.matrix.toarray()[2].tolist()
     turned = eo.Program([0, 1], [[-1, 1e6]], [-3.0], upper=[5, 1], integrality=[False, True])  # -x + M z >= -3
     assert with_small_switches(turned).matrix.toarray()[0, 1] == pytest.approx(2, rel=1e-6)
+    whole = eo.Program([0, 1], [[1, -1e7]], row_upper=[0.0], upper=[5, 1], integrality=True)
+    assert with_small_switches(whole).matrix.toarray()[0, 1] in (-5, -6)
     for left in (
         eo.Program([0, 1], [[1, -1e6]], [-9.0], [0.0], upper=[5, 1], integrality=[False, True]),  # two sides
         eo.Program([0, 1], [[1, -1e6]], row_upper=[0.0], upper=[INF, 1], integrality=[False, True]),  # no bound
