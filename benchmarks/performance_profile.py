@@ -20,10 +20,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the tiny and tied instances only")
     parser.add_argument("--out", type=Path, default=Path("report/profile"), help="folder of campaign and picture")
     options = parser.parse_args()
-    able = solvers_for(load("split/generated-tiny"))
+    available = solvers_for(load("split/generated-tiny"))
     patterns = ["split/generated-ti*"] if options.quick else ["split/branchy-alexnet-*", "split/generated-*"]
     names = [name for name in Campaign.of(patterns).instances if "trace" not in name]
-    campaign = Campaign.of(names, able.loc[able["installed"], "solver"].tolist(), time_limit=10.0)
+    campaign = Campaign.of(names, available.loc[available["installed"], "solver"].tolist(), time_limit=10.0)
     table = run(campaign, options.out)
     ranking = by_solver(table)
     print(ranking.to_string(index=False, float_format="%.3g"))

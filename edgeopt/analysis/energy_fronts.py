@@ -59,10 +59,10 @@ class EnergyFront:
         InvalidProblemError
             If every placement needs more; says how much the least is.
         """
-        able = np.flatnonzero(self.energy <= energy)
-        if not able.size:
+        available = np.flatnonzero(self.energy <= energy)
+        if not available.size:
             raise InvalidProblemError(f"energy is {energy:g} J; every placement needs at least {self.energy[-1]:g} J")
-        return self.decision(int(able[0]))
+        return self.decision(int(available[0]))
 
     def frugal_within(self, latency: float) -> SplitDecision:
         """Placement of least energy that takes at most `latency` seconds.
@@ -72,10 +72,10 @@ class EnergyFront:
         InvalidProblemError
             If every placement takes longer; says how long the fastest takes.
         """
-        able = np.flatnonzero(self.latency <= latency)
-        if not able.size:
+        available = np.flatnonzero(self.latency <= latency)
+        if not available.size:
             raise InvalidProblemError(f"latency is {latency:g} s; every placement takes at least {self.latency[0]:g} s")
-        return self.decision(int(able[-1]))
+        return self.decision(int(available[-1]))
 
     def frame(self) -> pd.DataFrame:
         """Return latency, energy and the number of layers that leave the device, one row a point."""
@@ -148,7 +148,7 @@ def _energy_costs(problem: StochasticSplit, compute: Any, sending: Any, receivin
     links = np.arange(problem.tiers - 1)
     up, down = costs.per_bit[links, links + 1] * sending, costs.per_bit[links + 1, links] * receiving
     times = costs.tree.exec_time
-    # 0 watts times an endless time is still a place where the layer cannot run.
+    # 0 watts times an infinite time is still a place where the layer cannot run.
     energy = np.where(np.isfinite(times), np.where(np.isfinite(times), times, 0.0) * compute, np.inf)
     return replace(
         costs, tree=replace(costs.tree, exec_time=energy), per_bit=between_tiers(up, down),
@@ -160,9 +160,9 @@ def _own(cost: PlacementCosts) -> NDArray[np.float64]:
     """(nodes, tiers) expected execution of each layer and return of its result; inf where a tier cannot run it."""
     tree = cost.tree
     back = cost.per_crossing[:, 0] + tree.result_bits[:, None] * cost.per_bit[:, 0]
-    able = np.isfinite(tree.exec_time)
-    expected = cost.reach[:, None] * (np.where(able, tree.exec_time, 0.0) + cost.end_share[:, None] * back)
-    return np.where(able, expected, np.inf)
+    available = np.isfinite(tree.exec_time)
+    expected = cost.reach[:, None] * (np.where(available, tree.exec_time, 0.0) + cost.end_share[:, None] * back)
+    return np.where(available, expected, np.inf)
 
 
 def _moved(cost: PlacementCosts) -> NDArray[np.float64]:

@@ -190,11 +190,11 @@ def _regret_program(problem: StochasticSplit, slow: StochasticSplit) -> tuple[Pr
     entry_of = moves + np.arange(nodes * tiers).reshape(nodes, tiers)  # least cost to enter a layer from a tier
     value_of = entry_of + nodes * tiers  # least cost from a layer on a tier
     rows = _Rows()
-    able = np.isfinite(tree.exec_time)
+    available = np.isfinite(tree.exec_time)
     back = costs.end_share[:, None] * (costs.per_crossing[:, 0] + tree.result_bits[:, None] * costs.per_bit[:, 0])
     late = _delay(tree.exec_time, slow.costs.tree.exec_time)
     for n in range(nodes):
-        for t in np.flatnonzero(able[n]):
+        for t in np.flatnonzero(available[n]):
             used = np.flatnonzero((node == n) & (here == t))
             children = np.flatnonzero(tree.parent == n)
             rows.add(
@@ -203,7 +203,7 @@ def _regret_program(problem: StochasticSplit, slow: StochasticSplit) -> tuple[Pr
                 costs.reach[n] * (tree.exec_time[n, t] + back[n, t]),
             )
     for n, a, t in zip(node, before, here, strict=True):
-        if able[n, t]:
+        if available[n, t]:
             way = costs.per_crossing[a, t] + tree.input_bits[n] * costs.per_bit[a, t]
             rows.add([entry_of[n, a], value_of[n, t]], [1.0, -1.0], costs.reach[n] * way)
     total = moves + 2 * nodes * tiers
@@ -215,7 +215,7 @@ def _regret_program(problem: StochasticSplit, slow: StochasticSplit) -> tuple[Pr
     upper = np.r_[flow.upper, np.full(total - moves, np.inf)]
     # Entries that nothing bounds above (a root's from another tier than the device) are not needed.
     upper[entry_of[tree.parent < 0, 1:].ravel()] = 0.0
-    upper[value_of[~able]] = 0.0
+    upper[value_of[~available]] = 0.0
     return Program(
         cost=gain, matrix=sparse.vstack([wide, matrix]),
         row_lower=np.r_[flow.row_lower, np.full(right.size, -np.inf)], row_upper=np.r_[flow.row_upper, right],

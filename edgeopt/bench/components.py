@@ -17,7 +17,7 @@ from ..model.errors import EdgeOptError
 from ..solving.registry import find
 from ..solving.spec import parse
 from .campaign import Campaign
-from .incidents import note_incident
+from .failed_tasks import note_failed_task
 from .task import load, perform
 
 
@@ -94,7 +94,7 @@ def solver(folder: str | Path) -> type[BaseSolver]:
                 self.row = perform(solver=self.solver, **self.task)
             except Exception as error:
                 # benchopt keeps no result of what raises: the task is tried again by the next run.
-                note_incident(folder, {"solver": self.solver, **self.task}, error)
+                note_failed_task(folder, {"solver": self.solver, **self.task}, error)
                 raise
 
         def get_result(self) -> dict[str, Any]:

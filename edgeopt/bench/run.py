@@ -30,7 +30,7 @@ from ..model.errors import (
 from ..solving.registry import find, solvers
 from ..solving.spec import parse
 from .campaign import Campaign
-from .incidents import with_incidents
+from .failed_tasks import with_failed_tasks
 from .results import (
     COLUMNS,
     Format,
@@ -143,7 +143,7 @@ def _demand_a_pair(campaign: Campaign) -> None:
 
 def _table(campaign: Campaign, folder: Path, **options: Any) -> pd.DataFrame:
     """Return the table of a campaign: results, and what could not be run."""
-    return tidy(with_incidents(_benchopt(folder, **options), folder, campaign))
+    return tidy(with_failed_tasks(_benchopt(folder, **options), folder, campaign))
 
 
 @contextlib.contextmanager

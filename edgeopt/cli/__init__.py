@@ -158,8 +158,8 @@ def compare(
     from ..solving.registry import find
 
     problems = [_problem(name) for name in files]
-    able = solvers_for(problems[0])
-    chosen = able.loc[able["installed"], "solver"].tolist() if solvers is None else solver_names(solvers)
+    available = solvers_for(problems[0])
+    chosen = available.loc[available["installed"], "solver"].tolist() if solvers is None else solver_names(solvers)
     for name in chosen:
         find(name)
     limit = {} if time_limit is None else {"time_limit": time_limit}

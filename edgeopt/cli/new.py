@@ -37,6 +37,7 @@ def new(
     """Write a working template and its test.
 
     \b
+    Examples:
       edgeopt new solver my-solver
       edgeopt new formulation site-choice --out src/mypackage
       edgeopt new instances my-traffic

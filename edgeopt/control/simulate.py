@@ -163,8 +163,8 @@ def _audit(
             now = replace(controller, delay_queue=row.delay_queue, outage_queue=row.outage_queue)
             slot = now.problem(SlotState(*map(float, seen)), environment)
             decision = SlotDecision(int(row.split), float(row.rate))
-            slack = slot.certify(decision).slack(slot, decision)
-            gap = max(gap, slack / max(slot.objective(decision), NEXT_TO_NOTHING))
+            missed = slot.certify(decision).optimality_gap(slot, decision)
+            gap = max(gap, missed / max(slot.objective(decision), NEXT_TO_NOTHING))
     drift = (kept.delay - controller.average_delay) ** 2 + (kept.late - controller.outage) ** 2
     return gap, float(drift.max()) / 2
 

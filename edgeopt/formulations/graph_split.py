@@ -86,7 +86,7 @@ class CutFlow(OptimalityCertificate):
         flow.flags.writeable = False
         assign(self, flow=flow)
 
-    def slack(self, problem: Problem, decision: Decision) -> float:
+    def optimality_gap(self, problem: Problem, decision: Decision) -> float:
         """Latency of the decision minus the value of the flow, of which whatever it violates is taken off."""
         if not isinstance(problem, GraphSplit) or not isinstance(decision, GraphSplitDecision):
             return math.inf
@@ -284,8 +284,8 @@ class GraphSplit(Formulation):
 
     def violations(self, decision: GraphSplitDecision) -> dict[str, float]:
         """Layers that run where they cannot."""
-        able = np.isfinite(self.exec_time[np.arange(self.layers), decision.tiers])
-        return {} if able.all() else {"exec_time": math.inf}
+        available = np.isfinite(self.exec_time[np.arange(self.layers), decision.tiers])
+        return {} if available.all() else {"exec_time": math.inf}
 
     @cached_property
     def _program(self) -> Program:

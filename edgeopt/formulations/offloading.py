@@ -61,7 +61,7 @@ class LocalFractionMultiplier(OptimalityCertificate):
     """Lagrange multiplier of the minimum local fraction (Giannakas et al. 2025, ``b*`` of Algorithm 1).
 
     Charging every remote sample `multiplier` more makes the decision optimal without the constraint. The proof is a
-    threshold: no local sample's benefit lies above it, no remote sample's below; what does is the slack.
+    threshold: no local sample's benefit lies above it, no remote sample's below; what does is the optimality gap.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class LocalFractionMultiplier(OptimalityCertificate):
 
     multiplier: float
 
-    def slack(self, problem: Problem, decision: Decision) -> float:
+    def optimality_gap(self, problem: Problem, decision: Decision) -> float:
         """Lagrangian gap of `decision`, a sum of non-negative terms: nothing cancels."""
         if not isinstance(problem, OfflineOffloading) or not isinstance(decision, OffloadingDecision):
             return math.inf
@@ -313,7 +313,7 @@ class OfflineOffloading(Formulation):
             return 0.0
         return max(0.0, float(np.partition(self.benefit, self.min_local - 1)[self.min_local - 1]))
 
-    def refute(self) -> TooFewAvailable | None:
+    def infeasibility_certificate(self) -> TooFewAvailable | None:
         """Return the count that shows that too few samples can stay local, or None."""
         available = int(np.count_nonzero(self.available))
         return TooFewAvailable(self.min_local, available) if self.min_local > available else None

@@ -75,7 +75,7 @@ class ResourcePrices(OptimalityCertificate):
         price.flags.writeable = False
         object.__setattr__(self, "resource_price", price)
 
-    def slack(self, problem: Problem, decision: Decision) -> Any:
+    def optimality_gap(self, problem: Problem, decision: Decision) -> Any:
         """Proven distance from the optimum: a sum of complementarity terms, none of which cancels another."""
         if not isinstance(problem, RevenueMaximization) or not isinstance(decision, AdmissionDecision):
             return np.inf

@@ -100,7 +100,7 @@ class SharedPrices(OptimalityCertificate):
         allowed.flags.writeable = False
         assign(self, allowed=allowed)
 
-    def slack(self, problem: Problem, decision: Decision) -> float:
+    def optimality_gap(self, problem: Problem, decision: Decision) -> float:
         """Distance of the decision from the least bound of all leaves."""
         if not isinstance(problem, SharedSlot) or not isinstance(decision, SharedSlotDecision):
             return math.inf
@@ -291,7 +291,7 @@ class SharedSlot(Formulation):
         return np.ascontiguousarray(np.stack([floor / self.bandwidth, most], axis=1))
 
     @cached_property
-    def able(self) -> NDArray[np.bool_]:
+    def available(self) -> NDArray[np.bool_]:
         """(users, splits) which splits are possible at all."""
         linked = self.efficiency[:, 0] <= self.efficiency[:, 1]
         hosted = self.min_speed <= self.remote_speed
@@ -305,7 +305,7 @@ class SharedSlot(Formulation):
         fastest = self.bandwidth * np.minimum(power / LN2, MOST_EFFICIENT)
         alone = self.local_seconds + self.sent / fastest[:, None] + self.remote / self.remote_speed
         on_time = alone <= self.max_delay[:, None] * (1.0 + ON_TIME)
-        return np.ascontiguousarray(np.stack([self.able, self.able & on_time], axis=2))
+        return np.ascontiguousarray(np.stack([self.available, self.available & on_time], axis=2))
 
     def delay(self, decision: SharedSlotDecision) -> NDArray[np.float64]:
         """(users,) seconds to the last image of each user (eq. 7, 9, 10)."""
@@ -343,7 +343,7 @@ class SharedSlot(Formulation):
             Choices: late and on time.
         """
         queue = self.delay_queue[:, None]
-        free = self._least(band_price, host_price, np.broadcast_to(queue, self.able.shape))
+        free = self._least(band_price, host_price, np.broadcast_to(queue, self.available.shape))
         urged = self._least(band_price, host_price, queue + hurry) - hurry * self.max_delay[:, None] * (1 + ON_TIME)
         sides = np.stack([free + self.outage_queue[:, None], urged], axis=2)
         each = np.where(self.choices & allowed, sides, np.inf).min(axis=(1, 2))
@@ -423,7 +423,7 @@ class SharedSlot(Formulation):
         """Shares of band and host that exceed what there is, powers, rates and speeds out of their bounds."""
         sends, runs = (self._chosen(array, decision) > 0 for array in (self.sent, self.remote))
         found = {
-            "split": math.inf if not self._chosen(self.able, decision).all() else 0.0,  # type: ignore[arg-type]
+            "split": math.inf if not self._chosen(self.available, decision).all() else 0.0,  # type: ignore[arg-type]
             "bandwidth": decision.band.sum() / self.bandwidth - 1.0,
             "remote_speed": decision.speed.sum() / self.remote_speed - 1.0,
             "max_power": (self.power(decision) / self.max_power - 1.0).max(),

@@ -81,7 +81,7 @@ class SplitRates(OptimalityCertificate):
         rate.flags.writeable = False
         object.__setattr__(self, "rate", rate)
 
-    def slack(self, problem: Problem, decision: Decision) -> float:
+    def optimality_gap(self, problem: Problem, decision: Decision) -> float:
         """Distance of the decision from the least bound over all splits and both sides."""
         if not isinstance(problem, SlotProblem) or not isinstance(decision, SlotDecision):
             return math.inf
@@ -179,7 +179,7 @@ class SlotProblem(Formulation):
                 "the bandwidth; the power for it is beyond float64: check their units"
             )
         assign(self, rate_bounds=(low, high))
-        if not self.able.any():
+        if not self.available.any():
             raise InvalidProblemError(
                 "no split is possible: the rate bounds cross or the edge host has no speed, and every split needs them"
             )
@@ -209,12 +209,12 @@ class SlotProblem(Formulation):
         return bits
 
     @cached_property
-    def able(self) -> NDArray[np.bool_]:
+    def available(self) -> NDArray[np.bool_]:
         """(splits,) which splits are possible at all: what has to be sent can be, and what runs remotely ends."""
         low, high = self.rate_bounds
         linked = (self.sent == 0) | ((low <= high) & (high > 0))
-        able: NDArray[np.bool_] = linked & np.isfinite(self.computing)
-        return able
+        available: NDArray[np.bool_] = linked & np.isfinite(self.computing)
+        return available
 
     @property
     def noise_power(self) -> float:
@@ -248,7 +248,7 @@ class SlotProblem(Formulation):
 
     def least(self, split: int, met: bool, rate: float) -> float:
         """Proved lower bound of the objective of one split on one side of the deadline, by the slope at `rate`."""
-        if not self.able[split]:
+        if not self.available[split]:
             return math.inf
         low, high = self.interval(split, met)
         step = 0.0 if met else self.outage_queue
@@ -275,7 +275,7 @@ class SlotProblem(Formulation):
     def certify(self, decision: SlotDecision) -> SplitRates:
         """Return the best rates of all splits, each found by halving the interval in which its slope changes sign."""
         rates = np.full((self.splits, 2), np.nan)
-        for k in (int(k) for k in np.flatnonzero(self.able)):
+        for k in (int(k) for k in np.flatnonzero(self.available)):
             for side, met in enumerate((True, False)):
                 low, high = self.interval(k, met)
                 if low <= high:
@@ -304,7 +304,7 @@ class SlotProblem(Formulation):
 
     def objective(self, decision: SlotDecision) -> float:
         """Return the drift-plus-penalty bound of the slot (eq. 17)."""
-        if not self.able[decision.split]:
+        if not self.available[decision.split]:
             return math.inf
         step = self.outage_queue if self.late(decision.split, decision.rate) else 0.0
         return self.smooth(decision.split, decision.rate) + step
@@ -317,7 +317,7 @@ class SlotProblem(Formulation):
         """Rates out of their bounds, and splits that are not possible."""
         found = {}
         low, high = self.rate_bounds
-        if not self.able[decision.split]:
+        if not self.available[decision.split]:
             found["split"] = math.inf
         elif self.sent[decision.split] > 0:
             # Relative to the bound itself: least and largest rate may be powers of ten apart.

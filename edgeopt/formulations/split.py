@@ -83,7 +83,7 @@ class NodePotentials(OptimalityCertificate):
         potential.flags.writeable = False
         assign(self, potential=potential)
 
-    def slack(self, problem: Problem, decision: Decision) -> Any:
+    def optimality_gap(self, problem: Problem, decision: Decision) -> Any:
         """Reduced costs along the decision's paths, plus what the potentials exceed; all of them >= 0."""
         if not isinstance(problem, StochasticSplit) or not isinstance(decision, SplitDecision):
             return math.inf

@@ -1,8 +1,8 @@
-"""Certificates: the witness of an answer, checked by a few lines that know nothing of the solver that gave it.
+"""Certificates: evidence for an answer, checked by a few lines that know nothing of the solver that gave it.
 
-Two kinds. A witness of quality (duals, a Lagrange multiplier) proves how far a decision can be from the optimum: its
-``slack`` is that distance, in the objective's unit, written as a sum of non-negative complementarity terms so that
-nothing cancels in float64. A witness of status (a ray) proves that there is no optimum at all.
+Two kinds. A certificate of optimality (duals, a Lagrange multiplier) proves how far a decision can be from the optimum:
+its ``optimality_gap`` is that distance, in the objective's unit, written as a sum of non-negative complementarity terms
+so that nothing cancels in float64. A certificate of status (a ray) proves that there is no optimum at all.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class OptimalityCertificate(Certificate):
     __slots__ = ()
 
     @abstractmethod
-    def slack(self, problem: Problem, decision: Decision) -> float:
+    def optimality_gap(self, problem: Problem, decision: Decision) -> float:
         """Proven bound on how much worse than the optimum `decision` is; inf where nothing is proved.
 
         Negative where the objective is better than the witness allows: then one of the two is wrong.

@@ -90,7 +90,7 @@ class Problem(Record, ABC):
         """Return the problem's own witness of how good `decision` is, or None where it has no such reasoning."""
         return None
 
-    def refute(self) -> Certificate | None:
+    def infeasibility_certificate(self) -> Certificate | None:
         """Return the problem's own witness that it is infeasible, or None where it has none."""
         return None
 

@@ -142,8 +142,10 @@ class Solver:
         """
         for name in LIMITS:
             if getattr(options, name) is not None and name not in self.honours:
-                able = ", ".join(self.honours) or "none of them"
-                raise InvalidOptionError(f"solver {self.name!r} cannot honour {name}; of {LIMITS} it honours {able}")
+                available = ", ".join(self.honours) or "none of them"
+                raise InvalidOptionError(
+                    f"solver {self.name!r} cannot honour {name}; of {LIMITS} it honours {available}"
+                )
         if options.extra:
             known = set(self.accepts() if callable(self.accepts) else self.accepts)
             for name in options.extra:

@@ -31,7 +31,7 @@ _WIDE = 5000
 """From this many columns on, CP-SAT's search for dominated solutions costs far more than it saves."""
 
 _INFINITE = 2**63 - 1
-"""An endless side of a row, for CP-SAT."""
+"""An infinite side of a row, for CP-SAT."""
 
 
 def cp_sat_options() -> Iterable[str]:

@@ -91,8 +91,10 @@ def _backend(program: Program, variant: str | None) -> str:
             f"solver 'cvxpy:{name}' is not installed; install with: pip install 'cvxpy[{name}]', or use {installed}"
         )
     if program.integral and name not in INSTALLED_MI_SOLVERS:
-        able = ", ".join(INSTALLED_MI_SOLVERS)
-        raise UnsupportedPairError(f"'cvxpy:{name}' takes no integer columns; of CVXPY's back ends these do: {able}")
+        available = ", ".join(INSTALLED_MI_SOLVERS)
+        raise UnsupportedPairError(
+            f"'cvxpy:{name}' takes no integer columns; of CVXPY's back ends these do: {available}"
+        )
     return name
 
 

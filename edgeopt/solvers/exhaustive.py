@@ -84,8 +84,8 @@ def _least(
         candidates = np.repeat(base[None], codes.size, axis=0)
         candidates[:, nodes] = codes[:, None] // problem.tiers ** np.arange(nodes.size) % problem.tiers
         latency = problem.node_latencies(candidates)[:, exits]
-        able = np.asarray(np.isfinite(latency).all(axis=1))
-        expected = np.where(able, np.where(able[:, None], latency, 0.0) @ weights, np.inf)
+        available = np.asarray(np.isfinite(latency).all(axis=1))
+        expected = np.where(available, np.where(available[:, None], latency, 0.0) @ weights, np.inf)
         if expected.min() < least:
             best, least = candidates[int(expected.argmin())], float(expected.min())
     return best

@@ -119,11 +119,11 @@ class _Genes:
     """The layers of a problem with the tiers that each may take, and what individuals cost."""
 
     def __init__(self, problem: StochasticSplit) -> None:
-        able = np.isfinite(problem.costs.tree.exec_time)
+        available = np.isfinite(problem.costs.tree.exec_time)
         self.problem = problem
-        self.choices = able.sum(axis=1)
+        self.choices = available.sum(axis=1)
         # Row n lists the tiers that layer n may take, in its first entries.
-        self.allowed = np.argsort(~able, axis=1, kind="stable")
+        self.allowed = np.argsort(~available, axis=1, kind="stable")
 
     def draw(self, generator: np.random.Generator, count: int) -> NDArray[np.intp]:
         """Return (count, layers) random individuals."""

@@ -83,7 +83,7 @@ def _outcome(program: Program, options: Options, backend: str, result: Any) -> O
         case "INFEASIBLE":
             return infeasible(program, _dense(result.dual_rays, "dual_values", program.rows), message)
         case "UNBOUNDED" | "INFEASIBLE_OR_UNBOUNDED":
-            return _endless(program, options, result, message)
+            return _told_apart(program, options, result, message)
         case _:
             return Outcome.failed(f"{backend} ended with {reason.lower()}: {message or 'no reason given'}")
 
@@ -118,7 +118,7 @@ def _dual(program: Program, solution: Any) -> LinearDual | None:
     )  # fmt: skip
 
 
-def _endless(program: Program, options: Options, result: Any, message: str) -> Outcome:
+def _told_apart(program: Program, options: Options, result: Any, message: str) -> Outcome:
     """Tell unbounded from infeasible by solving without cost; the point found starts the ray."""
     if not program.cost.any():
         return infeasible(program, message=message)

@@ -29,7 +29,7 @@ def lagrangian(problem: OfflineOffloading | RevenueMaximization, options: Option
         raise InvalidOptionError(f"iterations is {iterations!r}; expected an integer >= 0")
     if isinstance(problem, RevenueMaximization):
         return _admit_by_prices(problem, iterations, options)
-    if refutation := problem.refute():
+    if refutation := problem.infeasibility_certificate():
         return Outcome(Status.INFEASIBLE, certificate=refutation)
     multiplier = _bisect(problem, iterations)
     local = problem.benefit < 0

@@ -21,7 +21,7 @@ def lambert_w(problem: SlotProblem, options: Options) -> Outcome:
     """Send at the surrogate's rate (eq. 19), split by the true objective."""
     low, high = problem.rate_bounds
     rate = min(max(stationary_rate(problem, problem.delay_queue + problem.outage_queue / problem.max_delay), low), high)
-    candidates = [SlotDecision(int(k), rate if problem.sent[k] > 0 else 0.0) for k in np.flatnonzero(problem.able)]
+    candidates = [SlotDecision(int(k), rate if problem.sent[k] > 0 else 0.0) for k in np.flatnonzero(problem.available)]
     return Outcome.feasible(min(candidates, key=problem.objective))
 
 

@@ -23,7 +23,7 @@ def local_only(problem: OfflineOffloading | StochasticSplit | SlotProblem, optio
         return Outcome.feasible(SlotDecision(problem.splits - 1, problem.rate_bounds[1] * bool(problem.sent[-1])))
     if isinstance(problem, StochasticSplit):
         return Outcome.feasible(_nearest(problem))
-    if refutation := problem.refute():
+    if refutation := problem.infeasibility_certificate():
         return Outcome(Status.INFEASIBLE, certificate=refutation)
     return Outcome.feasible(OffloadingDecision(problem.available.reshape(problem.shape)))
 

@@ -14,7 +14,7 @@ from ..model.outcome import Options, Outcome
 from ..model.solver import solver
 
 _SCALE = 2.0**48
-"""Sum of the scaled finite capacities; an endless arc gets a little more."""
+"""Sum of the scaled finite capacities; an infinite arc gets a little more."""
 
 
 @solver(
@@ -50,8 +50,8 @@ def min_cut(problem: GraphSplit, options: Options) -> Outcome:
 
 def _known(problem: GraphSplit) -> GraphSplitDecision:
     """Return the best placement of all layers on one tier, or as near to it as they can run."""
-    able = np.isfinite(problem.exec_time)
+    available = np.isfinite(problem.exec_time)
     distance = np.abs(np.arange(problem.tiers)[:, None] - np.arange(problem.tiers))
-    candidates = [GraphSplitDecision(np.where(able, distance[tier], problem.tiers).argmin(axis=1)) for tier in
+    candidates = [GraphSplitDecision(np.where(available, distance[tier], problem.tiers).argmin(axis=1)) for tier in
                   range(problem.tiers)]  # fmt: skip
     return min(candidates, key=problem.objective)

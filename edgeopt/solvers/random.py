@@ -19,7 +19,7 @@ def random(problem: OfflineOffloading | StochasticSplit, options: Options) -> Ou
     """
     if isinstance(problem, StochasticSplit):
         return Outcome.feasible(_anywhere(problem, options.generator()))
-    if refutation := problem.refute():
+    if refutation := problem.infeasibility_certificate():
         return Outcome(Status.INFEASIBLE, certificate=refutation)
     local = np.zeros(problem.local_totals.size, dtype=bool)
     candidates = np.flatnonzero(problem.available)
@@ -28,5 +28,5 @@ def random(problem: OfflineOffloading | StochasticSplit, options: Options) -> Ou
 
 
 def _anywhere(problem: StochasticSplit, generator: np.random.Generator) -> SplitDecision:
-    able = np.isfinite(problem.costs.tree.exec_time)
-    return problem.decision_at(np.where(able, generator.random(able.shape), -1.0).argmax(axis=1))
+    available = np.isfinite(problem.costs.tree.exec_time)
+    return problem.decision_at(np.where(available, generator.random(available.shape), -1.0).argmax(axis=1))

@@ -23,11 +23,11 @@ def remote_only(problem: OfflineOffloading | StochasticSplit | SlotProblem, opti
     Of a slot, the first split that is possible at all is taken, and sent at the largest rate.
     """
     if isinstance(problem, SlotProblem):
-        first = int(problem.able.argmax())
+        first = int(problem.available.argmax())
         return Outcome.feasible(SlotDecision(first, problem.rate_bounds[1] * bool(problem.sent[first])))
     if isinstance(problem, StochasticSplit):
         return Outcome.feasible(_farthest(problem))
-    if refutation := problem.refute():
+    if refutation := problem.infeasibility_certificate():
         return Outcome(Status.INFEASIBLE, certificate=refutation)
     local = np.zeros(problem.local_totals.size, dtype=bool)
     local[np.flatnonzero(problem.available)[: problem.min_local]] = True
@@ -35,5 +35,5 @@ def remote_only(problem: OfflineOffloading | StochasticSplit | SlotProblem, opti
 
 
 def _farthest(problem: StochasticSplit) -> SplitDecision:
-    able = np.isfinite(problem.costs.tree.exec_time)
-    return problem.decision_at(problem.tiers - 1 - able[:, ::-1].argmax(axis=1))
+    available = np.isfinite(problem.costs.tree.exec_time)
+    return problem.decision_at(problem.tiers - 1 - available[:, ::-1].argmax(axis=1))

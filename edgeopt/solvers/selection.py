@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @solver("selection", solves=OfflineOffloading, exact=True, rank=1, honours=("time_limit", "relative_gap", "threads"))
 def selection(problem: OfflineOffloading, options: Options) -> Outcome:
     """Keep all negative benefits local, or the `min_local` smallest if those are fewer; ties go by index."""
-    if refutation := problem.refute():
+    if refutation := problem.infeasibility_certificate():
         return Outcome(Status.INFEASIBLE, certificate=refutation)
     local = smallest(problem.benefit, problem.min_local, problem.multiplier)
     return Outcome.optimal(

@@ -141,7 +141,7 @@ def select_stream(
 )  # fmt: skip
 def selection_stream(problem: OfflineOffloading, options: Options) -> Outcome:
     """Run the chunked selection on a problem in memory: `chunk` decisions at a time."""
-    if refutation := problem.refute():
+    if refutation := problem.infeasibility_certificate():
         return Outcome(Status.INFEASIBLE, certificate=refutation)
     size = _chunk(options.extra.get("chunk", CHUNK), InvalidOptionError)
     benefit = problem.benefit

@@ -23,7 +23,7 @@ def two_regime(problem: SlotProblem, options: Options) -> Outcome:
     free = stationary_rate(problem, problem.delay_queue)
     rates = np.full((problem.splits, 2), np.nan)
     best, least = None, math.inf
-    for k in np.flatnonzero(problem.able):
+    for k in np.flatnonzero(problem.available):
         for side, met in enumerate((True, False)):
             low, high = problem.interval(int(k), met)
             if low > high:

@@ -111,10 +111,10 @@ def solvers_for(problem: Problem | Instance) -> pd.DataFrame:
 
 
 def _able(problems: Sequence[Problem]) -> list[dict[str, Any]]:
-    able = [s for s in solvers().values() if problems and not s.refusal(problems[0])]
+    available = [s for s in solvers().values() if problems and not s.refusal(problems[0])]
     return [
         {"solver": s.name, "kind": s.kind, "installed": s.installed, "install": s.install, "version": s.version}
-        for s in able
+        for s in available
     ]
 
 

@@ -114,9 +114,9 @@ def choose(problem: Problem, name: str | Solver, options: Options) -> tuple[Solv
         return next(automatic(problem, options)), None
     chosen, variant = (name, None) if isinstance(name, Solver) else find(str(name))
     if reason := chosen.refusal(problem):
-        able = ", ".join(entry.name for entry in solvers().values() if not entry.refusal(problem))
+        available = ", ".join(entry.name for entry in solvers().values() if not entry.refusal(problem))
         raise UnsupportedPairError(
-            f"solver {chosen.name!r} {reason}, so not this {type(problem).__name__}; these solve it: {able}"
+            f"solver {chosen.name!r} {reason}, so not this {type(problem).__name__}; these solve it: {available}"
         )
     chosen.demand_installed()
     chosen.check(options)

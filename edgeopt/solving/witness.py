@@ -141,7 +141,7 @@ def _finished(problem: Problem, outcome: Outcome, budget: Budget) -> Outcome | N
 def _bounded(problem: Problem, outcome: Outcome) -> bool:
     """Whether anything is proved of the decision."""
     certificate = outcome.certificate
-    return isinstance(certificate, LinearDual) and math.isfinite(certificate.slack(problem, outcome.decision))
+    return isinstance(certificate, LinearDual) and math.isfinite(certificate.optimality_gap(problem, outcome.decision))
 
 
 def _own(problem: Problem, outcome: Outcome) -> Certificate | None:
@@ -166,16 +166,16 @@ def _closed(problem: Problem, outcome: Outcome, relative_gap: float | None) -> b
     """Whether the certificate at hand proves the decision optimal."""
     if not isinstance(outcome.certificate, OptimalityCertificate):
         return False
-    slack = float(outcome.certificate.slack(problem, outcome.decision))
+    gap = float(outcome.certificate.optimality_gap(problem, outcome.decision))
     objective = problem.objective(outcome.decision)
     tolerance = OPTIMALITY if relative_gap is None else relative_gap
-    return slack <= max(tolerance * abs(objective), ROUNDOFF * problem.magnitude(outcome.decision))
+    return gap <= max(tolerance * abs(objective), ROUNDOFF * problem.magnitude(outcome.decision))
 
 
 def _tighter(problem: Problem, outcome: Outcome, supplied: LinearDual) -> Outcome:
     """Return `outcome` with the supplied duals where the solver's own prove less."""
     own = outcome.certificate
-    if isinstance(own, LinearDual) and not own.slack(problem, outcome.decision) > supplied.slack(
+    if isinstance(own, LinearDual) and not own.optimality_gap(problem, outcome.decision) > supplied.optimality_gap(
         problem, outcome.decision
     ):
         return outcome
@@ -313,7 +313,7 @@ def _held(program: Program, outcome: Outcome) -> Outcome:
 
 
 def _status(problem: Problem, outcome: Outcome, solver: str, budget: Budget) -> Outcome:
-    certificate = problem.refute() if outcome.claim is Status.INFEASIBLE else None
+    certificate = problem.infeasibility_certificate() if outcome.claim is Status.INFEASIBLE else None
     if certificate is None and isinstance(outcome.certificate, StatusCertificate):
         certificate = outcome.certificate if _proves(outcome.certificate, problem) else None
     if certificate is not None:

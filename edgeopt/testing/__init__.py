@@ -3,7 +3,7 @@
 >>> import edgeopt as eo
 >>> from edgeopt.testing import check_solver
 >>> check_solver("selection")
-29
+17
 """
 
 from __future__ import annotations

@@ -25,13 +25,14 @@ class BatchCertificate(OptimalityCertificate):
 
     certificates: tuple[OptimalityCertificate | None, ...]
 
-    def slack(self, problem: Problem, decision: Decision) -> Any:
-        """(batch,) slack of each instance."""
-        pairs = zip(self.certificates, range(problem.batch or 0), strict=True)
-        return np.array([
-            np.inf if certificate is None else certificate.slack(problem.instance(i), problem.pick(decision, i))
-            for certificate, i in pairs
-        ])  # fmt: skip
+    def optimality_gap(self, problem: Problem, decision: Decision) -> Any:
+        """(batch,) optimality gap of each instance."""
+        batch = problem.batch or 0
+        gaps = np.full(batch, np.inf)
+        for i, certificate in zip(range(batch), self.certificates, strict=True):
+            if certificate is not None:
+                gaps[i] = certificate.optimality_gap(problem.instance(i), problem.pick(decision, i))
+        return gaps
 
     def __str__(self) -> str:
         return f"{len(self.certificates)} certificates, the first: {self.certificates[0]}"

@@ -105,7 +105,7 @@ def _settle(
     upper: NDArray[np.float64],
 ) -> None:
     """Compute exactly, in place, the reduced costs whose sign decides whether the bound is infinite."""
-    unsure = np.flatnonzero(_endless(low, high, lower, upper) & (low <= 0) & (high >= 0))
+    unsure = np.flatnonzero(_may_be_infinite(low, high, lower, upper) & (low <= 0) & (high >= 0))
     counts = np.diff(program.matrix.indptr)
     if not unsure.size or counts[unsure].sum() > _EXACT_ENTRIES:
         return
@@ -121,7 +121,7 @@ def _settle(
             high[j] = min(high[j], 0.0)
 
 
-def _endless(
+def _may_be_infinite(
     low: NDArray[np.float64], high: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Columns whose reduced cost may have the sign that multiplies an infinite bound."""
@@ -149,7 +149,7 @@ def _corrected(
     equations: list[tuple[Row, Fraction]] = []
     movable = (y != 0) | (np.isfinite(program.row_lower) & np.isfinite(program.row_upper))
     cost = program.sense.sign * program.cost
-    more = np.flatnonzero(_endless(low, high, lower, upper))
+    more = np.flatnonzero(_may_be_infinite(low, high, lower, upper))
     for _ in range(_ROUNDS):
         for j in more.tolist():
             missing = Fraction(float(cost[j])) - _dot(_column(program, j), y)
@@ -163,7 +163,7 @@ def _corrected(
         moved = (size @ abs(program.matrix)) * (1.0 + program.rows * UNIT)
         new_low = np.where(pinned, 0.0, np.nextafter(low - moved, -np.inf))
         new_high = np.where(pinned, 0.0, np.nextafter(high + moved, np.inf))
-        more = np.flatnonzero(_endless(new_low, new_high, lower, upper))
+        more = np.flatnonzero(_may_be_infinite(new_low, new_high, lower, upper))
         if not more.size:
             low[:], high[:] = new_low, new_high
             sides = np.maximum(_finite_size(program.row_lower), _finite_size(program.row_upper))

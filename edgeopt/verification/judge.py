@@ -160,7 +160,7 @@ class _Measured:
         return np.where(np.isfinite(magnitude), magnitude, 0.0)  # an overflow excuses nothing
 
     @cached_property
-    def slack(self) -> NDArray[np.float64]:
+    def optimality_gap(self) -> NDArray[np.float64]:
         """Proven distances from the optimum, without what is rounding."""
         if not self.proven.any():
             return self.proven
@@ -169,12 +169,12 @@ class _Measured:
     @cached_property
     def bound(self) -> NDArray[np.float64]:
         """Best objectives that can exist, as far as it is proved."""
-        return self.objective - self.sign * self.slack if self.slack.any() else self.objective
+        return self.objective - self.sign * self.optimality_gap if self.optimality_gap.any() else self.objective
 
     @cached_property
     def gap(self) -> NDArray[np.float64]:
         """Relative distances of objectives and bounds."""
-        return relative_gaps(self.objective, self.bound) if self.slack.any() else self.slack
+        return relative_gaps(self.objective, self.bound) if self.optimality_gap.any() else self.optimality_gap
 
     def contradicted_by(self, stated: NDArray[np.float64], rounding: float = AGREEMENT) -> NDArray[np.bool_]:
         """Where a stated bound says that an objective as good as this one is impossible, rounding allowed for."""
@@ -197,23 +197,23 @@ def _judge_quality(problem: Problem, outcome: Outcome, objective: Any, tolerance
         kind = type(outcome.certificate).__name__
         return refused(f"its certificate, a {kind}, is checked by code of the solver's own, which proves nothing")
     try:
-        slack = _slack(problem, outcome, np.shape(objective))
+        optimality_gap = _optimality_gap(problem, outcome, np.shape(objective))
     except Exception as error:  # a certificate may be anything: what cannot be checked proves nothing
         return refused(f"its certificate cannot be checked: {type(error).__name__}: {error}")
-    if slack is None or np.isnan(slack).any():
+    if optimality_gap is None or np.isnan(optimality_gap).any():
         return refused(f"its certificate ({outcome.certificate}) is no number for each instance")
-    found = _Measured(problem, outcome.decision, np.atleast_1d(np.asarray(objective, float)), slack)
+    found = _Measured(problem, outcome.decision, np.atleast_1d(np.asarray(objective, float)), optimality_gap)
     if fault := _contradiction(problem, outcome, found):
         return refused(fault)
     return _judge_gap(problem, outcome, found, tolerance)
 
 
-def _slack(problem: Problem, outcome: Outcome, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
+def _optimality_gap(problem: Problem, outcome: Outcome, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
     """(instances,) proven distance from the optimum; inf where nothing is proved, None if it is no such array."""
     if not isinstance(outcome.certificate, OptimalityCertificate):
         return np.full(shape or (1,), np.inf)
-    slack = np.asarray(outcome.certificate.slack(problem, outcome.decision), float)
-    return np.atleast_1d(slack) if slack.shape == shape else None
+    optimality_gap = np.asarray(outcome.certificate.optimality_gap(problem, outcome.decision), float)
+    return np.atleast_1d(optimality_gap) if optimality_gap.shape == shape else None
 
 
 def _contradiction(problem: Problem, outcome: Outcome, found: _Measured) -> str | None:
@@ -230,7 +230,7 @@ def _contradiction(problem: Problem, outcome: Outcome, found: _Measured) -> str 
             i = 0 if stated is None else int(wrong.argmax())
             shown = claimed if stated is None else float(stated[i])
             return f"the solver's bound {shown!r} contradicts the decision's objective {float(found.objective[i])!r}"
-    if (found.slack < 0).any() and (better := found.contradicted_by(found.bound, FEASIBILITY)).any():
+    if (found.optimality_gap < 0).any() and (better := found.contradicted_by(found.bound, FEASIBILITY)).any():
         i = int(better.argmax())
         return (
             f"the objective {float(found.objective[i])!r} of {_instance(problem, i)} is better than its certificate "
@@ -306,12 +306,12 @@ def _judge_word(word: MixedIntegerBound, message: str, numbers: dict[str, Any], 
 
 def _excuse(problem: Problem, outcome: Outcome, found: _Measured, worst: int) -> str | None:
     """Say why a decision that is not proved optimal may still be an honest answer, or None."""
-    if found.slack[worst] <= OPTIMALITY * found.magnitude[worst]:
+    if found.optimality_gap[worst] <= OPTIMALITY * found.magnitude[worst]:
         # The terms cancel: what is left of the objective lies within the solver's own tolerances.
         return "the gap is within the solver's tolerance for costs of this size"
     if outcome.approximate:
         return "the back end stops near a solution, and its duals leave a gap"
-    if isinstance(outcome.certificate, LinearDual) and math.isinf(found.slack[worst]):
+    if isinstance(outcome.certificate, LinearDual) and math.isinf(found.optimality_gap[worst]):
         return "rounding hides what the duals prove, and the program is too large to settle it in rational arithmetic"
     return None
 

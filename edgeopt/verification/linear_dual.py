@@ -48,7 +48,7 @@ class LinearDual(OptimalityCertificate):
             if (basis := getattr(self, name)) is not None:
                 assign(self, **{name: frozen(basis, name, np.int8)})
 
-    def slack(self, problem: Problem, decision: Decision) -> float:
+    def optimality_gap(self, problem: Problem, decision: Decision) -> float:
         """Distance of the objective from the best bound that the duals or the basis prove; inf where neither does.
 
         Negative where the objective is better than the bound.

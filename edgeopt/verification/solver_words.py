@@ -69,17 +69,17 @@ class MixedIntegerBound(OptimalityCertificate):
         """Engines on whose word it rests."""
         return self.solver
 
-    def slack(self, problem: Problem, decision: Decision) -> float:
+    def optimality_gap(self, problem: Problem, decision: Decision) -> float:
         """Distance from the bound that the relaxation proves; inf where it proves none."""
         if self.relaxation is None:
             return np.inf
         program, objective = problem.program(), problem.objective(decision)
-        slack = problem.sense.sign * (objective - self.relaxation.proved(program, objective))
+        gap = problem.sense.sign * (objective - self.relaxation.proved(program, objective))
         step = objective_step(program)
-        if step == 0.0 or not np.isfinite(slack):
-            return slack
+        if step == 0.0 or not np.isfinite(gap):
+            return gap
         # Better objectives are whole steps away.
-        return max(0.0, math.floor(slack / step * (1.0 + 4 * UNIT)) * step)
+        return max(0.0, math.floor(gap / step * (1.0 + 4 * UNIT)) * step)
 
     def __str__(self) -> str:
         relaxed = "none" if self.relaxation is None else f"{self.relaxation_bound:.10g} (checked)"

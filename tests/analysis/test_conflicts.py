@@ -185,8 +185,8 @@ def test_conflicts_of_random_programs_are_irreducible_and_repairs_repair(integra
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 12), st.floats(0, 1), st.data())
 def test_conflicts_of_offloading(count, fraction, data):
-    able = np.array(data.draw(st.lists(st.booleans(), min_size=count, max_size=count)))
-    problem = eo.OfflineOffloading(np.arange(count), np.ones(count), fraction, local_available=able)
+    available = np.array(data.draw(st.lists(st.booleans(), min_size=count, max_size=count)))
+    problem = eo.OfflineOffloading(np.arange(count), np.ones(count), fraction, local_available=available)
     explanation = problem.explain()
     solution = eo.solve(problem)
     assert (solution.status == "infeasible") == bool(explanation.conflict)
@@ -197,15 +197,17 @@ def test_conflicts_of_offloading(count, fraction, data):
         assert eo.solve(replace(problem, **dropped)).status == "optimal"
     repaired = explanation.repair.apply()
     assert eo.solve(repaired).status == "optimal"
-    assert repaired.min_local_fraction == able.sum() / count
-    more = replace(problem, min_local_fraction=(able.sum() + 1) / count)  # the repair is the largest feasible fraction
+    assert repaired.min_local_fraction == available.sum() / count
+    more = replace(
+        problem, min_local_fraction=(available.sum() + 1) / count
+    )  # the repair is the largest feasible fraction
     assert eo.solve(more).status == "infeasible"
     assert explanation.repair.text.endswith("is the largest feasible local fraction")
 
 
 def test_the_words_of_offloading():
-    able = np.arange(100) % 100 < 73
-    problem = eo.OfflineOffloading(np.ones(100), np.ones(100), 0.9, local_available=able)
+    available = np.arange(100) % 100 < 73
+    problem = eo.OfflineOffloading(np.ones(100), np.ones(100), 0.9, local_available=available)
     assert str(problem.explain()) == (
         "these demands contradict each other:\n"
         "  - min_local_fraction = 0.9 asks for 90 of 100 local decisions\n"

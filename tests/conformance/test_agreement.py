@@ -19,8 +19,8 @@ SAMPLES = st.lists(st.tuples(COSTS, COSTS, st.booleans()), min_size=1, max_size=
 
 @st.composite
 def problems(draw) -> eo.OfflineOffloading:
-    local, remote, able = zip(*draw(SAMPLES), strict=True)
-    available = np.array(able) if draw(st.integers(0, 3)) == 3 else None
+    local, remote, available = zip(*draw(SAMPLES), strict=True)
+    available = np.array(available) if draw(st.integers(0, 3)) == 3 else None
     return eo.OfflineOffloading(local, remote, draw(st.floats(0, 1)), draw(COSTS), False, available)
 
 

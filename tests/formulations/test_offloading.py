@@ -22,11 +22,11 @@ def brute(problem: eo.OfflineOffloading) -> float | None:
         pairs = [(a, b) for row, other in zip(local, remote, strict=True) for a, b in zip(row, other, strict=True)]
     else:
         pairs = [(sum(row) if isinstance(row, list) else row, b) for row, b in zip(local, remote, strict=True)]
-    able = [True] * len(pairs) if problem.local_available is None else problem.local_available.ravel().tolist()
+    available = [True] * len(pairs) if problem.local_available is None else problem.local_available.ravel().tolist()
     best = None
     for choice in product((False, True), repeat=len(pairs)):
         enough = sum(choice) >= problem.min_local_fraction * len(pairs) * (1 - 1e-12)
-        if enough and all(able[i] or not kept for i, kept in enumerate(choice)):
+        if enough and all(available[i] or not kept for i, kept in enumerate(choice)):
             costs = [a if kept else b + problem.transmission_cost for kept, (a, b) in zip(choice, pairs, strict=True)]
             best = sum(costs) if best is None else min(best, sum(costs))
     return None if best is None else best / len(local)
@@ -131,12 +131,12 @@ def problems(draw, largest=7):
     shape = (count, sites) if sites else (count,)
     decisions = count * sites if independent else count
     costs = lambda shape: np.array(draw(st.lists(COSTS, min_size=int(np.prod(shape)), max_size=int(np.prod(shape)))))  # noqa: E731
-    able = draw(st.none() | st.lists(st.booleans(), min_size=decisions, max_size=decisions))
+    available = draw(st.none() | st.lists(st.booleans(), min_size=decisions, max_size=decisions))
     remote = shape if independent else (count,)
     return eo.OfflineOffloading(
         costs(shape).reshape(shape), costs(remote).reshape(remote),
         draw(st.sampled_from([0.0, 0.25, 0.5, 1.0]) | st.floats(0, 1)), draw(st.just(0.0) | COSTS), independent,
-        None if able is None else np.array(able).reshape(remote),
+        None if available is None else np.array(available).reshape(remote),
     )  # fmt: skip
 
 
@@ -157,9 +157,9 @@ def test_selection_against_brute_force(problem):
 @given(problems(), st.randoms())
 def test_samples_may_be_numbered_in_any_order(problem, random):
     order = np.array(random.sample(range(problem.samples), problem.samples))
-    able = problem.local_available
+    available = problem.local_available
     shuffled = replace(problem, local_cost=problem.local_cost[order], remote_cost=problem.remote_cost[order],
-                       local_available=None if able is None else able[order])  # fmt: skip
+                       local_available=None if available is None else available[order])  # fmt: skip
     one, other = eo.solve(problem), eo.solve(shuffled)
     assert one.status == other.status
     if one.status == "optimal":
@@ -248,18 +248,18 @@ def test_violations_name_what_is_broken_however_small_its_share():
     problem = eo.OfflineOffloading(np.zeros(10**6), np.zeros(10**6), 0.5)
     local = np.arange(10**6) < 500_000 - 1
     assert problem.violations(eo.OffloadingDecision(local)) == {"min_local_fraction": 1e-3}
-    able = replace(problem, local_available=np.arange(10**6) > 0, min_local_fraction=0.0)
-    assert able.violations(eo.OffloadingDecision(local)) == {"local_available": 1e-3}
+    available = replace(problem, local_available=np.arange(10**6) > 0, min_local_fraction=0.0)
+    assert available.violations(eo.OffloadingDecision(local)) == {"local_available": 1e-3}
     assert problem.violations(eo.OffloadingDecision(np.arange(10**6) < 500_000)) == {}
 
 
 def test_unavailable_exits_are_never_used():
-    able = np.array([True, False, True, True])
-    problem = replace(HAND, local_available=able, min_local_fraction=0.75)
+    available = np.array([True, False, True, True])
+    problem = replace(HAND, local_available=available, min_local_fraction=0.75)
     solution = eo.solve(problem)
     assert solution.decision.local.tolist() == [True, False, True, True]
     assert problem.benefit[1] == np.inf
-    assert eo.solve(replace(problem, local_available=able & (np.arange(4) > 0))).status == "infeasible"
+    assert eo.solve(replace(problem, local_available=available & (np.arange(4) > 0))).status == "infeasible"
 
 
 def test_the_field_is_named_for_index_and_value_however_deep():

@@ -80,9 +80,9 @@ def test_wrong_prices_prove_nothing():
     problem = eo.RevenueMaximization(**GOOD)
     best = eo.solve(problem)
     prices = best.certificate.resource_price
-    assert best.certificate.slack(problem, best.decision) == pytest.approx(0.0, abs=1e-12)
+    assert best.certificate.optimality_gap(problem, best.decision) == pytest.approx(0.0, abs=1e-12)
     for wrong in (prices + 0.1, -prices - 0.1, prices[:-1], np.full_like(prices, np.nan)):
-        assert ResourcePrices(wrong).slack(problem, best.decision) > 0.01
+        assert ResourcePrices(wrong).optimality_gap(problem, best.decision) > 0.01
 
 
 def test_sparse_and_dense_densities_are_one_problem(tmp_path):

@@ -160,11 +160,11 @@ def test_one_user_alone_has_the_optimum_of_its_own_slot(problem):
             "outage_queue", "max_delay")}  # fmt: skip
     alone = replace(problem, **one)
     most = alone.bandwidth * np.log2(1 + alone.max_power[0] / (alone.noise[0] * alone.bandwidth))
-    able = alone.min_speed[0] <= alone.remote_speed
+    available = alone.min_speed[0] <= alone.remote_speed
     slot = eo.SlotProblem(
         alone.local_flops, alone.remote_flops, alone.payload_bits, alone.local_energy, alone.arrivals[0],
         alone.channel_gain[0], alone.bandwidth, alone.noise_density, alone.local_speed[0],
-        alone.remote_speed if able else 0.0, (alone.min_rate[0], most), alone.delay_queue[0], alone.outage_queue[0],
+        alone.remote_speed if available else 0.0, (alone.min_rate[0], most), alone.delay_queue[0], alone.outage_queue[0],
         alone.tradeoff, alone.max_delay[0],
     )  # fmt: skip
     assert eo.solve(alone).objective == pytest.approx(eo.solve(slot).objective, rel=1e-8, abs=1e-300)
@@ -197,16 +197,16 @@ def test_certificates_that_leave_a_choice_out_prove_nothing():
     problem = crowd(3, 3, splits=4, bandwidth=1e7, remote_speed=2e12)
     solution = eo.solve(problem)
     certificate = solution.certificate
-    assert certificate.slack(problem, solution.decision) <= 1e-8 * solution.objective
+    assert certificate.optimality_gap(problem, solution.decision) <= 1e-8 * solution.objective
     if len(certificate.band_price) > 1:
         fewer = SharedPrices(*(getattr(certificate, name)[1:] for name in
                                   ("band_price", "host_price", "hurry", "allowed")))  # fmt: skip
-        assert fewer.slack(problem, solution.decision) == np.inf
+        assert fewer.optimality_gap(problem, solution.decision) == np.inf
     narrowed = certificate.allowed.copy()
     narrowed[0, 0] = False
-    assert replace(certificate, allowed=narrowed).slack(problem, solution.decision) == np.inf
+    assert replace(certificate, allowed=narrowed).optimality_gap(problem, solution.decision) == np.inf
     dear = replace(certificate, band_price=100 * certificate.band_price)
-    assert dear.slack(problem, solution.decision) > 1e-3 * solution.objective
+    assert dear.optimality_gap(problem, solution.decision) > 1e-3 * solution.objective
     with pytest.raises(eo.InvalidProblemError, match="must not be negative"):
         replace(certificate, host_price=-1.0 - certificate.host_price)
 

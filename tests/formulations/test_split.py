@@ -209,7 +209,9 @@ def test_potentials_prove_the_gap_of_every_placement(split, data):
     best = eo.solve(split)
     gap = split.objective(decision) - best.objective
     assert gap >= -1e-12 * (1 + best.objective)
-    assert split.potentials.slack(split, decision) == pytest.approx(gap, rel=1e-9, abs=1e-12 * (1 + best.objective))
+    assert split.potentials.optimality_gap(split, decision) == pytest.approx(
+        gap, rel=1e-9, abs=1e-12 * (1 + best.objective)
+    )
     np.testing.assert_allclose(best.certificate.potential, split.potentials.potential, rtol=1e-13, atol=1e-300)
 
 
@@ -219,7 +221,7 @@ def test_wrong_potentials_never_prove_too_much(split, data):
     best = eo.solve(split)
     noise = data.draw(st.lists(st.floats(-3, 3), min_size=split.potentials.potential.size, max_size=None))
     wrong = split.potentials.potential + np.resize(noise, split.node_shape)
-    slack = NodePotentials(wrong).slack(split, best.decision)
+    slack = NodePotentials(wrong).optimality_gap(split, best.decision)
     assert slack >= -1e-12 * (1 + best.objective)
 
 
@@ -233,8 +235,8 @@ def test_a_lie_about_the_potentials_is_refused():
 
     assert eo.solve(problem(), liar).status == "failed"
     for potential in (np.zeros((3, 2)), np.full((3, 2), 1e9), np.full((3, 2), np.nan), np.zeros((2, 2))):
-        assert NodePotentials(potential).slack(problem(), remote) > 0.01
-    assert right.certificate.slack(eo.Program([1.0]), remote) == np.inf
+        assert NodePotentials(potential).optimality_gap(problem(), remote) > 0.01
+    assert right.certificate.optimality_gap(eo.Program([1.0]), remote) == np.inf
 
 
 @settings(max_examples=100, deadline=None)

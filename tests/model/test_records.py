@@ -78,12 +78,12 @@ def test_programs_refuse_and_say_why(change, words):
 
 def test_inputs_stay_untouched_unlocked_and_unshared():
     local, remote = np.array([3.0, 1.0]), np.array([1.0, 2.0])
-    able = np.array([True, True])
+    available = np.array([True, True])
     matrix = sparse.csc_array(np.array([[1.0, 2.0]]))
-    problem = eo.OfflineOffloading(local, remote, 0.5, local_available=able)
-    program = eo.Program(local, matrix, integrality=able)
-    decision, point = eo.OffloadingDecision(able), eo.Point(local)
-    local[0], remote[0], able[0], matrix.data[0] = 9.0, 9.0, False, 9.0
+    problem = eo.OfflineOffloading(local, remote, 0.5, local_available=available)
+    program = eo.Program(local, matrix, integrality=available)
+    decision, point = eo.OffloadingDecision(available), eo.Point(local)
+    local[0], remote[0], available[0], matrix.data[0] = 9.0, 9.0, False, 9.0
     assert problem.local_cost[0] == program.cost[0] == point.values[0] == 3.0
     assert problem.remote_cost[0] == program.matrix.data[0] == 1.0
     assert problem.local_available[0]

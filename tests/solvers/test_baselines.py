@@ -20,10 +20,10 @@ COSTS = st.integers(-3, 3).map(float) | st.floats(-1e6, 1e6)
 def problems(draw):
     count = draw(st.integers(1, 10))
     costs = st.lists(COSTS, min_size=count, max_size=count)
-    able = draw(st.none() | st.lists(st.booleans(), min_size=count, max_size=count))
+    available = draw(st.none() | st.lists(st.booleans(), min_size=count, max_size=count))
     return eo.OfflineOffloading(
         draw(costs), draw(costs), draw(st.sampled_from([0.0, 0.5, 1.0]) | st.floats(0, 1)), draw(st.just(0.0) | COSTS),
-        local_available=None if able is None else np.array(able),
+        local_available=None if available is None else np.array(available),
     )  # fmt: skip
 
 

@@ -83,8 +83,8 @@ def test_the_multiplier_is_the_charge_that_makes_the_fraction_optimal(problem, d
 
 
 def test_the_curve_ends_where_no_more_can_be_local():
-    able = np.array([True, True, False, False])
-    problem = eo.OfflineOffloading([1.0, 2.0, 3.0, 4.0], np.zeros(4), local_available=able)
+    available = np.array([True, True, False, False])
+    problem = eo.OfflineOffloading([1.0, 2.0, 3.0, 4.0], np.zeros(4), local_available=available)
     curve = eo.trade_off_curve(problem)
     np.testing.assert_array_equal(curve.local_fraction, [0.0, 0.25, 0.5])
     for fraction in (0.0, 0.1, 0.25, 0.3, 0.5):

@@ -60,7 +60,7 @@ def test_it_agrees_with_highs_or_says_that_it_cannot_start(program):
             or max(program.violations(eo.Point(found.point[0])).values()) < 1e-8
         )
         dual = LinearDual(found.dual[0])
-        assert dual.slack(program, eo.Point(found.point[0])) == pytest.approx(0.0, abs=1e-8)
+        assert dual.optimality_gap(program, eo.Point(found.point[0])) == pytest.approx(0.0, abs=1e-8)
     elif ended == INFEASIBLE:
         assert truth.status == "infeasible"
     else:

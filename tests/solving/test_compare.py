@@ -69,8 +69,8 @@ def test_solvers_for_a_program_and_a_formulation():
     linear = set(eo.solvers_for(eo.Program([1.0]))["solver"])
     assert {"highs", "glop", "pdlp", "scipy", "pyomo", "cvxpy"} <= linear
     assert "selection" not in linear
-    able = eo.solvers_for(PROBLEM)
-    assert list(able.columns) == ["solver", "kind", "installed", "install", "version"]
-    assert {"selection", "exhaustive", "cp-sat", "highs"} <= set(able["solver"])
-    assert "glop" not in set(able["solver"])
-    assert able["installed"].all()
+    available = eo.solvers_for(PROBLEM)
+    assert list(available.columns) == ["solver", "kind", "installed", "install", "version"]
+    assert {"selection", "exhaustive", "cp-sat", "highs"} <= set(available["solver"])
+    assert "glop" not in set(available["solver"])
+    assert available["installed"].all()

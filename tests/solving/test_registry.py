@@ -81,11 +81,11 @@ print(json.dumps([[s.status for s in solutions], [s.objective for s in solutions
 """
     done = run(code, install(PLUGINS / "acme", tmp_path))
     assert done.returncode == 0, done.stderr
-    statuses, objectives, refused, able = json.loads(done.stdout)
+    statuses, objectives, refused, available = json.loads(done.stdout)
     assert statuses == ["feasible", "feasible"]
     assert objectives[0] == objectives[1] >= 4 / 3
     assert "its own options: bias" in refused
-    assert "acme-coin" in able
+    assert "acme-coin" in available
 
 
 def test_a_name_that_is_taken_costs_the_plug_in_only(tmp_path):

@@ -25,7 +25,7 @@ CORNER = eo.Point([5.0, 5.0])
 class Breaks(OptimalityCertificate):
     """A certificate whose check fails."""
 
-    def slack(self, problem, decision):
+    def optimality_gap(self, problem, decision):
         raise ZeroDivisionError("no slack today")
 
 
@@ -33,14 +33,14 @@ class Breaks(OptimalityCertificate):
 class FindsAllProved(OptimalityCertificate):
     """A certificate of a class that a solver brings, to which everything is proved."""
 
-    def slack(self, problem, decision):
+    def optimality_gap(self, problem, decision):
         return 0.0
 
 
 class DualOfItsOwn(LinearDual):
     """The same, behind a name that is trusted."""
 
-    def slack(self, problem, decision):
+    def optimality_gap(self, problem, decision):
         return 0.0
 
 

@@ -19,8 +19,8 @@ OFFLOADING = [case for case in own_cases() if isinstance(case.problem, eo.Offlin
 @eo.solver("keep-first", solves=eo.OfflineOffloading, exact=False, honours=("time_limit", "threads"))
 def keep_first(problem, options):
     """Keep the first that may stay, as many as are demanded."""
-    if problem.refute():
-        return eo.Outcome(eo.Status.INFEASIBLE, certificate=problem.refute())
+    if problem.infeasibility_certificate():
+        return eo.Outcome(eo.Status.INFEASIBLE, certificate=problem.infeasibility_certificate())
     local = np.zeros(problem.local_totals.size, bool)
     local[np.flatnonzero(problem.available)[: problem.min_local]] = True
     return eo.Outcome.feasible(eo.OffloadingDecision(local.reshape(problem.shape)))

@@ -42,7 +42,7 @@ def test_prices_worked_by_hand_prove_the_optimum(program, point, dual, value):
     certificate, decision = LinearDual(np.array(dual)), eo.Point(point)
     assert program.objective(decision) == pytest.approx(value)
     assert certificate.bound(program) == pytest.approx(value)
-    assert certificate.slack(program, decision) == pytest.approx(0.0, abs=1e-12)
+    assert certificate.optimality_gap(program, decision) == pytest.approx(0.0, abs=1e-12)
     for i in range(len(dual)):
         wrong = np.array(dual)
         wrong[i] += 0.01
@@ -60,8 +60,8 @@ def test_prices_have_names_and_print():
 
 def test_prices_that_are_none_prove_nothing():
     decision = eo.Point([2.0, 6.0])
-    assert LinearDual(np.ones(2)).slack(WYNDOR, decision) == inf
-    assert LinearDual(np.array([np.nan, 1.5, 1.0])).slack(WYNDOR, decision) == inf
+    assert LinearDual(np.ones(2)).optimality_gap(WYNDOR, decision) == inf
+    assert LinearDual(np.array([np.nan, 1.5, 1.0])).optimality_gap(WYNDOR, decision) == inf
     # A negative price on a "<=" row bets on a lower bound that is not there: it counts as 0.
     assert LinearDual(np.array([-1.0, 1.5, 1.0])).bound(WYNDOR) == pytest.approx(37.0)
     assert LinearDual(np.array([0.0, -1.5, 1.0])).bound(WYNDOR) == inf
@@ -80,7 +80,7 @@ def test_a_bound_is_proved_by_a_basis_where_the_duals_are_no_floats():
     dual = LinearDual(np.array([0.3, 0.1]), np.array([1, 1]), np.array([0, 0]))
     assert LinearDual(dual.row_dual).bound(program) == -inf
     assert dual.exact_bound(program) == pytest.approx(0.4, rel=1e-15)
-    assert dual.slack(program, eo.Point([0.3, 0.1])) == pytest.approx(0.0, abs=1e-15)
+    assert dual.optimality_gap(program, eo.Point([0.3, 0.1])) == pytest.approx(0.0, abs=1e-15)
 
 
 def test_the_bound_of_any_prices_is_never_on_the_wrong_side():
@@ -91,7 +91,7 @@ def test_the_bound_of_any_prices_is_never_on_the_wrong_side():
     def law(prices, a, b):
         x = np.array([4.0 * a, 6.0 * b])
         x *= min(1.0, 18.0 / max(18.0, 3 * x[0] + 2 * x[1]))
-        assert LinearDual(np.array(prices)).slack(WYNDOR, eo.Point(x)) >= -1e-9
+        assert LinearDual(np.array(prices)).optimality_gap(WYNDOR, eo.Point(x)) >= -1e-9
 
     law()
 
@@ -100,12 +100,14 @@ def test_the_bound_of_a_branch_and_bound_solver():
     knapsack = eo.Program([5.0, 4.0], [[2.0, 3.0]], row_upper=[4.0], upper=1.0, integrality=True, sense="maximize")
     best = eo.Point([1.0, 0.0])
     # Nobody's word counts.
-    assert MixedIntegerBound(5.0, "s").slack(knapsack, best) == inf
+    assert MixedIntegerBound(5.0, "s").optimality_gap(knapsack, best) == inf
     # The relaxation proves 5 + 4 * 2/3, and objectives are whole.
     relaxed = LinearDual(np.array([4 / 3]))
-    assert MixedIntegerBound(5.0, "s", relaxed).slack(knapsack, best) == 2.0
+    assert MixedIntegerBound(5.0, "s", relaxed).optimality_gap(knapsack, best) == 2.0
     # The bounds that points as good as this one have are x = 1, y = 0.
-    assert MixedIntegerBound(5.0, "s", relaxed).slack(replace(knapsack, cost=[5.0, 4.1]), best) == pytest.approx(8 / 3)
+    assert MixedIntegerBound(5.0, "s", relaxed).optimality_gap(
+        replace(knapsack, cost=[5.0, 4.1]), best
+    ) == pytest.approx(8 / 3)
     assert "relaxation bound 7.666666667 (checked)" in str(MixedIntegerBound(5.0, "s", relaxed, 23 / 3))
 
 
@@ -188,14 +190,14 @@ def test_the_multiplier_of_the_local_fraction():
     best = eo.OffloadingDecision(np.array([False, True, True, False]))
     assert PROBLEM.multiplier == 1.0
     for multiplier in (1.0, 1.5, 2.0):  # any price between the last local and the first remote benefit
-        assert LocalFractionMultiplier(multiplier).slack(PROBLEM, best) == 0.0
+        assert LocalFractionMultiplier(multiplier).optimality_gap(PROBLEM, best) == 0.0
     for multiplier in (0.5, 2.5):
-        assert LocalFractionMultiplier(multiplier).slack(PROBLEM, best) > 0.0
+        assert LocalFractionMultiplier(multiplier).optimality_gap(PROBLEM, best) > 0.0
     for multiplier in (-1.0, np.nan, inf):
-        assert LocalFractionMultiplier(multiplier).slack(PROBLEM, best) == inf
+        assert LocalFractionMultiplier(multiplier).optimality_gap(PROBLEM, best) == inf
     worse = eo.OffloadingDecision(np.array([True, True, False, False]))
-    assert LocalFractionMultiplier(1.0).slack(PROBLEM, worse) == pytest.approx(0.25)  # (2 - 1) / 4 too dear
-    assert LocalFractionMultiplier(1.0).slack(CONTRADICTION, eo.Point([0.0, 0.0])) == inf
+    assert LocalFractionMultiplier(1.0).optimality_gap(PROBLEM, worse) == pytest.approx(0.25)  # (2 - 1) / 4 too dear
+    assert LocalFractionMultiplier(1.0).optimality_gap(CONTRADICTION, eo.Point([0.0, 0.0])) == inf
 
 
 @settings(max_examples=200, deadline=None)
@@ -208,7 +210,7 @@ def test_no_multiplier_proves_too_much(benefits, fraction, multiplier, random):
         if sum(local) < problem.min_local:
             local[index] = True
     decision = eo.OffloadingDecision(np.array(local))
-    slack = LocalFractionMultiplier(multiplier).slack(problem, decision)
+    slack = LocalFractionMultiplier(multiplier).optimality_gap(problem, decision)
     assert problem.objective(decision) - slack <= optimum + 1e-12
 
 
@@ -226,7 +228,7 @@ def test_an_optimum_of_zero_is_not_lost_in_rounding():
     # x + w = 0 and x = 2w: the prices are thirds, and leave 5.6e-17 of a reduced cost where there is none.
     program = eo.Program([0.0, 1.0], [[-1.0, -1.0], [-1.0, 2.0]], 0.0, 0.0, [0.0, -3.0], [1.0, 1.0])
     dual = LinearDual(np.array([-0.3333333333333333, 0.33333333333333326]))
-    assert dual.slack(program, eo.Point([0.0, 0.0])) == pytest.approx(0.0, abs=1e-15)
+    assert dual.optimality_gap(program, eo.Point([0.0, 0.0])) == pytest.approx(0.0, abs=1e-15)
     for solver in ("highs", "scipy", "glop"):
         assert eo.solve(program, solver).status == "optimal"
 

@@ -106,10 +106,10 @@ class PlacementCosts:
     def expected_latency(self, tiers: NDArray[Any]) -> Any:
         """Sum over layers of what they cost, weighted by how likely they are needed; inf where one cannot run."""
         node = self.node_latency(tiers)
-        able = np.isfinite(node)
-        terms = np.where(able, node, 0.0) + self.end_share * self.result_latency(tiers)
+        available = np.isfinite(node)
+        terms = np.where(available, node, 0.0) + self.end_share * self.result_latency(tiers)
         total = (self.reach * terms).sum(axis=-1)
-        return total if able.all() else np.where(able.all(axis=-1), total, np.inf)[()]
+        return total if available.all() else np.where(available.all(axis=-1), total, np.inf)[()]
 
     def potentials(self) -> NDArray[np.float64]:
         """(..., nodes, tiers) least expected remaining latency from the start of each layer on each tier."""

@@ -30,15 +30,15 @@ _LEAST_RATE = 1e-9
 def over_splits(problem: SlotProblem, best_rate: Best) -> Outcome:
     """Return the best of all splits and both sides of the deadline; the problem itself certifies it."""
     decisions = []
-    for k in (int(k) for k in np.flatnonzero(problem.able)):
+    for k in (int(k) for k in np.flatnonzero(problem.available)):
         for met in (True, False):
             low, high = problem.interval(k, met)
             if low > high:
                 continue
             decisions.append(SlotDecision(k, 0.0 if problem.sent[k] == 0 else float(best_rate(problem, k, low, high))))
     best = min(decisions, key=problem.objective)
-    slack = problem.certify(best).slack(problem, best)
-    precise = slack <= OPTIMALITY * problem.objective(best)
+    gap = problem.certify(best).optimality_gap(problem, best)
+    precise = gap <= OPTIMALITY * problem.objective(best)
     return Outcome.optimal(best) if precise else Outcome.feasible(best)
 
 

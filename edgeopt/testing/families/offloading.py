@@ -16,11 +16,11 @@ def enumerated(name: str, problem: OfflineOffloading) -> Case:
     if local.ndim == 2 and not problem.independent_sites:
         local = local.sum(axis=1)
     local, remote = local.ravel(), np.broadcast_to(remote, problem.remote_cost.shape).ravel()
-    able = np.ones(local.size, bool) if problem.local_available is None else problem.local_available.ravel()
+    available = np.ones(local.size, bool) if problem.local_available is None else problem.local_available.ravel()
     best = np.inf
     for choice in product((False, True), repeat=local.size):
         kept = np.array(choice)
-        if kept.mean() >= problem.min_local_fraction * (1 - 1e-12) and not (kept & ~able).any():
+        if kept.mean() >= problem.min_local_fraction * (1 - 1e-12) and not (kept & ~available).any():
             best = min(best, float(np.where(kept, local, remote).sum()) / problem.samples)
     scale = float(np.abs(local).sum() + np.abs(remote).sum()) / problem.samples
     return Case(name, problem, "optimal" if np.isfinite(best) else "infeasible", best, scale)

@@ -68,9 +68,9 @@ def shared_searched(name: str, problem: SharedSlot) -> Case:
             + user_alone(problem, 1, problem.bandwidth / (1 + np.exp(odds)), np.inf, *second)  # noqa: B023
         )
         # Where a share is too small for a choice the cost is infinite: start where both are possible.
-        able = [odds for odds in np.linspace(-20, 20, 161) if np.isfinite(both(odds))]
-        if able:
-            best = min(best, golden(both, edge(both, min(able), -20.0), edge(both, max(able), 20.0), 60))
+        available = [odds for odds in np.linspace(-20, 20, 161) if np.isfinite(both(odds))]
+        if available:
+            best = min(best, golden(both, edge(both, min(available), -20.0), edge(both, max(available), 20.0), 60))
     return Case(name, problem, "optimal", best, best)
 
 

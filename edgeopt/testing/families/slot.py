@@ -11,7 +11,7 @@ from ..case import Case
 def slot_searched(name: str, problem: SlotProblem) -> Case:
     """Return the case of a slot, its optimum found by golden section on both sides of the deadline of each split."""
     best = np.inf
-    for k in np.flatnonzero(problem.able):
+    for k in np.flatnonzero(problem.available):
         if problem.sent[k] == 0:
             best = min(best, problem.objective(SlotDecision(int(k), 0.0)))
             continue

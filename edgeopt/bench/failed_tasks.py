@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from .campaign import Campaign
 
-FILE = "incidents.jsonl"
+FILE = "failed_tasks.jsonl"
 KEY = ("instance", "fingerprint", "solver", "seed", "repetition", "time_limit", "memory_limit", "threads")
 """What makes a task."""
 
 
-def note_incident(folder: str | Path, task: dict[str, Any], error: Exception) -> None:
+def note_failed_task(folder: str | Path, task: dict[str, Any], error: Exception) -> None:
     """Write down why a task could not be run."""
     words = str(error) if isinstance(error, EdgeOptError) else f"{type(error).__name__}: {error}"
     line = json.dumps({"task": {name: task[name] for name in KEY}, "message": words})
@@ -31,8 +31,8 @@ def note_incident(folder: str | Path, task: dict[str, Any], error: Exception) ->
         file.write(line + "\n")
 
 
-def with_incidents(table: pd.DataFrame, folder: Path, campaign: Campaign) -> pd.DataFrame:
-    """Return the table with a row ``failed`` for each task of the campaign that has an incident and no result."""
+def with_failed_tasks(table: pd.DataFrame, folder: Path, campaign: Campaign) -> pd.DataFrame:
+    """Return the table with a row ``failed`` for each task of the campaign that has a note of failure and no result."""
     import pandas as pd
 
     path = folder / FILE
@@ -42,10 +42,10 @@ def with_incidents(table: pd.DataFrame, folder: Path, campaign: Campaign) -> pd.
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            incident = json.loads(line)
+            failed_task = json.loads(line)
         except ValueError:
             continue  # a line that was being written when the run was killed
-        key = tuple(incident["task"][name] for name in KEY)
-        if key not in done and campaign.asks_for(incident["task"]):
-            rows[key] = blank(**incident["task"]) | {"message": incident["message"]}
+        key = tuple(failed_task["task"][name] for name in KEY)
+        if key not in done and campaign.asks_for(failed_task["task"]):
+            rows[key] = blank(**failed_task["task"]) | {"message": failed_task["message"]}
     return pd.concat([table, pd.DataFrame(list(rows.values()))], ignore_index=True) if rows else table
