@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FORMAT = 1
+_LARGEST = 10**300
+"""Size of whole numbers that are stored; larger ones are no float64."""
 _SKIPPED = {"Solution": ("problem",), "Explanation": ("members",)}
 
 
@@ -194,6 +196,10 @@ def _read_head(path: Path) -> dict[str, Any]:
         raise DataFormatError(f"{path}, line {error.lineno}: {error.msg}; expected JSON") from error
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
         raise DataFormatError(f"{path} is not JSON text: {error}") from error
+    try:
+        json.dumps(head, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError, ValueError) as error:
+        raise DataFormatError(f"{path} holds text that is no Unicode: {error}") from error
     if not isinstance(head, dict) or "edgeopt" not in head or "type" not in head:
         raise DataFormatError(f'{path} is no edgeopt file; expected {{"edgeopt": {FORMAT}, "type": …}}')
     if head["edgeopt"] != FORMAT:
@@ -279,6 +285,10 @@ def _check_solution(decoded: dict[str, Any], path: Path) -> None:
             optional = name in ("objective", "bound", "gap", "claimed_bound")
             absent = value is None and (name not in decoded or optional)
             batched = optional and isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind == "f"
+            if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _LARGEST:
+                raise DataFormatError(
+                    f"{path}: {name} of the solution has {len(str(abs(value)))} digits; expected a number"
+                )
             if not (absent or batched) and (not isinstance(value, kind) or isinstance(value, bool)):
                 raise DataFormatError(
                     f"{path}: {name} of the solution is {value!r}; expected a {kind.__name__.lower()}"

@@ -8,7 +8,8 @@ so that nothing cancels in float64. A certificate of status (a ray) proves that 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any
 
 from .records import Record
 
@@ -45,6 +46,11 @@ class StatusCertificate(Certificate):
 
     __slots__ = ()
 
+    @property
+    def proves(self) -> str:
+        """Status that it is evidence of: ``"infeasible"`` unless a class says otherwise."""
+        return "infeasible"
+
     @abstractmethod
     def holds(self, problem: Problem) -> bool:
         """Whether the witness proves its claim about `problem`."""
@@ -62,6 +68,16 @@ def is_checkable(certificate: object, problem: Problem) -> bool:
 
 def _package(kind: type) -> str:
     return kind.__module__.partition(".")[0]
+
+
+def rebuilt(certificate: Any) -> Any:
+    """Return the certificate made anew from its fields, without what anybody hung on it; anything else as it is."""
+    if not isinstance(certificate, Certificate) or not is_dataclass(certificate):
+        return certificate
+    parts = {f.name: getattr(certificate, f.name) for f in fields(certificate) if f.init}
+    if isinstance(given := parts.get("certificates"), tuple):
+        parts["certificates"] = tuple(rebuilt(part) for part in given)
+    return type(certificate)(**parts)
 
 
 def word_of(certificate: Certificate | None) -> str:

@@ -169,7 +169,7 @@ class Solver:
 def _is_there(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):  # a part of a package that is not there, or no name of one
+    except (Exception, SystemExit):  # no package, no name of one, or one whose parent cannot be imported
         return False
 
 

@@ -17,6 +17,7 @@ from ..model.errors import InvalidOptionError, InvalidProblemError
 from ..model.outcome import Options, Outcome, Status
 from ..model.solution import Solution
 from ..verification.batch_certificate import BatchCertificate
+from .witness import of_its_fields
 
 if TYPE_CHECKING:
     from ..model.problem import Problem
@@ -31,6 +32,7 @@ _WORST_FIRST = (
 
 def witnessed_batch(problem: Problem, outcome: Outcome) -> Outcome:
     """Return a batched `outcome` with the problem's own certificate where the solver gives none."""
+    outcome = of_its_fields(outcome)
     if not is_checkable(outcome.certificate, problem):
         outcome = replace(outcome, certificate=None)
     if outcome.certificate is not None or not outcome.claim.has_decision:

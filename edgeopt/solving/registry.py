@@ -65,6 +65,8 @@ def _check_entry(entry: Solver) -> None:
         "solves": all(isinstance(kind, type) and issubclass(kind, Problem) for kind in kinds),
         "also": all(isinstance(kind, type) for kind in entry.also),
         "rank": isinstance(entry.rank, int),
+        "exact, variants or batched": all(isinstance(f, bool) for f in (entry.exact, entry.variants, entry.batched)),
+        "accepts": callable(entry.accepts) or isinstance(entry.accepts, (tuple, list, set, frozenset)),
         "requires, honours or install": all(isinstance(text, str) for text in strings) and all(entry.requires),
         "declines": entry.declines is None or callable(entry.declines),
     }

@@ -61,7 +61,7 @@ class Watch:
 
     def fault(self) -> str:
         """Say what was changed, and put back what can be; empty if nothing was."""
-        faults = [*self._replaced(), *self._written()]
+        faults = [*self._replaced(), *self._added(), *self._written()]
         if not faults:
             return ""
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
@@ -78,6 +78,16 @@ class Watch:
             if getattr(owner, name, None) is not value:
                 object.__setattr__(owner, name, value)
                 yield f"{where} was replaced"
+
+    def _added(self) -> Iterator[str]:
+        """Remove what was hung on the records: a function there would judge in the place of the problem's own."""
+        for owner in self._owners:
+            if not isinstance(owner, Record) or not hasattr(owner, "__dict__"):
+                continue
+            known = {name for holder, name, _, _ in self._held if holder is owner}
+            for name in [name for name in vars(owner) if name not in known and not _is_derived(owner, name)]:
+                vars(owner).pop(name)
+                yield f"{type(owner).__name__}.{name} was added"
 
     def _written(self) -> Iterator[str]:
         for array, where, writeable, content in self._arrays:

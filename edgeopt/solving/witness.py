@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..model.certificate import OptimalityCertificate, StatusCertificate, is_checkable
+from ..model.certificate import OptimalityCertificate, StatusCertificate, is_checkable, rebuilt
 from ..model.errors import EdgeOptError
 from ..model.outcome import Options, Outcome, Status
 from ..model.program import Point, Program
@@ -86,6 +86,7 @@ def witnessed(problem: Problem, outcome: Outcome, solver: str, options: Options,
         Seconds that the solve took; evidence may take as long, and a second in any case.
     """
     budget = Budget(max(_LEAST, min(spent, options.remaining())), spent)
+    outcome = of_its_fields(outcome)
     if not is_checkable(outcome.certificate, problem):
         outcome = replace(outcome, certificate=None)
     if outcome.claim.has_decision:
@@ -94,6 +95,14 @@ def witnessed(problem: Problem, outcome: Outcome, solver: str, options: Options,
         unsure = outcome.approximate and problem.linear
         return (_finished(problem, outcome, budget) if unsure else None) or outcome
     return _status(problem, outcome, solver, budget)
+
+
+def of_its_fields(outcome: Outcome) -> Outcome:
+    """Return the outcome with its certificate made anew: what a solver hung on the object would be believed."""
+    try:
+        return outcome if outcome.certificate is None else replace(outcome, certificate=rebuilt(outcome.certificate))
+    except Exception:  # what cannot be built is no certificate
+        return replace(outcome, certificate=None)
 
 
 def _quality(problem: Problem, outcome: Outcome, solver: str, options: Options, budget: Budget) -> Outcome:
@@ -431,6 +440,7 @@ def reexamined(problem: Problem, outcome: Outcome, seconds: float) -> Outcome:
     The problem's own certificate replaces a solver's; where there is none, an engine has to repeat an integer
     program's optimum or infeasibility within `seconds`.
     """
+    outcome = of_its_fields(outcome)
     budget, certificate = Budget(seconds), outcome.certificate
     if outcome.claim.has_decision:
         if isinstance(certificate, OptimalityCertificate) and not isinstance(certificate, MixedIntegerBound):

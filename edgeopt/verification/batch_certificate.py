@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..model.certificate import OptimalityCertificate
+from ..model.errors import InvalidProblemError
+from ..model.records import assign
 
 if TYPE_CHECKING:
     from ..model.problem import Decision, Problem
@@ -24,6 +26,12 @@ class BatchCertificate(OptimalityCertificate):
     """
 
     certificates: tuple[OptimalityCertificate | None, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.certificates, (tuple, list)):
+            kind = type(self.certificates).__name__
+            raise InvalidProblemError(f"certificates of a BatchCertificate is a {kind}; expected a tuple")
+        assign(self, certificates=tuple(self.certificates))
 
     def optimality_gap(self, problem: Problem, decision: Decision) -> Any:
         """(batch,) optimality gap of each instance."""

@@ -99,6 +99,8 @@ def judge(problem: Problem, outcome: Outcome, relative_gap: float | None = None)
     """
     if outcome.claim in (Status.INFEASIBLE, Status.UNBOUNDED) and problem.batch is None:
         return _judge_status(problem, outcome)
+    if outcome.claim in (Status.INFEASIBLE, Status.UNBOUNDED):
+        return refused(f"the solver says {outcome.claim} of a batch, which no witness proves; ask for each instance")
     if not outcome.claim.has_decision:
         return Verification(False, outcome.claim, message=outcome.message or "there is no answer to verify")
     try:
@@ -129,7 +131,8 @@ def _instance(problem: Problem, index: int) -> str:
 def _judge_status(problem: Problem, outcome: Outcome) -> Verification:
     certificate = outcome.certificate if is_checkable(outcome.certificate, problem) else None
     try:
-        proved = isinstance(certificate, StatusCertificate) and certificate.holds(problem)
+        kind = isinstance(certificate, StatusCertificate) and certificate.proves == outcome.claim
+        proved = kind and isinstance(certificate, StatusCertificate) and certificate.holds(problem)
     except Exception as error:  # a certificate may be anything: what cannot be checked proves nothing
         return refused(f"the solver says {outcome.claim}, but its witness cannot be checked: {error}")
     if proved:

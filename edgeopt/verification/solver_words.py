@@ -126,9 +126,14 @@ class SolverClaim(StatusCertificate):
         """Engines on whose word it rests."""
         return self.solver
 
+    @property
+    def proves(self) -> str:
+        """What is claimed."""
+        return self.claim
+
     def holds(self, problem: Problem) -> bool:
-        """Whether such a claim is admissible at all: for a linear program a proof is required instead."""
-        return problem.integral
+        """Whether such a claim is admissible at all: only an integer program's rests on engines that can be asked."""
+        return problem.integral and problem.linear
 
     def __str__(self) -> str:
         return f"{self.claim}: the word of {self.solver}; search trees are not kept"

@@ -48,6 +48,11 @@ class PrimalRay(StatusCertificate):
             if (basis := getattr(self, name)) is not None:
                 assign(self, **{name: frozen(basis, name, np.int8)})
 
+    @property
+    def proves(self) -> str:
+        """``"unbounded"``."""
+        return "unbounded"
+
     def holds(self, problem: Problem) -> bool:
         """Whether the point is feasible, the direction leaves no bound and the objective improves along it."""
         program = problem.program()
