@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 # Every worker has one core. Set before numpy, torch or numba are imported, which read these once.
@@ -11,6 +12,10 @@ for _name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA"):
 
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
+
+# A shell starts background jobs with Ctrl-C ignored, and children inherit that: the tests of interrupts need it heard.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MOST_WORKERS = 4
 """Each worker imports torch and every back end, about one gigabyte."""
