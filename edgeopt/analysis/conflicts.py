@@ -14,13 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from ..model.errors import NoSolutionError
-from ..model.explanation import (
-    Bound,
-    Explanation,
-    Field,
-    Repair,
-    with_bounds,
-)
+from ..model.explanation import Bound, Explanation, Field, Repair, with_bounds
 from ..model.instance import Instance, problem_of
 from ..model.outcome import Status
 from ..model.problem import Problem, Sense

@@ -21,23 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from .. import instances as library
 from ..exchange.storage import write_atomically
-from ..model.errors import (
-    BenchmarkError,
-    EdgeOptError,
-    ExtraNotInstalledError,
-    InvalidOptionError,
-)
+from ..model.errors import BenchmarkError, EdgeOptError, ExtraNotInstalledError, InvalidOptionError
 from ..solving.registry import find, solvers
 from ..solving.spec import parse
 from .campaign import Campaign
 from .failed_tasks import with_failed_tasks
-from .results import (
-    COLUMNS,
-    Format,
-    export,
-    read,
-    tidy,
-)
+from .results import COLUMNS, Format, export, read, tidy
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,20 +10,10 @@ import numpy as np
 
 from ..model.cached import cached_property
 from ..model.errors import InvalidProblemError
-from ..model.records import (
-    Record,
-    assign,
-    float_array,
-    number,
-)
+from ..model.records import Record, assign, float_array, number
 from ..model.tolerance import NEXT_TO_NOTHING
 from ..profiles.channel import path_gain
-from ..profiles.energy import (
-    JETSON_TX2,
-    XAVIER_NX_SPEED,
-    SplitCosts,
-    mobilenet_splits,
-)
+from ..profiles.energy import JETSON_TX2, XAVIER_NX_SPEED, SplitCosts, mobilenet_splits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

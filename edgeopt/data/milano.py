@@ -22,13 +22,7 @@ import numpy as np
 
 from ..exchange.file_limits import check_zip
 from ..model.errors import DataFormatError, InvalidOptionError
-from .telecom_italia import (
-    SLOT_MS,
-    SQUARES,
-    Activity,
-    damaged_gzip,
-    pieces,
-)
+from .telecom_italia import SLOT_MS, SQUARES, Activity, damaged_gzip, pieces
 from .traffic_frames import demand_dense
 
 if TYPE_CHECKING:

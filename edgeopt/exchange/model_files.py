@@ -14,12 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..model.errors import DataFormatError, InvalidProblemError, ModelFileWarning
 from .file_limits import gunzip, read
-from .modelfiles import (
-    lp_reader,
-    lp_writer,
-    mps_reader,
-    mps_writer,
-)
+from .modelfiles import lp_reader, lp_writer, mps_reader, mps_writer
 from .storage import write_atomically
 
 if TYPE_CHECKING:

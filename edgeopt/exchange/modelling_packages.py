@@ -13,12 +13,7 @@ import numpy as np
 
 from ..model.errors import InvalidProblemError
 from ..model.problem import Sense
-from .modelfiles import (
-    lp_reader,
-    lp_writer,
-    mps_reader,
-    mps_writer,
-)
+from .modelfiles import lp_reader, lp_writer, mps_reader, mps_writer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

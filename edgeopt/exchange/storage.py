@@ -26,12 +26,7 @@ from scipy import sparse
 from ..model.errors import DataFormatError, EdgeOptError
 from ..model.records import Record
 from .file_limits import check_zip, read
-from .writing import (
-    alone_in,
-    part_of,
-    remove_others,
-    replace_files,
-)
+from .writing import alone_in, part_of, remove_others, replace_files
 from .writing import write_atomically as write_atomically
 
 if TYPE_CHECKING:

@@ -18,34 +18,12 @@ import numpy as np
 from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
-from ..model.problem import (
-    Decision,
-    Formulation,
-    Problem,
-    Sense,
-)
+from ..model.problem import Decision, Formulation, Problem, Sense
 from ..model.program import Program
-from ..model.records import (
-    assign,
-    float_array,
-    number,
-    plain,
-    require,
-)
-from .placement.cut_network import (
-    SINK,
-    SOURCE,
-    CutNetwork,
-    cut_program,
-    place_auxiliary_nodes,
-)
+from ..model.records import assign, float_array, number, plain, require
+from .placement.cut_network import SINK, SOURCE, CutNetwork, cut_program, place_auxiliary_nodes
 from .placement.data_flow import data_flow, exec_times, returned
-from .placement.links import (
-    between_tiers,
-    link_delays,
-    link_rates,
-    rate_array,
-)
+from .placement.links import between_tiers, link_delays, link_rates, rate_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

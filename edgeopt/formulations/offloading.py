@@ -19,19 +19,9 @@ from ..model.cached import cached_property
 from ..model.certificate import Certificate, OptimalityCertificate, StatusCertificate
 from ..model.errors import InvalidProblemError
 from ..model.explanation import Explanation, Repair
-from ..model.problem import (
-    Decision,
-    Formulation,
-    Problem,
-    Sense,
-)
+from ..model.problem import Decision, Formulation, Problem, Sense
 from ..model.program import IndexedNames, Program
-from ..model.records import (
-    assign,
-    float_array,
-    number,
-    plain,
-)
+from ..model.records import assign, float_array, number, plain
 from ..model.tolerance import ROUNDOFF
 
 if TYPE_CHECKING:

@@ -22,19 +22,9 @@ from ..model.batch_axis import BatchAxis
 from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
-from ..model.problem import (
-    Decision,
-    Formulation,
-    Problem,
-    Sense,
-)
+from ..model.problem import Decision, Formulation, Problem, Sense
 from ..model.program import IndexedNames, Program, bound_excess
-from ..model.records import (
-    assign,
-    float_array,
-    plain,
-    require,
-)
+from ..model.records import assign, float_array, plain, require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

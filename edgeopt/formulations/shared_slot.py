@@ -18,19 +18,8 @@ import numpy as np
 from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError, UnsupportedPairError
-from ..model.problem import (
-    Decision,
-    Formulation,
-    Problem,
-    Sense,
-)
-from ..model.records import (
-    assign,
-    float_array,
-    number,
-    plain,
-    require,
-)
+from ..model.problem import Decision, Formulation, Problem, Sense
+from ..model.records import assign, float_array, number, plain, require
 from .slot import MOST_EFFICIENT, ON_TIME
 
 if TYPE_CHECKING:

@@ -20,18 +20,8 @@ import numpy as np
 from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError, UnsupportedPairError
-from ..model.problem import (
-    Decision,
-    Formulation,
-    Problem,
-    Sense,
-)
-from ..model.records import (
-    assign,
-    float_array,
-    number,
-    require,
-)
+from ..model.problem import Decision, Formulation, Problem, Sense
+from ..model.records import assign, float_array, number, require
 from ..model.tolerance import NEXT_TO_NOTHING
 
 if TYPE_CHECKING:

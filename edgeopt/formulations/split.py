@@ -19,23 +19,13 @@ from ..model.batch_axis import BatchAxis
 from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
-from ..model.problem import (
-    Decision,
-    Formulation,
-    Problem,
-    Sense,
-)
+from ..model.problem import Decision, Formulation, Problem, Sense
 from ..model.records import assign, number, plain
 from .placement.costs import PlacementCosts
 from .placement.demand import exit_probabilities
 from .placement.exits import Exit, checked_exits
 from .placement.flow import flow_of_tiers, split_program, tiers_of_flow
-from .placement.links import (
-    between_tiers,
-    link_delays,
-    link_rates,
-    rate_array,
-)
+from .placement.links import between_tiers, link_delays, link_rates, rate_array
 from .placement.tree import PlacementTree
 
 if TYPE_CHECKING:

@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..formulations.offloading import OfflineOffloading
-from .family import (
-    Family,
-    count,
-    fraction,
-    rounded,
-    with_ties,
-)
+from .family import Family, count, fraction, rounded, with_ties
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,12 +10,7 @@ from scipy import sparse
 from ..model.errors import InvalidOptionError
 from ..model.problem import Sense
 from ..model.program import Program
-from .family import (
-    Family,
-    count,
-    fraction,
-    rounded,
-)
+from .family import Family, count, fraction, rounded
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,12 +22,7 @@ from ..model.outcome import Status
 from ..solving.compare import solvers_for
 from ..solving.registry import find
 from ..solving.solve import solve
-from . import (
-    LIBRARY,
-    _find,
-    _path,
-    names,
-)
+from . import LIBRARY, _find, _path, names
 from .family import Family
 
 if TYPE_CHECKING:

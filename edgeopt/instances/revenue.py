@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..formulations.revenue import RevenueMaximization
-from .family import (
-    Family,
-    count,
-    fraction,
-    rounded,
-)
+from .family import Family, count, fraction, rounded
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,13 +11,7 @@ from ..formulations.graph_split import GraphSplit
 from ..formulations.placement.exits import Exit
 from ..formulations.split import StochasticSplit
 from ..model.errors import InvalidOptionError
-from .family import (
-    Family,
-    count,
-    fraction,
-    rounded,
-    with_ties,
-)
+from .family import Family, count, fraction, rounded, with_ties
 
 if TYPE_CHECKING:
     from pathlib import Path

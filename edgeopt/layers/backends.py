@@ -14,16 +14,7 @@ import numpy as np
 
 from ..model.tolerance import SOLVER
 from ..solvers.backends.interrupt import interruptible
-from ..solvers.compiled.lp_batch import (
-    BASIC,
-    LOWER,
-    OPTIMAL,
-    UNFINISHED,
-    UPPER,
-    Bases,
-    Instances,
-    Vertices,
-)
+from ..solvers.compiled.lp_batch import BASIC, LOWER, OPTIMAL, UNFINISHED, UPPER, Bases, Instances, Vertices
 from ..solvers.compiled.lp_scaling import batch_scaling, scaled, unscaled
 from ..solvers.simplex import dual_simplex, in_chunks
 

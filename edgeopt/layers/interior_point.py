@@ -14,12 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..model.tolerance import NEXT_TO_NOTHING, SOLVER
-from ..solvers.compiled.lp_batch import (
-    BASIC,
-    LOWER,
-    UPPER,
-    Bases,
-)
+from ..solvers.compiled.lp_batch import BASIC, LOWER, UPPER, Bases
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,19 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..model.tolerance import (
-    AGREEMENT,
-    FEASIBILITY,
-    OPTIMALITY,
-    ROUNDOFF,
-)
-from ..solvers.compiled.lp_batch import (
-    FAILED,
-    OPTIMAL,
-    UNFINISHED,
-    Bases,
-    Vertices,
-)
+from ..model.tolerance import AGREEMENT, FEASIBILITY, OPTIMALITY, ROUNDOFF
+from ..solvers.compiled.lp_batch import FAILED, OPTIMAL, UNFINISHED, Bases, Vertices
 from ..solvers.simplex import in_chunks
 from .settle import settle
 

@@ -19,16 +19,7 @@ import torch
 
 from ..model.errors import InvalidOptionError, InvalidProblemError, NoSolutionError
 from ..model.program import Program
-from ..solvers.compiled.lp_batch import (
-    BASIC,
-    LOWER,
-    OPTIMAL,
-    UPPER,
-    Bases,
-    Constraints,
-    Instances,
-    Vertices,
-)
+from ..solvers.compiled.lp_batch import BASIC, LOWER, OPTIMAL, UPPER, Bases, Constraints, Instances, Vertices
 from ..solvers.compiled.lp_scaling import batch_scaling, rescaled, scaled
 from .backends import BACKENDS
 from .directional import Directional, directional

@@ -16,15 +16,7 @@ import torch
 from ..model.outcome import Status
 from ..model.tolerance import ROUNDOFF, SOLVER
 from ..solving.solve import solve
-from .interior_point import (
-    Batch,
-    Interior,
-    Newton,
-    gaps_of,
-    inner_bounds,
-    solve_interior,
-    tensors,
-)
+from .interior_point import Batch, Interior, Newton, gaps_of, inner_bounds, solve_interior, tensors
 from .judge_smoothed import smoothed_holds
 
 if TYPE_CHECKING:

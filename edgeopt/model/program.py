@@ -23,14 +23,7 @@ from .cached import cached_property
 from .errors import InvalidProblemError
 from .late import late
 from .problem import Decision, Problem, Sense
-from .records import (
-    Record,
-    assign,
-    float_array,
-    number,
-    plain,
-    require,
-)
+from .records import Record, assign, float_array, number, plain, require
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,13 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..model.errors import InvalidOptionError, InvalidProblemError
-from ..model.records import (
-    Record,
-    assign,
-    number,
-    plain,
-    require,
-)
+from ..model.records import Record, assign, number, plain, require
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

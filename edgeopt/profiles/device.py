@@ -27,13 +27,7 @@ from ..model.cached import cached_property
 from ..model.errors import DataFormatError, InvalidOptionError, InvalidProblemError
 from ..model.records import Record, assign, number
 from .layer_regression import LayerRegression, published
-from .layer_variables import (
-    column,
-    frame_of,
-    measured_seconds,
-    names_of,
-    variables_of,
-)
+from .layer_variables import column, frame_of, measured_seconds, names_of, variables_of
 from .relative_errors import goodness
 
 if TYPE_CHECKING:

@@ -14,12 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..model.errors import InvalidOptionError
-from ..model.records import (
-    Record,
-    assign,
-    float_array,
-    number,
-)
+from ..model.records import Record, assign, float_array, number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

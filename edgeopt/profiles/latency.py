@@ -12,12 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ..model.records import (
-    Record,
-    float_array,
-    number,
-    require,
-)
+from ..model.records import Record, float_array, number, require
 
 if TYPE_CHECKING:
     import torch

@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..model.errors import InvalidProblemError
-from ..model.records import (
-    Record,
-    assign,
-    number,
-    require,
-)
+from ..model.records import Record, assign, number, require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,29 +16,14 @@ import numpy as np
 
 from ..exchange.modelling_packages import cvxpy_rows, to_cvxpy
 from ..formulations.slot import SlotProblem
-from ..model.errors import (
-    InvalidOptionError,
-    SolverNotInstalledError,
-    UnknownSolverError,
-    UnsupportedPairError,
-)
+from ..model.errors import InvalidOptionError, SolverNotInstalledError, UnknownSolverError, UnsupportedPairError
 from ..model.outcome import Options, Outcome, Status
 from ..model.program import Program
 from ..model.solver import solver
 from ..verification.related_programs import without_cost
-from .backends.adapter_outcome import (
-    claimed,
-    infeasible,
-    trivial,
-    unbounded,
-)
+from .backends.adapter_outcome import claimed, infeasible, trivial, unbounded
 from .backends.cvxpy_backends import solver_options, with_time_limit
-from .backends.highs_model import (
-    HELD,
-    HELD_BY_DEFAULT,
-    sound_presolve,
-    until_sure,
-)
+from .backends.highs_model import HELD, HELD_BY_DEFAULT, sound_presolve, until_sure
 from .backends.indirect_highs import check_options, fresh_pool
 from .backends.interrupt import interruptible, stop_hidden_highs
 from .backends.ranges import Range, require_range

@@ -20,12 +20,7 @@ from ..model.solver import solver
 from ..model.tolerance import SOLVER
 from ..verification.linear_dual import LinearDual
 from ..verification.related_programs import without_cost
-from .backends.adapter_outcome import (
-    claimed,
-    infeasible,
-    trivial,
-    unbounded,
-)
+from .backends.adapter_outcome import claimed, infeasible, trivial, unbounded
 from .backends.interrupt import interruptible
 
 if TYPE_CHECKING:

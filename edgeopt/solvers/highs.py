@@ -20,14 +20,7 @@ from ..model.program import Point, Program
 from ..model.solver import solver
 from ..model.tolerance import FEASIBILITY
 from .backends.adapter_outcome import infeasible, trivial
-from .backends.highs_model import (
-    EASIER,
-    HELD,
-    configure,
-    highs_options,
-    load,
-    run,
-)
+from .backends.highs_model import EASIER, HELD, configure, highs_options, load, run
 from .backends.highs_outcome import dual_ray, meaning, outcome
 from .backends.ranges import require_range
 

@@ -41,7 +41,7 @@ def pdlp(program: Program, options: Options) -> Outcome:
     found = solve_linear(program, options, "pdlp", presolved)
     unproved = found.claim is Status.INFEASIBLE and found.certificate is None
     if (unproved or found.claim is Status.FAILED) and "presolve_options" not in own and options.remaining() > 0:
-        # It works with absolute tolerances of its own, and calls programs in large numbers infeasible.
+        # Without that presolve PDLP solves some badly scaled programs on which the two break down together.
         again = solve_linear(program, options, "pdlp", {"termination_criteria": criteria, **own})
         return again if again.claim.has_decision else found
     return found

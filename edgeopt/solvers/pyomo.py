@@ -20,20 +20,8 @@ from ..model.program import Program
 from ..model.solver import solver
 from ..model.tolerance import SOLVER
 from ..verification.related_programs import without_cost
-from .backends.adapter_outcome import (
-    claimed,
-    infeasible,
-    trivial,
-    unbounded,
-)
-from .backends.highs_model import (
-    HELD,
-    INTEGER,
-    LINEAR,
-    OWN,
-    sound_presolve,
-    until_sure,
-)
+from .backends.adapter_outcome import claimed, infeasible, trivial, unbounded
+from .backends.highs_model import HELD, INTEGER, LINEAR, OWN, sound_presolve, until_sure
 from .backends.indirect_highs import check_options
 from .backends.pyomo_call import ALIASES, call
 from .backends.ranges import require_range

@@ -19,12 +19,7 @@ from ..model.program import Program
 from ..model.solver import solver
 from ..model.tolerance import SOLVER
 from ..verification.related_programs import without_cost
-from .backends.adapter_outcome import (
-    claimed,
-    infeasible,
-    trivial,
-    unbounded,
-)
+from .backends.adapter_outcome import claimed, infeasible, trivial, unbounded
 from .backends.highs_model import HELD_BY_DEFAULT, LINEAR, mixed
 from .backends.interrupt import interruptible
 from .backends.ranges import require_range

@@ -21,14 +21,7 @@ from ..model.forked import in_child
 from ..model.outcome import Options, Outcome, Status
 from ..model.solver import solver
 from ..model.tolerance import ROUNDOFF
-from .compiled.lp_batch import (
-    OPTIMAL,
-    UNFINISHED,
-    Bases,
-    Constraints,
-    Instances,
-    Vertices,
-)
+from .compiled.lp_batch import OPTIMAL, UNFINISHED, Bases, Constraints, Instances, Vertices
 from .compiled.lp_scaling import batch_scaling, scaled, unscaled
 
 if TYPE_CHECKING:

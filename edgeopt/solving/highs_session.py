@@ -15,12 +15,7 @@ from ..model.scaling import cost_exponent, matrix_scaling
 from ..solvers.backends.adapter_outcome import trivial
 from ..solvers.backends.highs_model import load
 from ..solvers.backends.highs_outcome import outcome
-from ..solvers.highs import (
-    highs,
-    solve_anew,
-    solve_loaded,
-    start_from,
-)
+from ..solvers.highs import highs, solve_anew, solve_loaded, start_from
 from .prepared import Prepared, with_whole_bounds
 from .settled import settled
 from .solve import conclude

@@ -8,7 +8,6 @@ original ones, and a few pivots in rational arithmetic from where the back end s
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,17 +83,6 @@ def finished_exactly(program: Program, certificate: Certificate | None, seconds:
                 )
             )
     return None
-
-
-def holds_exactly(program: Program, decision: Point) -> bool:
-    """Whether a point satisfies the rows in rational arithmetic."""
-    rows, values = program.rowwise, [Fraction(value) for value in decision.values.tolist()]
-    for i, (low, high) in enumerate(zip(program.row_lower.tolist(), program.row_upper.tolist(), strict=True)):
-        entries = slice(rows.indptr[i], rows.indptr[i + 1])
-        pairs = zip(rows.data[entries].tolist(), rows.indices[entries].tolist(), strict=True)
-        if not low <= sum((Fraction(a) * values[j] for a, j in pairs), Fraction(0)) <= high:
-            return False
-    return True
 
 
 def _solved(program: Program, seconds: float) -> ExactBasis | None:

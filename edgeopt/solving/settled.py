@@ -18,13 +18,7 @@ from scipy.sparse.linalg import lsmr
 from ..model.errors import EdgeOptError
 from ..model.outcome import Options, Outcome, Status
 from ..model.program import Point
-from ..model.tolerance import (
-    FEASIBILITY,
-    INTEGRALITY,
-    PROJECTION,
-    SOLVER,
-    UNIT,
-)
+from ..model.tolerance import FEASIBILITY, INTEGRALITY, PROJECTION, SOLVER, UNIT
 from ..verification.linear_dual import LinearDual
 from ..verification.rational import EXACT_ROWS, vertex_point
 from .prepared import prepared

@@ -11,15 +11,14 @@ from ..exchange.storage import fingerprint
 from ..model.errors import NoSolutionError
 from ..model.instance import Instance, problem_of
 from ..model.outcome import Options, Outcome
-from ..model.program import Point
 from ..model.scaling import matrix_scaling
 from ..model.tolerance import AGREEMENT
+from ..verification.duality import holds_exactly
 from ..verification.judge import Verification, judge, refused
 from ..verification.linear_dual import LinearDual
 from ..verification.rational import exact_vertex
 from ..verification.unboundedness import PrimalRay
 from .batch import without_words
-from .linear_proofs import holds_exactly
 from .witness import reexamined
 
 if TYPE_CHECKING:
@@ -117,14 +116,13 @@ def _exactly(problem: Problem, solution: Solution, found: Verification) -> Verif
     if not found.proved:
         return replace(found, holds=False, message=f"not proved: {found.message}")
     certificate = solution.certificate
-    if isinstance(certificate, PrimalRay) and not holds_exactly(problem.program(), Point(certificate.point)):
+    if isinstance(certificate, PrimalRay) and not holds_exactly(problem.program(), certificate.point):
         return replace(found, holds=False, message="not proved: the ray starts at a point that misses a row")
     if not found.status.has_decision:
         return found
-    if problem.linear and problem.integral and problem.batch is None:
-        point = Point(problem.encode(solution.decision))
-        if not holds_exactly(problem.program(), point):
-            return replace(found, holds=False, message="not proved: the decision misses a row by rounding")
+    whole = problem.linear and problem.integral and problem.batch is None
+    if whole and not holds_exactly(problem.program(), problem.encode(solution.decision)):
+        return replace(found, holds=False, message="not proved: the decision misses a row by rounding")
     if (
         isinstance(certificate, LinearDual)
         and certificate.column_basis is not None

@@ -23,12 +23,13 @@ from ..model.errors import EdgeOptError
 from ..model.outcome import Options, Outcome, Status
 from ..model.program import Point, Program
 from ..model.tolerance import FEASIBILITY, OPTIMALITY, ROUNDOFF
+from ..verification.duality import holds_exactly
 from ..verification.infeasibility import EmptyBox, FarkasRay, without_value
 from ..verification.linear_dual import LinearDual
 from ..verification.related_programs import least_violation, without_cost
 from ..verification.solver_words import MixedIntegerBound, SolverClaim
 from ..verification.unboundedness import PrimalRay
-from .linear_proofs import finished_exactly, holds_exactly, shifted
+from .linear_proofs import finished_exactly, shifted
 from .prepared import prepared
 from .registry import solvers
 from .risk import CP_SAT_STALLS, STALLING_RANGE, may_stall, risky
@@ -227,7 +228,8 @@ def _beyond_all_bounds(
         if ray.holds(program):
             message = f"{solver} says optimal; its point can go on for ever along a ray of the relaxation"
             return Outcome(Status.UNBOUNDED, certificate=ray, message=message, statistics=outcome.statistics)
-    word = _word(program, problem.objective(outcome.decision), problem.objective(outcome.decision), solver, None)
+    objective = problem.objective(outcome.decision)
+    word = _word(program, objective, objective, solver, None)
     asked = _asked(problem, replace(outcome, certificate=word), solver, relative_gap, budget)
     if not isinstance(asked.certificate, MixedIntegerBound) or asked.certificate.solver != solver:
         return asked
@@ -402,7 +404,7 @@ def _second_opinion(program: Program, outcome: Outcome, solver: str, budget: Bud
     if (repaired := _least_violated(program, budget)) is not None and not program.violations(repaired):
         return Outcome.failed(f"{solver} says infeasible, but the program has a point: its rows need no repair")
     for name, other in _opinions(feasibility, solver, budget):
-        if other.claim.has_decision and program.integrality.all() and not holds_exactly(program, other.decision):
+        if other.claim.has_decision and program.integrality.all() and not holds_exactly(program, other.decision.values):
             continue  # a float64 engine's point that whole numbers refute
         if other.claim.has_decision:
             return Outcome.failed(f"{solver} says infeasible, but {name} has a feasible point")

@@ -20,12 +20,7 @@ from ..predictors.ddnn import DDNN
 from ..predictors.exits import ExitSamples
 from ..predictors.joint import train_jointly
 from ..predictors.rules import Oracle, RandomRule, Rule
-from ..predictors.samples import (
-    MinMax,
-    Split,
-    chronological,
-    windows,
-)
+from ..predictors.samples import MinMax, Split, chronological, windows
 from ..predictors.training import load_weights, save_weights
 from ..profiles.costs import AllocationCost
 

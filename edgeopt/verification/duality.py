@@ -298,3 +298,9 @@ def _recedes(program: Program, row: int, d: NDArray[np.float64]) -> bool:
     falls = change < 0 and math.isfinite(program.row_lower[row])
     rises = change > 0 and math.isfinite(program.row_upper[row])
     return not (falls or rises)
+
+
+def holds_exactly(program: Program, values: NDArray[np.float64]) -> bool:
+    """Whether a point (columns,) satisfies the rows in rational arithmetic."""
+    sides = zip(program.row_lower.tolist(), program.row_upper.tolist(), strict=True)
+    return all(low <= _dot(_row(program, i), values) <= high for i, (low, high) in enumerate(sides))

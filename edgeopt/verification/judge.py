@@ -14,21 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..model.cached import cached_property
-from ..model.certificate import (
-    OptimalityCertificate,
-    StatusCertificate,
-    evidence_of,
-    is_checkable,
-    word_of,
-)
+from ..model.certificate import OptimalityCertificate, StatusCertificate, evidence_of, is_checkable, word_of
 from ..model.errors import InvalidProblemError
 from ..model.outcome import Outcome, Status
-from ..model.tolerance import (
-    AGREEMENT,
-    FEASIBILITY,
-    OPTIMALITY,
-    ROUNDOFF,
-)
+from ..model.tolerance import AGREEMENT, FEASIBILITY, OPTIMALITY, ROUNDOFF
 from .linear_dual import LinearDual
 from .solver_words import MixedIntegerBound
 

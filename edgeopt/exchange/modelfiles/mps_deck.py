@@ -18,14 +18,7 @@ from ...model.problem import Sense
 from ...model.program import Program
 from .mps_fields import FixedFields
 from .notes import NoteReader
-from .spelling import (
-    EXACT,
-    INFINITE,
-    check_side,
-    decimal_number,
-    in_file,
-    without_huge,
-)
+from .spelling import EXACT, INFINITE, check_side, decimal_number, in_file, without_huge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

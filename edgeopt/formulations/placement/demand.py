@@ -12,12 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...model.errors import InvalidProblemError
-from ...model.records import (
-    Record,
-    assign,
-    float_array,
-    require,
-)
+from ...model.records import Record, assign, float_array, require
 from ...model.tolerance import EQUAL
 
 if TYPE_CHECKING:

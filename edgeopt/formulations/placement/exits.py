@@ -13,13 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...model.errors import InvalidProblemError
-from ...model.records import (
-    Record,
-    assign,
-    float_array,
-    number,
-    require,
-)
+from ...model.records import Record, assign, float_array, number, require
 from .data_flow import exec_times
 
 if TYPE_CHECKING:

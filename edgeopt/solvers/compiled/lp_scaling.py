@@ -12,13 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...model.program import Program
-from ...model.scaling import (
-    FARTHEST_BOUND,
-    NEAREST_BOUND,
-    WELL_SCALED,
-    Scaling,
-    scaling_of,
-)
+from ...model.scaling import FARTHEST_BOUND, NEAREST_BOUND, WELL_SCALED, Scaling, scaling_of
 from .lp_batch import Constraints, Instances, Vertices
 
 if TYPE_CHECKING:

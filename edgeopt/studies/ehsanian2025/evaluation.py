@@ -16,16 +16,7 @@ from ...predictors.rules import OptimizedRule, Oracle
 from ...profiles.costs import AllocationCost
 from ...profiles.latency import ROUND_TRIP, ExitTimes
 from ...solving.solve import solve
-from ..early_exit import (
-    BASELINES,
-    Curves,
-    Make,
-    Network,
-    Workshop,
-    at_share,
-    draw_curves,
-    traffic,
-)
+from ..early_exit import BASELINES, Curves, Make, Network, Workshop, at_share, draw_curves, traffic
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,24 +12,10 @@ import torch
 from ...data.c2tm import read_c2tm
 from ...model.tolerance import EQUAL
 from ...predictors.ddnn import DDNN, resources
-from ...predictors.rules import (
-    BenefitRule,
-    OptimizedRule,
-    Oracle,
-    UncertaintyRule,
-)
+from ...predictors.rules import BenefitRule, OptimizedRule, Oracle, UncertaintyRule
 from ...profiles.costs import AllocationCost
 from ...profiles.latency import GIANNAKAS2025, ExitTimes
-from ..early_exit import (
-    BASELINES,
-    Curves,
-    Make,
-    Network,
-    Workshop,
-    at_share,
-    draw_curves,
-    traffic,
-)
+from ..early_exit import BASELINES, Curves, Make, Network, Workshop, at_share, draw_curves, traffic
 
 if TYPE_CHECKING:
     from pathlib import Path

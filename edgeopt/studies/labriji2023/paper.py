@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...control import (
-    DriftPlusPenalty,
-    Environment,
-    path_gain,
-    simulate,
-)
+from ...control import DriftPlusPenalty, Environment, path_gain, simulate
 
 if TYPE_CHECKING:
     from ..report import Report

@@ -10,13 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ...exchange.storage import write_atomically
-from .frameworks import (
-    FRAMEWORKS,
-    PAPER,
-    Outcome,
-    forecaster,
-    run,
-)
+from .frameworks import FRAMEWORKS, PAPER, Outcome, forecaster, run
 from .setting import MEAN_CAPACITY, Setting, setting
 
 if TYPE_CHECKING:

@@ -11,13 +11,7 @@ import pandas as pd
 from ...analysis.split_maps import split_map
 from ...model.tolerance import EQUAL
 from ...solving.solve import solve
-from .paper import (
-    METHODS,
-    RATE,
-    chains,
-    kinds,
-    problem,
-)
+from .paper import METHODS, RATE, chains, kinds, problem
 
 if TYPE_CHECKING:
     from ...analysis.split_maps import SplitMap
