@@ -1,7 +1,6 @@
-"""Programs to and from model files, and into the modelling languages that their users know.
+"""Programs to and from model files: names, sense, offset and every bit of every number are kept.
 
-``read_program`` and ``write_program`` keep names, sense, offset and every bit of every number; a file appears whole or
-not at all. ``to_pyomo`` and ``to_cvxpy`` give real, named models that their users can edit and solve in their own way.
+A file appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -12,19 +11,24 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..model.errors import DataFormatError, InvalidProblemError, ModelFileWarning
+from ..model.errors import DataFormatError, InvalidOptionError, InvalidProblemError, ModelFileWarning
 from .file_limits import gunzip, read
-from .modelfiles import lp_reader, lp_writer, mps_reader, mps_writer
+from .modelfiles import lp_reader, lp_writer, mof_reader, mof_writer, mps_reader, mps_writer
 from .storage import write_atomically
 
 if TYPE_CHECKING:
     from ..model.program import Program
 
-_FORMATS = {".mps": (mps_reader.parse, mps_writer.spell), ".lp": (lp_reader.parse, lp_writer.spell)}
+_FORMATS = {
+    ".mps": (mps_reader.parse, mps_writer.spell),
+    ".lp": (lp_reader.parse, lp_writer.spell),
+    ".mof.json": (mof_reader.parse, mof_writer.spell),
+}
+_ENDINGS = "expected .mps, .lp or .mof.json"
 
 
 def read_program(path: str | Path) -> Program:
-    """Read an MPS or LP file (``.mps``, ``.lp``, either with ``.gz`` behind it).
+    """Read an MPS, LP or MathOptFormat file (``.mps``, ``.lp``, ``.mof.json``, each with ``.gz`` behind it or not).
 
     Where readers take a file in two ways, a warning says which one this is: a second set of bounds or right-hand sides
     in MPS does not count, PuLP's comment ``*SENSE:Maximize`` does, a column of LP may stand in the bounds alone.
@@ -41,19 +45,42 @@ def read_program(path: str | Path) -> Program:
         program cannot: quadratic terms, semi-continuous columns, special ordered sets.
     """
     path = Path(path)
-    parse, _ = _FORMATS[_ending(path, DataFormatError)]
-    program, remarks = parse(_text(path), str(path))
+    return _parsed(_text(path), _ending(path, DataFormatError), str(path))
+
+
+def read_program_string(text: str, format: str) -> Program:
+    """Read what a model file holds, in one of the formats ``"lp"``, ``"mps"`` and ``"mof.json"``.
+
+    Raises
+    ------
+    InvalidOptionError
+        If there is no such format.
+    DataFormatError
+        As for a file; messages call it "the text".
+    """
+    if not isinstance(text, str):
+        raise DataFormatError(f"the text is a {type(text).__name__}; expected a str (decode bytes first)")
+    if (ending := f".{format}".lower()) not in _FORMATS:
+        known = " or ".join(repr(ending[1:]) for ending in _FORMATS)
+        raise InvalidOptionError(f"format is {format!r}; expected {known}")
+    return _parsed(text, ending, "the text")
+
+
+def _parsed(text: str, ending: str, place: str) -> Program:
+    parse, _ = _FORMATS[ending]
+    program, remarks = parse(text, place)
     for remark in remarks:
-        warnings.warn(remark, ModelFileWarning, stacklevel=3)
+        warnings.warn(remark, ModelFileWarning, stacklevel=4)  # the caller of Program.read or read_string
     return program
 
 
 def write_program(program: Program, path: str | Path) -> None:
-    """Write `program` as free MPS (``.mps``) or LP (``.lp``), either with ``.gz`` behind it.
+    """Write `program` as free MPS (``.mps``), LP (``.lp``) or MathOptFormat (``.mof.json``), each with ``.gz`` or not.
 
-    HiGHS, SCIP, GLPK and CBC read the same program from it. Names at which one of them stumbles are replaced, a range
-    of LP is two rows, the offset is the cost of a column fixed at 1, and MPS, in which not all of them can maximise,
-    holds the negative of a maximum. Comments in the file say so, and reading gives back the original.
+    HiGHS, SCIP, GLPK and CBC read the same program from MPS and LP. Names at which one of them stumbles are replaced, a
+    range of LP is two rows, the offset is the cost of a column fixed at 1, and MPS, in which not all of them can
+    maximise, holds the negative of a maximum. Comments in the file say so, and reading gives back the original.
+    MathOptFormat needs none of that; it has no place for a row without bounds, which is left out.
 
     Raises
     ------
@@ -70,11 +97,12 @@ def write_program(program: Program, path: str | Path) -> None:
 
 
 def _ending(path: Path, error: type[Exception]) -> str:
-    endings = [ending.lower() for ending in path.suffixes] or [""]
-    ending = endings[-2] if endings[-1] == ".gz" and len(endings) > 1 else endings[-1]
-    if ending not in _FORMATS:
-        raise error(f"{path} ends in {ending or 'nothing'!r}; expected .mps or .lp (or either with .gz behind it)")
-    return ending
+    name = path.name.lower().removesuffix(".gz")
+    for ending in _FORMATS:
+        if name.endswith(ending) and name != ending:
+            return ending
+    found = Path(name).suffix or "nothing"
+    raise error(f"{path} ends in {found!r}; {_ENDINGS} (or one of them with .gz behind it)")
 
 
 def _text(path: Path) -> str:

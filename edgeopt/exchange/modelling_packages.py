@@ -1,7 +1,6 @@
-"""Programs to and from model files, and into the modelling languages that their users know.
+"""Programs in the modelling languages that their users know: real, named models, to edit and solve in their own way.
 
-``read_program`` and ``write_program`` keep names, sense, offset and every bit of every number; a file appears whole or
-not at all. ``to_pyomo`` and ``to_cvxpy`` give real, named models that their users can edit and solve in their own way.
+The other way, from a user's model to a program, is in :mod:`edgeopt.exchange.packages`.
 """
 
 from __future__ import annotations
@@ -13,14 +12,12 @@ import numpy as np
 
 from ..model.errors import InvalidProblemError
 from ..model.problem import Sense
-from .modelfiles import lp_reader, lp_writer, mps_reader, mps_writer
+from .packages.pyomo import OWN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..model.program import Program
-
-_FORMATS = {".mps": (mps_reader.parse, mps_writer.spell), ".lp": (lp_reader.parse, lp_writer.spell)}
 
 
 def to_pyomo(program: Program) -> Any:
@@ -60,6 +57,7 @@ def to_pyomo(program: Program) -> Any:
         _add_row(model.rows, program.row_names[i], body, low, high)
     costs = LinearExpression(constant=program.offset, linear_coefs=program.cost.tolist(), linear_vars=variables)
     model.objective = pyo.Objective(expr=costs, sense=pyo.minimize if program.sense.sign > 0 else pyo.maximize)
+    setattr(model, OWN, True)
     return model
 
 

@@ -47,7 +47,7 @@ KNOWN = (
     "proved_by", "certificate",
 )  # fmt: skip
 """What is recorded of an instance."""
-MODEL_FILES = (".mps", ".lp", ".mps.gz", ".lp.gz")
+MODEL_FILES = (".mps", ".lp", ".mof.json", ".mps.gz", ".lp.gz", ".mof.json.gz")
 
 
 @lru_cache(maxsize=1)

@@ -13,9 +13,11 @@ from typing import Any
 
 _HOMES = {
     "read_program": "exchange.model_files",
+    "read_program_string": "exchange.model_files",
     "write_program": "exchange.model_files",
     "to_pyomo": "exchange.modelling_packages",
     "to_cvxpy": "exchange.modelling_packages",
+    "assign_values": "exchange.packages.foreign",
     "content": "exchange.storage",
     "explain_program": "analysis.conflicts",
 }

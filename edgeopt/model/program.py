@@ -226,12 +226,15 @@ class Program(Problem):
         return replace(self, integrality=np.zeros(self.columns, bool))
 
     def write(self, path: str | Path) -> None:
-        """Write the program as free MPS (``.mps``) or LP (``.lp``) file; the file appears whole or not at all."""
+        """Write the program as free MPS (``.mps``), LP (``.lp``) or MathOptFormat (``.mof.json``) file.
+
+        The file appears whole or not at all; ``.gz`` behind the ending compresses it.
+        """
         late("write_program")(self, path)
 
     @staticmethod
     def read(path: str | Path) -> Program:
-        """Read an MPS or LP file, names kept.
+        """Read an MPS, LP or MathOptFormat file, names kept.
 
         Raises
         ------
@@ -240,6 +243,20 @@ class Program(Problem):
             (quadratic terms, semi-continuous columns).
         """
         found: Program = late("read_program")(path)
+        return found
+
+    @staticmethod
+    def read_string(text: str, format: str = "lp") -> Program:
+        """Read the text of a model file: ``"lp"``, ``"mps"`` or ``"mof.json"``.
+
+        Raises
+        ------
+        InvalidOptionError
+            If there is no such format.
+        DataFormatError
+            If the text is malformed, or holds what a linear program cannot.
+        """
+        found: Program = late("read_program_string")(text, format)
         return found
 
     def __repr__(self) -> str:

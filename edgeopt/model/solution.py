@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import NoSolutionError
+from .late import late
 from .outcome import Status
 from .records import Record
 
@@ -97,6 +98,26 @@ class Solution(Record):
         if self.status not in (Status.OPTIMAL, Status.INFEASIBLE, Status.UNBOUNDED):
             return ""
         return evidence_of(self.proved, word_of(self.certificate))
+
+    def assign(self, model: Any) -> None:
+        """Write the values of the decision back into the model that the problem was read from.
+
+        Variables are matched by name. Pyomo's and CVXPY's get their ``.value``, PuLP's their ``varValue``, linopy's
+        their ``.solution``; a ``highspy.Highs`` gets a solution, CP-SAT's ``CpModel`` a hint.
+
+        Parameters
+        ----------
+        model : object
+            What :func:`edgeopt.from_pyomo` or one of its siblings read, or what ``problem.to_pyomo()`` gave.
+
+        Raises
+        ------
+        NoSolutionError
+            Where there is no decision, with the reason.
+        InvalidProblemError
+            If the model has other variables than the problem, or no place for values.
+        """
+        late("assign_values")(self, model)
 
     def explain(self) -> Explanation:
         """Say why the problem is infeasible: a minimal conflict and the cheapest repair.

@@ -9,6 +9,7 @@ from dataclasses import replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+from ..exchange.packages.foreign import no_problem
 from ..model.errors import (
     ExtraNotInstalledError,
     InvalidOptionError,
@@ -109,7 +110,7 @@ def solve(
     """
     problem = problem_of(problem)
     if not isinstance(problem, Problem):
-        raise UnsupportedPairError(f"problem is a {type(problem).__name__}; expected a formulation or a Program")
+        raise no_problem(problem)
     if memory_limit is not None and not isolate:
         raise InvalidOptionError("memory_limit needs isolate=True: only a process of its own can be limited")
     if isinstance(warm_up, bool) or not isinstance(warm_up, Real) or not warm_up >= 0:

@@ -508,9 +508,9 @@ def test_objective_row_gets_a_free_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["p.txt", "p", "p.gz", "p.mps.zip"])
 def test_unknown_endings_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InvalidProblemError, match=r"expected \.mps or \.lp"):
+    with pytest.raises(InvalidProblemError, match=r"expected \.mps, \.lp or \.mof\.json"):
         Program([1.0]).write(tmp_path / name)
-    with pytest.raises(DataFormatError, match=r"expected \.mps or \.lp"):
+    with pytest.raises(DataFormatError, match=r"expected \.mps, \.lp or \.mof\.json"):
         Program.read(tmp_path / name)
 
 

@@ -1,0 +1,77 @@
+"""Which package a model is of, told without importing any: for errors that say what to call, and for values back."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from ...model.errors import InvalidProblemError, NoSolutionError, UnsupportedPairError
+from ..storage import fingerprint
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ...model.solution import Solution
+
+PACKAGES = ("pyomo", "cvxpy", "linopy", "pulp", "ortools", "highspy")
+"""Each has a module of its name here, with ``from_NAME`` and ``assign_NAME``."""
+
+
+def package_of(given: object) -> str | None:
+    """Return the package whose class `given` is of, or derives from; None for all others."""
+    for kind in type(given).__mro__:
+        if (name := kind.__module__.partition(".")[0]) in PACKAGES:
+            return name
+    return None
+
+
+def no_problem(given: object) -> UnsupportedPairError:
+    """Return the error for what is no problem: it says what to call with a model, a path or a list."""
+    kind = type(given).__name__
+    if (package := package_of(given)) is not None:
+        call = f"eo.solve(eo.from_{package}(model)), and solution.assign(model) writes the values back"
+        return UnsupportedPairError(f"problem is a {kind} of {package}; call {call}")
+    if isinstance(given, (str, PathLike)):
+        call = (
+            f"eo.solve(eo.Program.read({str(given)!r})) for a model file, eo.load for a saved problem, "
+            "eo.instances.load for a named instance"
+        )
+        return UnsupportedPairError(f"problem is a path or a name; call {call}")
+    if isinstance(given, (list, tuple)):
+        return UnsupportedPairError(
+            f"problem is a {kind} of {len(given)}; call eo.compare([...], solvers) for a table, "
+            "or eo.solve for each of them"
+        )
+    return UnsupportedPairError(f"problem is a {kind}; expected a formulation or a Program")
+
+
+def assign_values(solution: Solution, model: Any) -> None:
+    """Write the values of `solution` into `model`; see :meth:`edgeopt.Solution.assign`."""
+    package = package_of(model)
+    if package is None:
+        raise InvalidProblemError(
+            f"solution.assign was given a {type(model).__name__}; expected a model of {', '.join(PACKAGES)}"
+        )
+    home = importlib.import_module(f".{package}", __package__)
+    names, values = _point(solution, getattr(home, f"from_{package}"), model)
+    getattr(home, f"assign_{package}")(model, names, values, solution)
+
+
+def _point(solution: Solution, read: Any, model: Any) -> tuple[Sequence[str], NDArray[np.float64]]:
+    """Names of the columns of the program that was solved, and their values."""
+    decision, problem = solution.decision, solution.problem
+    if problem is None:  # loaded from a file, which holds the problem's fingerprint
+        problem = read(model)
+        if not solution.problem_fingerprint or fingerprint(problem) != solution.problem_fingerprint:
+            raise NoSolutionError(
+                "this solution was loaded without its problem, and the model is not the one that it is a solution of "
+                "(the fingerprints differ); read the model and solve it again"
+            )
+    if problem.batch is not None:
+        raise InvalidProblemError(
+            "the solution is one of a batch; assign one instance: solve(problem.instance(i)).assign(model)"
+        )
+    return problem.program().column_names, problem.encode(decision)
