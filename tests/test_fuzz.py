@@ -146,7 +146,7 @@ def targets(data: Path, folder: Path) -> Iterator[Target]:
             yield Target(f"load arrays of {name}", packed[0].name, packed[0].read_bytes(), with_head(head_text))
             packed[0].unlink()
     program = eo.instances.load("program/covering-tiny").problem
-    for ending in ("mps", "lp"):
+    for ending in ("mps", "lp", "mof.json"):
         program.write(folder / f"p.{ending}")
         yield Target(f"read .{ending}", f"p.{ending}", (folder / f"p.{ending}").read_bytes(), eo.Program.read)
     program.write(folder / "p.mps.gz")

@@ -21,6 +21,8 @@ PAGES = [
     ROOT / "docs" / "guide.md",
     ROOT / "docs" / "benchmarks.md",
     ROOT / "docs" / "proved.md",
+    ROOT / "docs" / "bring_a_model.md",
+    ROOT / "docs" / "model_files.md",
     ROOT / "CONTRIBUTING.md",
 ]
 
@@ -58,13 +60,14 @@ def test_every_block_of_the_guide_runs(tmp_path, monkeypatch, capsys):
     assert "0.5 is the largest feasible local fraction" in capsys.readouterr().out
 
 
-def test_the_page_on_proofs_prints_what_it_says(tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", ["proved.md", "bring_a_model.md"])
+def test_a_page_prints_what_it_says(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    for code, expected in blocks(ROOT / "docs" / "proved.md"):
+    for code, expected in blocks(ROOT / "docs" / page):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            exec(compile(code, "proved.md", "exec"), names)
+            exec(compile(code, page, "exec"), names)
         assert printed.getvalue() == expected
 
 

@@ -45,7 +45,8 @@ def read_program(path: str | Path) -> Program:
         program cannot: quadratic terms, semi-continuous columns, special ordered sets.
     """
     path = Path(path)
-    return _parsed(_text(path), _ending(path, DataFormatError), str(path))
+    ending = _ending(path, DataFormatError)
+    return _parsed(_text(path), ending, str(path))
 
 
 def read_program_string(text: str, format: str) -> Program:

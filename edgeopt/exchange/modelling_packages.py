@@ -12,7 +12,8 @@ import numpy as np
 
 from ..model.errors import InvalidProblemError
 from ..model.problem import Sense
-from .packages.pyomo import OWN
+from .packages.cvxpy import OWN as CVXPY_NAMES
+from .packages.pyomo import OWN as PYOMO_NAMES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,7 +58,7 @@ def to_pyomo(program: Program) -> Any:
         _add_row(model.rows, program.row_names[i], body, low, high)
     costs = LinearExpression(constant=program.offset, linear_coefs=program.cost.tolist(), linear_vars=variables)
     model.objective = pyo.Objective(expr=costs, sense=pyo.minimize if program.sense.sign > 0 else pyo.maximize)
-    setattr(model, OWN, True)
+    setattr(model, PYOMO_NAMES, True)
     return model
 
 
@@ -92,6 +93,7 @@ def to_cvxpy(program: Program) -> Any:
 
     integers = np.nonzero(program.integrality)
     x = cvxpy.Variable(program.columns, name="x", integer=integers if program.integral else False)
+    setattr(x, CVXPY_NAMES, program.column_names)
     matrix, rows = program.matrix.tocsr(), cvxpy_rows(program)
     constraints = []
     for name, expression, bound, where in (

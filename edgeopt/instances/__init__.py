@@ -165,7 +165,7 @@ def describe_one(name: str) -> dict[str, Any]:
 
 
 def read_problem(path: Path) -> Problem:
-    """Read a problem from a file: JSON as :func:`edgeopt.save` writes it, or a model file (MPS, LP).
+    """Read a problem from a file: JSON as :func:`edgeopt.save` writes it, or a model file (MPS, LP, MathOptFormat).
 
     Raises
     ------

@@ -108,7 +108,8 @@ class Solution(Record):
         Parameters
         ----------
         model : object
-            What :func:`edgeopt.from_pyomo` or one of its siblings read, or what ``problem.to_pyomo()`` gave.
+            What :func:`edgeopt.from_pyomo` or one of its siblings read, or what ``problem.to_pyomo()`` or
+            ``problem.to_cvxpy()`` gave.
 
         Raises
         ------

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..exchange.packages.foreign import problem_in
 from ..model.errors import EdgeOptError
-from ..model.instance import Instance, problem_of
+from ..model.instance import Instance
 from ..model.problem import Problem
 from ..model.solver import Solver
 from .contradiction import Answer, conflicts
@@ -72,7 +73,7 @@ def compare(
     given = [problems] if isinstance(problems, (Problem, Instance)) else list(problems)
     if names is None:
         names = [entry.name if isinstance(entry, Instance) else str(place) for place, entry in enumerate(given)]
-    listed = [problem_of(entry) for entry in given]
+    listed = [problem_in(entry) for entry in given]
     options = {"warm_up": 1.0, **options}
     chosen = list(solvers) if solvers is not None else [r["solver"] for r in _able(listed[:1]) if r["installed"]]
     rows = []
@@ -107,7 +108,7 @@ def solvers_for(problem: Problem | Instance) -> pd.DataFrame:
     import pandas as pd
 
     columns = ["solver", "kind", "installed", "install", "version"]
-    return pd.DataFrame(_able([problem_of(problem)]), columns=columns)
+    return pd.DataFrame(_able([problem_in(problem)]), columns=columns)
 
 
 def _able(problems: Sequence[Problem]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from ..exchange.packages.foreign import no_problem
+from ..exchange.packages.foreign import problem_in
 from ..model.errors import (
     ExtraNotInstalledError,
     InvalidOptionError,
@@ -18,7 +18,6 @@ from ..model.errors import (
     UnknownSolverError,
     UnsupportedPairError,
 )
-from ..model.instance import problem_of
 from ..model.outcome import Options, Outcome, Status
 from ..model.problem import Decision, Problem
 from ..model.program import Point, Program
@@ -108,9 +107,7 @@ def solve(
     InvalidOptionError
         If an option is unknown or cannot be honoured.
     """
-    problem = problem_of(problem)
-    if not isinstance(problem, Problem):
-        raise no_problem(problem)
+    problem = problem_in(problem)
     if memory_limit is not None and not isolate:
         raise InvalidOptionError("memory_limit needs isolate=True: only a process of its own can be limited")
     if isinstance(warm_up, bool) or not isinstance(warm_up, Real) or not warm_up >= 0:

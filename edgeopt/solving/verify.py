@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..exchange.packages.foreign import problem_in
 from ..exchange.storage import fingerprint
 from ..model.errors import NoSolutionError
-from ..model.instance import Instance, problem_of
+from ..model.instance import Instance
 from ..model.outcome import Options, Outcome
 from ..model.scaling import matrix_scaling
 from ..model.tolerance import AGREEMENT
@@ -62,7 +63,7 @@ def verify(
         If relative_gap is no number of at least 0.
     """
     Options(relative_gap=relative_gap)  # which refuses what is no gap
-    problem = problem_of(problem)
+    problem = problem_in(problem)
     if fault := _of_another_problem(problem, solution):
         return refused(fault)
     outcome = Outcome(

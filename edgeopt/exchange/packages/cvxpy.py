@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from ...model.solution import Solution
 
+OWN = "_edgeopt_names"
+"""Attribute of a variable that ``to_cvxpy`` made: the names of the columns that its entries were made of."""
+
 _CONES = ("PSD", "NSD", "hermitian", "complex", "imag")
 _LINEAR = frozenset({"Equality", "Zero", "Inequality", "NonNeg", "NonPos"})
 
@@ -96,6 +99,8 @@ def _reading(problem: Any) -> _Reading:
 
 
 def _check(problem: Any) -> None:
+    if not problem.variables():
+        raise refused("the CVXPY problem", "has no variables", "read its constant as problem.objective.value")
     for parameter in problem.parameters():
         if parameter.value is None:
             raise refused(f"parameter {parameter.name()!r} of the CVXPY problem", "has no value", "set its .value")
@@ -144,6 +149,9 @@ def _shortened(expression: Any) -> str:
 
 def _program(problem: Any, reduced: Any, inverses: list[Any]) -> Program:
     """Program of a cone program whose cones are zero or nonnegative; rows read ``left - right <= 0`` or ``== 0``."""
+    beyond = [kind.__name__ for kind, held in reduced.constr_map.items() if held and kind.__name__ not in _LINEAR]
+    if beyond:
+        raise refused("the CVXPY problem", f"needs cones that are not linear: {', '.join(beyond)}", "write it linearly")
     cost, offset, matrix, constant = reduced.apply_parameters()
     names, equal, bare = _row_names(problem, reduced, inverses)
     # CVXPY holds left - right in the zero cone, right - left in the nonnegative one.
@@ -220,6 +228,8 @@ def _column_names(problem: Any, reduced: Any, inverses: list[Any]) -> list[str]:
 
 def _entries(variable: Any, size: int) -> list[str]:
     """Names of the entries of a user's variable that CVXPY keeps as columns."""
+    if len(own := getattr(variable, OWN, ())) == size:
+        return list(own)
     index: Iterable[Iterable[int]] = _indices(variable.shape)
     if variable.attributes["diag"]:
         index = ((i, i) for i in range(size))

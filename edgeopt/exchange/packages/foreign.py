@@ -8,6 +8,8 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from ...model.errors import InvalidProblemError, NoSolutionError, UnsupportedPairError
+from ...model.instance import problem_of
+from ...model.problem import Problem
 from ..storage import fingerprint
 
 if TYPE_CHECKING:
@@ -28,8 +30,21 @@ def package_of(given: object) -> str | None:
     return None
 
 
-def no_problem(given: object) -> UnsupportedPairError:
-    """Return the error for what is no problem: it says what to call with a model, a path or a list."""
+def problem_in(given: Any) -> Problem:
+    """Return a problem as it is, and the problem of an instance.
+
+    Raises
+    ------
+    UnsupportedPairError
+        If it is neither; says what to call with a model, a path or a list.
+    """
+    problem = problem_of(given)
+    if not isinstance(problem, Problem):
+        raise _no_problem(problem)
+    return problem
+
+
+def _no_problem(given: object) -> UnsupportedPairError:
     kind = type(given).__name__
     if (package := package_of(given)) is not None:
         call = f"eo.solve(eo.from_{package}(model)), and solution.assign(model) writes the values back"

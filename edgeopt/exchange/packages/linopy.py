@@ -149,7 +149,9 @@ def _rows(
     lower, upper = [np.zeros(0)], [np.zeros(0)]
     columns = int((places >= 0).sum())
     blocks = [sparse.csr_array((0, columns))]
-    for name, constraint in model.constraints.items():
+    for name, held in model.constraints.items():
+        # Newer versions hold constraints in a compressed form too, which they unpack at every look.
+        constraint = held.mutable() if hasattr(held, "mutable") else held
         block, told = _block(constraint, places, columns)
         there = told & (np.asarray(constraint.labels.values).ravel() != -1)
         blocks.append(block[np.flatnonzero(there)])

@@ -111,8 +111,12 @@ class _Reading:
     def column(self, variable: Any) -> int:
         """Place of a variable that is not fixed; a new one at the end."""
         if id(variable) not in self.places:
-            lower, upper = variable.bounds
             integral = _integral(variable)
+            try:
+                lower, upper = variable.bounds
+            except Exception as error:  # a parameter without a value
+                what = f"variable {variable.name!r} has a bound without a value:"
+                raise refused(what, str(error).strip(), "give every parameter a value") from error
             self.places[id(variable)] = self.columns.add(self.name(variable), lower, upper, integral)
             self.variables.append(variable)
         return self.places[id(variable)]

@@ -54,7 +54,7 @@ def own_optimum(problem):
 def test_a_program_comes_back_from_its_own_problem(seed):
     """Ranges come as two rows, one-column rows as bounds: what is said stays the same to the last bit."""
     given = made(seed)
-    program = given.program([f"x[{j}]" for j in given.columns], [f"r{i}" for i in given.rows])
+    program = given.program([f"pears and {j}" for j in given.columns], [f"r{i}" for i in given.rows])
     back = eo.from_cvxpy(program.to_cvxpy())
     assert list(back.column_names) == list(program.column_names)
     assert_same_numbers(normal(back), normal(program), order=False)
@@ -176,6 +176,7 @@ def refused():
     yield cp.Problem(cp.Minimize(x[0]), [cp.SOC(x[0], x)]), "is of the kind SOC"
     yield cp.Problem(cp.Minimize(cp.trace(cp.Variable((2, 2), PSD=True, name="P")))), "variable 'P' .* declared PSD"
     yield cp.Problem(cp.Minimize(cp.real(cp.Variable(complex=True, name="z")))), "variable 'z' .* declared complex"
+    yield cp.Problem(cp.Minimize(3)), "the CVXPY problem has no variables"
     yield cp.Problem(cp.Minimize(x[0]), [x >= cp.Parameter(name="q")]), "parameter 'q' .* has no value"
 
 

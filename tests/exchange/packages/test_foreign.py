@@ -37,6 +37,19 @@ def test_solve_says_what_to_call_with_a_path_or_a_list():
         eo.solve(3)
 
 
+def test_compare_and_verify_say_what_to_call_too():
+    import pulp
+
+    model, program = pulp.LpProblem("p"), eo.Program([1.0])
+    for call in (
+        lambda: eo.compare([model]),
+        lambda: eo.solvers_for(model),
+        lambda: eo.verify(model, eo.solve(program)),
+    ):
+        with pytest.raises(eo.UnsupportedPairError, match=r"of pulp; call eo.solve\(eo.from_pulp\(model\)\)"):
+            call()
+
+
 def test_real_models_are_told_apart():
     import cvxpy
     import highspy
@@ -84,6 +97,10 @@ def test_a_formulation_writes_into_the_model_that_it_gave():
     solution.assign(model)
     values = [variable.value for variable in model.x.values()]
     np.testing.assert_array_equal(values, problem.encode(solution.decision))
+    other = problem.to_cvxpy()
+    solution.assign(other)
+    np.testing.assert_array_equal(other.variables()[0].value, problem.encode(solution.decision))
+    assert other.value == pytest.approx(solution.objective)
 
 
 def test_a_batch_is_assigned_one_by_one():

@@ -130,6 +130,20 @@ def test_dimensions_masks_and_kinds_of_variables():
     assert own_optimum(model) == pytest.approx(solution.objective)
 
 
+def test_frozen_constraints_say_the_same():
+    model = rich_model()
+    if not hasattr(model.constraints["cap"], "freeze"):
+        pytest.skip("this linopy freezes no constraints")
+    frozen = linopy.Model(freeze_constraints=True)
+    x = frozen.add_variables(lower=0, coords=[pd.RangeIndex(3, name="i")], name="x")
+    frozen.add_constraints(2 * x - x.sum() <= 4, name="c", mask=xr.DataArray([True, False, True], dims="i"))
+    frozen.add_objective(x.sum(), sense="max")
+    program = eo.from_linopy(frozen)
+    assert list(program.row_names) == ["c[0]", "c[2]"]
+    np.testing.assert_array_equal(program.matrix.toarray(), [[1, -1, -1], [-1, -1, 1]])
+    np.testing.assert_array_equal(program.row_upper, [4, 4])
+
+
 def test_scaling_factors_do_not_count():
     model = linopy.Model()
     x = model.add_variables(lower=0, upper=3, name="x")

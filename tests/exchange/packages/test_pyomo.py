@@ -182,6 +182,10 @@ REFUSED = [
         lambda m: m.add_component("two", pyo.Objective(expr=m.x[2])),
         "objectives 'goal' and 'two' are both active; deact",
     ),
+    (
+        lambda m: (m.add_component("p", pyo.Param(mutable=True)), m.x[1].setub(m.p)),
+        r"variable 'x\[1\]' has a bound without",
+    ),
     (disjunctive, "Disjunct.*gdp.bigm"),
     (nonlinear_objective, "objective 'square' is not linear"),
     (
