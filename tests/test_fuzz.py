@@ -230,7 +230,7 @@ def listed(small_data, tmp_path_factory):
     return list(targets(small_data, tmp_path_factory.mktemp("valid")))
 
 
-FILE_TARGETS = 41
+FILE_TARGETS = 42
 
 
 def test_the_list_of_targets_is_whole(listed):

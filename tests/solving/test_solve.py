@@ -144,7 +144,7 @@ def test_auto_takes_the_best_ranked_exact_solver_that_honours_the_options():
         (PROBLEM, "selection:fast", eo.UnknownSolverError, "'selection' has no variants"),
         (PROGRAM, "selection", eo.UnsupportedPairError, "solves OfflineOffloading, so not this Program; .* it: highs"),
         (PROBLEM, "glop", eo.UnsupportedPairError, "takes no integer columns"),
-        ([1.0, 2.0], "auto", eo.UnsupportedPairError, "problem is a list; expected a formulation or a Program"),
+        ([1.0, 2.0], "auto", eo.UnsupportedPairError, r"problem is a list of 2; call eo.compare\(\["),
         (eo.OfflineOffloading(np.ones(21), np.ones(21)), "exhaustive", eo.UnsupportedPairError, r"2\^21 choices"),
     ],
 )  # fmt: skip

@@ -36,15 +36,7 @@ def from_highspy(h: Any) -> Program:
     """
     import highspy
 
-    if not isinstance(h, (highspy.Highs, highspy.HighsLp)):
-        raise not_a_model(h, "from_highspy", "a highspy.Highs")
-    lp = h if isinstance(h, highspy.HighsLp) else h.getLp()
-    if lp is not h and (quadratic := np.count_nonzero(h.getModel().hessian_.value_)):
-        raise refused(
-            "the objective of the highspy model",
-            f"has {quadratic} quadratic terms, which no linear program holds",
-            "leave them out, or solve it with HiGHS itself",
-        )
+    lp = _linear(h)
     columns = distinct(_names(lp.col_names_, lp.num_col_), "x")
     infinite = highspy.kHighsInf if lp is h else h.getOptionValue("infinite_bound")[1]
     row_lower, row_upper, lower, upper = (
@@ -64,6 +56,23 @@ def from_highspy(h: Any) -> Program:
         column_names=columns,
         row_names=distinct(_names(lp.row_names_, lp.num_row_), "row"),
     )
+
+
+def _linear(h: Any) -> Any:
+    """Return the ``HighsLp`` of a model whose objective is linear."""
+    import highspy
+
+    if isinstance(h, highspy.HighsLp):
+        return h
+    if not isinstance(h, highspy.Highs):
+        raise not_a_model(h, "from_highspy", "a highspy.Highs")
+    if quadratic := np.count_nonzero(h.getModel().hessian_.value_):
+        raise refused(
+            "the objective of the highspy model",
+            f"has {quadratic} quadratic terms, which no linear program holds",
+            "leave them out, or solve it with HiGHS itself",
+        )
+    return h.getLp()
 
 
 def assign_highspy(h: Any, names: Sequence[str], values: NDArray[np.float64], solution: Solution) -> None:
