@@ -17,7 +17,7 @@ from ..model.errors import NoSolutionError
 from ..model.explanation import Bound, Explanation, Field, Repair, with_bounds
 from ..model.instance import Instance, problem_of
 from ..model.outcome import Status
-from ..model.problem import Problem, Sense
+from ..model.problem import Problem, Sense, with_program
 from ..model.program import IndexedNames, Point, Program
 from ..model.solution import Solution
 from ..model.tolerance import FEASIBILITY
@@ -42,7 +42,9 @@ def explain(given: Problem | Instance | Solution) -> Explanation:
     NoSolutionError
         If feasibility could not be decided, or a solution is not infeasible or was loaded without its problem.
     """
-    return given.explain() if isinstance(given, Solution) else problem_of(given).explain()
+    if isinstance(given, Solution):
+        return given.explain()
+    return with_program(problem_of(given)).explain()
 
 
 def explain_program(program: Program) -> Explanation:

@@ -126,7 +126,7 @@ def _demand_a_pair(campaign: Campaign) -> None:
             refusal = find(parse(text)[0])[0].refusal(problem)
             if refusal is None:
                 return
-            reasons.append(f"{text} {refusal}, and {name} is a {type(problem).__name__}")
+            reasons.append(f"{name}: {refusal}")
     raise InvalidOptionError(f"none of these solvers takes any of these instances: {reasons[0]}")
 
 

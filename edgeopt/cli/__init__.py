@@ -83,7 +83,7 @@ def solvers(as_json: Json = False) -> None:
                 "solver": f"{entry.name}[:NAME]" if entry.variants else entry.name,
                 "kind": entry.kind,
                 "reads": ", ".join(kind.__name__ for kind in reads),
-                "honours": ", ".join(entry.honours),
+                "options": ", ".join(entry.options),
                 "installed": entry.installed,
                 "version": entry.version if entry.installed else "",
                 "install": "" if entry.installed else f"pip install '{entry.install or ' '.join(entry.requires)}'",

@@ -18,7 +18,7 @@ import numpy as np
 from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
-from ..model.problem import Decision, Formulation, Problem, Sense
+from ..model.problem import Decision, HasProgram, Problem, Sense
 from ..model.program import Program
 from ..model.records import assign, float_array, number, plain, require
 from .placement.cut_network import SINK, SOURCE, CutNetwork, cut_program, place_auxiliary_nodes
@@ -83,7 +83,7 @@ class CutFlow(OptimalityCertificate):
 
 
 @dataclass(frozen=True, eq=False)
-class GraphSplit(Formulation):
+class GraphSplit(HasProgram):
     """Place the layers of a network with any data flow so that the latency is least (Hu et al. 2019).
 
     The latency is the execution time of all layers plus the transfer of every tensor over each link that it has to

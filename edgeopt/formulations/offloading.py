@@ -19,7 +19,7 @@ from ..model.cached import cached_property
 from ..model.certificate import Certificate, OptimalityCertificate, StatusCertificate
 from ..model.errors import InvalidProblemError
 from ..model.explanation import Explanation, Repair
-from ..model.problem import Decision, Formulation, Problem, Sense
+from ..model.problem import CertifiesInfeasibility, CertifiesOptimality, Decision, HasProgram, Problem, Sense
 from ..model.program import IndexedNames, Program
 from ..model.records import assign, float_array, number, plain
 from ..model.tolerance import ROUNDOFF
@@ -107,7 +107,7 @@ class TooFewAvailable(StatusCertificate):
 
 
 @dataclass(frozen=True, eq=False)
-class OfflineOffloading(Formulation):
+class OfflineOffloading(CertifiesOptimality, CertifiesInfeasibility, HasProgram):
     """Choose which samples a distributed DNN resolves at the edge (Giannakas et al. 2025, eq. 11).
 
     Minimise the mean over samples of ``local_cost * l + (remote_cost + transmission_cost) * (1 - l)`` subject to

@@ -22,7 +22,7 @@ from ..model.batch_axis import BatchAxis
 from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
-from ..model.problem import Decision, Formulation, Problem, Sense
+from ..model.problem import Decision, HasProgram, Problem, Sense
 from ..model.program import IndexedNames, Program, bound_excess
 from ..model.records import assign, float_array, plain, require
 
@@ -86,7 +86,7 @@ class ResourcePrices(OptimalityCertificate):
 
 
 @dataclass(frozen=True, eq=False)
-class RevenueMaximization(BatchAxis, Formulation):
+class RevenueMaximization(BatchAxis, HasProgram):
     """Admit traffic so that the network's revenue is largest (Lyu et al. 2024, eq. 1 to 5).
 
     Attributes

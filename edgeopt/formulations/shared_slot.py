@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate
-from ..model.errors import InvalidProblemError, UnsupportedPairError
-from ..model.problem import Decision, Formulation, Problem, Sense
+from ..model.errors import InvalidProblemError
+from ..model.problem import Decision, Problem, Sense
 from ..model.records import assign, float_array, number, plain, require
 from .slot import MOST_EFFICIENT, ON_TIME
 
@@ -119,7 +119,7 @@ class SharedPrices(OptimalityCertificate):
 
 
 @dataclass(frozen=True, eq=False)
-class SharedSlot(Formulation):
+class SharedSlot(Problem):
     """Choose the splits, bandwidths, rates and host speeds of many users for one slot.
 
     Attributes
@@ -181,8 +181,6 @@ class SharedSlot(Formulation):
     max_delay: Any
 
     sense: ClassVar[Sense] = Sense.MINIMIZE  # type: ignore[misc]
-    integral: ClassVar[bool] = True
-    linear: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         arrivals = float_array(self.arrivals, "arrivals")
@@ -421,12 +419,6 @@ class SharedSlot(Formulation):
             "band": math.inf if (sends & (decision.band == 0)).any() else 0.0,
         }
         return {name: float(excess) for name, excess in found.items() if not excess <= 0}
-
-    def program(self) -> NoReturn:
-        """Raise: the objective is not linear in the rates."""
-        raise UnsupportedPairError("a SharedSlot is no linear program; solve it by price-and-branch or dual-prices")
-
-    decode = encode = program  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"SharedSlot({self.users} users, {self.splits} splits)"

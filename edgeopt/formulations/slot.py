@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate
-from ..model.errors import InvalidProblemError, UnsupportedPairError
-from ..model.problem import Decision, Formulation, Problem, Sense
+from ..model.errors import InvalidProblemError
+from ..model.problem import CertifiesOptimality, Decision, Problem, Sense
 from ..model.records import assign, float_array, number, require
 from ..model.tolerance import NEXT_TO_NOTHING
 
@@ -85,7 +85,7 @@ class SplitRates(OptimalityCertificate):
 
 
 @dataclass(frozen=True, eq=False)
-class SlotProblem(Formulation):
+class SlotProblem(CertifiesOptimality, Problem):
     """Choose the split and the rate of one slot (Labriji et al. 2023, eq. 17).
 
     Attributes
@@ -143,8 +143,6 @@ class SlotProblem(Formulation):
     max_delay: float
 
     sense: ClassVar[Sense] = Sense.MINIMIZE  # type: ignore[misc]
-    integral: ClassVar[bool] = True
-    linear: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for name in ("local_flops", "remote_flops", "payload_bits", "local_energy"):
@@ -316,14 +314,6 @@ class SlotProblem(Formulation):
             elif decision.rate > high:
                 found["rate_bounds"] = (decision.rate - high) / decision.rate
         return found
-
-    def program(self) -> NoReturn:
-        """Raise: the objective is not linear in the rate."""
-        raise UnsupportedPairError(
-            "a SlotProblem is no linear program; solve it by two-regime, lambert-w or exhaustive"
-        )
-
-    decode = encode = program  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"SlotProblem({self.splits} splits, {self.arrivals:g} inputs, deadline {self.max_delay:g} s)"

@@ -19,7 +19,7 @@ from ..model.batch_axis import BatchAxis
 from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
-from ..model.problem import Decision, Formulation, Problem, Sense
+from ..model.problem import CertifiesOptimality, Decision, HasProgram, Problem, Sense
 from ..model.records import assign, number, plain
 from .placement.costs import PlacementCosts
 from .placement.demand import exit_probabilities
@@ -91,7 +91,7 @@ class NodePotentials(OptimalityCertificate):
 
 
 @dataclass(frozen=True, eq=False)
-class StochasticSplit(BatchAxis, Formulation):
+class StochasticSplit(BatchAxis, CertifiesOptimality, HasProgram):
     """Place the layers of a multi-exit DNN so that the expected latency is least (Zuo 2024, eq. 4.9).
 
     A task is served by the first exit that reaches the accuracy it requires. The latency of an exit is the execution

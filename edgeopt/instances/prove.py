@@ -100,7 +100,7 @@ def best_of(problem: Problem) -> Solution:
         entry, _ = find(name)
         if found and found[-1].status is Status.OPTIMAL:
             break
-        limit = {"time_limit": LIMIT} if "time_limit" in entry.honours else {}
+        limit = {"time_limit": LIMIT} if "time_limit" in entry.options else {}
         solution = solve(problem, name, **limit)  # type: ignore[arg-type]
         if solution.status in (Status.OPTIMAL, Status.FEASIBLE, Status.INFEASIBLE):
             found.append(solution)

@@ -22,7 +22,7 @@ from scipy import sparse
 from .cached import cached_property
 from .errors import InvalidProblemError
 from .late import late
-from .problem import Decision, Problem, Sense
+from .problem import Decision, HasProgram, Sense
 from .records import Record, assign, float_array, number, plain, require
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Point(Decision):
 
 
 @dataclass(frozen=True, eq=False)
-class Program(Problem):
+class Program(HasProgram):
     """A sparse linear or mixed-integer program; immutable.
 
     Attributes

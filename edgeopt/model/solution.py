@@ -9,6 +9,7 @@ import numpy as np
 
 from .errors import NoSolutionError
 from .outcome import Status
+from .problem import with_program
 from .records import Record
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class Solution(Record):
             raise NoSolutionError(f"the problem is not known to be infeasible: the status is {self.status}")
         if self.problem is None:
             raise NoSolutionError("this solution was loaded without its problem; call problem.explain() instead")
-        return self.problem.explain()
+        return with_program(self.problem).explain()
 
     def __repr__(self) -> str:
         parts = [f"{self.solver}: {self.status}"]

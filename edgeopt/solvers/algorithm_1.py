@@ -19,7 +19,7 @@ def _outage(problem: OfflineOffloading) -> str | None:
 
 
 @solver(
-    "algorithm-1", solves=OfflineOffloading, exact=False, honours=("time_limit", "threads"), declines=_outage
+    "algorithm-1", solves=OfflineOffloading, exact=False, options=("time_limit", "threads"), declines=_outage
 )  # fmt: skip
 def algorithm_1(problem: OfflineOffloading, options: Options) -> Outcome:
     """Label as easy (local) what lies strictly below the linear percentile L0 of the benefits (lines 1 to 4)."""

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 
 @solver(
-    "cvxpy", solves=Program, exact=True, honours=("time_limit", "relative_gap", "threads"),
-    accepts=("solver_options",), requires=("cvxpy",), install="cvxpy>=1.7", rank=90, variants=True,
-    also={SlotProblem: by_cone},
+    "cvxpy", solves=Program, exact=True, options=("time_limit", "relative_gap", "threads"),
+    own_options=("solver_options",), requires=("cvxpy",), install="cvxpy>=1.7", rank=90, variants=True,
+    by_kind={SlotProblem: by_cone},
 )  # fmt: skip
 def cvxpy(program: Program, options: Options) -> Outcome:
     """Solve through CVXPY; ``solver_options={...}`` goes to the back end under its own names."""

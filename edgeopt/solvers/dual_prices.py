@@ -26,7 +26,7 @@ _FEW = 200
 """Users that stand for all while prices are still far off."""
 
 
-@solver("dual-prices", solves=SharedSlot, exact=False, honours=("time_limit", "relative_gap", "threads"))
+@solver("dual-prices", solves=SharedSlot, exact=False, options=("time_limit", "relative_gap", "threads"))
 def dual_prices(problem: SharedSlot, options: Options) -> Outcome:
     """Find prices, let the users choose at them, and share out what is left; stops near `relative_gap` (1e-4)."""
     gap = 1e-4 if options.relative_gap is None else options.relative_gap

@@ -32,8 +32,8 @@ _RANGES = {
 
 
 @solver(
-    "genetic", solves=StochasticSplit, exact=False, honours=("time_limit", "warm_start", "threads"),
-    accepts=tuple(DEFAULTS),
+    "genetic", solves=StochasticSplit, exact=False, options=("time_limit", "warm_start", "threads"),
+    own_options=tuple(DEFAULTS),
 )  # fmt: skip
 def genetic(problem: StochasticSplit, options: Options) -> Outcome:
     """Evolve a population for 50 iterations and return the best placement it ever held.

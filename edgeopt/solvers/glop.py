@@ -16,7 +16,7 @@ import numpy as np
 from ..model.errors import InvalidOptionError
 from ..model.outcome import Options, Outcome, Status
 from ..model.program import Program
-from ..model.solver import solver
+from ..model.solver import Columns, solver
 from ..model.tolerance import SOLVER
 from ..verification.linear_dual import LinearDual
 from ..verification.related_programs import without_cost
@@ -35,13 +35,13 @@ def glop_options() -> Iterable[str]:
 
 
 @solver(
-    "glop", solves=Program, exact=True, integers=False, honours=("time_limit", "relative_gap", "threads"),
-    accepts=glop_options, requires=("ortools",), install="ortools>=9.12,<9.16", rank=30,
+    "glop", solves=Program, exact=True, columns=Columns.CONTINUOUS, options=("time_limit", "relative_gap", "threads"),
+    own_options=glop_options, requires=("ortools",), install="ortools>=9.12,<9.16", rank=30,
 )  # fmt: skip
 def glop(program: Program, options: Options) -> Outcome:
     """Solve to a vertex and its basis.
 
-    Any gap and any number of threads are honoured: simplex ends without a gap and uses one thread.
+    Any gap and any number of threads are supported: simplex ends without a gap and uses one thread.
     """
     parameters: dict[str, Any] = {
         "primal_feasibility_tolerance": SOLVER,

@@ -20,7 +20,7 @@ from .greedy import admit_in_order
 
 @solver(
     "lagrangian", solves=(OfflineOffloading, RevenueMaximization), exact=False,
-    honours=("time_limit", "threads"), accepts=("iterations",),
+    options=("time_limit", "threads"), own_options=("iterations",),
 )  # fmt: skip
 def lagrangian(problem: OfflineOffloading | RevenueMaximization, options: Options) -> Outcome:
     """Improve the multipliers (`iterations` times; 60 for offloading, 300 for revenue), then decide by them."""

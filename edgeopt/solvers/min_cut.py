@@ -18,7 +18,7 @@ _SCALE = 2.0**48
 
 
 @solver(
-    "min-cut", solves=GraphSplit, exact=True, rank=10, honours=("time_limit", "relative_gap", "threads"),
+    "min-cut", solves=GraphSplit, exact=True, rank=10, options=("time_limit", "relative_gap", "threads"),
     requires=("ortools",), install="ortools",
 )  # fmt: skip
 def min_cut(problem: GraphSplit, options: Options) -> Outcome:

@@ -50,7 +50,7 @@ class Node:
 
 
 @solver(
-    "price-and-branch", solves=SharedSlot, exact=True, rank=20, honours=("time_limit", "relative_gap", "threads"),
+    "price-and-branch", solves=SharedSlot, exact=True, rank=20, options=("time_limit", "relative_gap", "threads"),
     declines=_too_large,
 )  # fmt: skip
 def price_and_branch(problem: SharedSlot, options: Options) -> Outcome:

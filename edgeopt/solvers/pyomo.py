@@ -53,9 +53,9 @@ _SEED: Mapping[str, str] = {"highs": "random_seed", "gurobi_direct": "Seed", "gu
 
 
 @solver(
-    "pyomo", solves=Program, exact=True, honours=("time_limit", "relative_gap", "threads"),
-    accepts=("solver_options",), requires=("pyomo",), install="pyomo>=6.9.2", rank=80, variants=True,
-    also={SlotProblem: by_nonlinear_program},
+    "pyomo", solves=Program, exact=True, options=("time_limit", "relative_gap", "threads"),
+    own_options=("solver_options",), requires=("pyomo",), install="pyomo>=6.9.2", rank=80, variants=True,
+    by_kind={SlotProblem: by_nonlinear_program},
 )  # fmt: skip
 def pyomo(program: Program, options: Options) -> Outcome:
     """Solve through Pyomo; ``solver_options={...}`` goes to the back end under its own names."""
@@ -106,7 +106,7 @@ def _configure(config: Any, name: str, program: Program, options: Options, chang
         if "rel_gap" in config:
             config.rel_gap = SOLVER if options.relative_gap is None else float(options.relative_gap)
         elif options.relative_gap is not None:
-            raise InvalidOptionError(f"'pyomo:{name}' cannot honour relative_gap; leave it out")
+            raise InvalidOptionError(f"'pyomo:{name}' does not support relative_gap; leave it out")
     own: dict[str, Any] = {}
     if name == "highs":
         own = {**OWN, **(INTEGER if program.integral else LINEAR)}

@@ -46,7 +46,7 @@ def scip_options() -> Iterable[str]:
 
 
 @solver(
-    "scip", solves=Program, exact=True, honours=("time_limit", "relative_gap", "warm_start"), accepts=scip_options,
+    "scip", solves=Program, exact=True, options=("time_limit", "relative_gap", "warm_start"), own_options=scip_options,
     requires=("pyscipopt",), install="pyscipopt>=5.5", rank=75,
 )  # fmt: skip
 def scip(program: Program, options: Options) -> Outcome:

@@ -40,8 +40,8 @@ _LIMIT, _INFEASIBLE = 1, 2
 
 
 @solver(
-    "scipy", solves=Program, exact=True, honours=("time_limit", "relative_gap"), accepts=tuple(_KINDS),
-    requires=("scipy",), install="scipy>=1.13", rank=60, also={SlotProblem: by_root},
+    "scipy", solves=Program, exact=True, options=("time_limit", "relative_gap"), own_options=tuple(_KINDS),
+    requires=("scipy",), install="scipy>=1.13", rank=60, by_kind={SlotProblem: by_root},
 )  # fmt: skip
 def scipy(program: Program, options: Options) -> Outcome:
     """Solve by ``scipy.optimize.milp`` if any column is integer, else by ``scipy.optimize.linprog``."""

@@ -137,7 +137,7 @@ def select_stream(
 
 @solver(
     "selection-stream", solves=OfflineOffloading, exact=True, rank=5,
-    honours=("time_limit", "relative_gap", "threads"), accepts=("chunk",),
+    options=("time_limit", "relative_gap", "threads"), own_options=("chunk",),
 )  # fmt: skip
 def selection_stream(problem: OfflineOffloading, options: Options) -> Outcome:
     """Run the chunked selection on a problem in memory: `chunk` decisions at a time."""

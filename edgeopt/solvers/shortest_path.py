@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @solver(
     "shortest-path", solves=StochasticSplit, exact=True, rank=10, batched=True,
-    honours=("time_limit", "relative_gap", "threads"),
+    options=("time_limit", "relative_gap", "threads"),
 )  # fmt: skip
 def shortest_path(problem: StochasticSplit, options: Options) -> Outcome:
     """Place every layer by dynamic programming; the batch, where there is one, as one array operation."""

@@ -147,7 +147,7 @@ def _declines(problem: RevenueMaximization) -> str | None:
 
 @solver(
     "simplex", solves=RevenueMaximization, exact=True, rank=10, batched=True, declines=_declines,
-    honours=("time_limit", "relative_gap", "threads"),
+    options=("time_limit", "relative_gap", "threads"),
 )  # fmt: skip
 def simplex(problem: RevenueMaximization, options: Options) -> Outcome:
     """Solve by the bounded dual simplex, all instances of a batch as one array operation."""

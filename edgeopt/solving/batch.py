@@ -12,9 +12,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..model.batch_axis import BatchAxis
 from ..model.certificate import OptimalityCertificate, is_checkable, word_of
 from ..model.errors import InvalidOptionError, InvalidProblemError
 from ..model.outcome import Options, Outcome, Status
+from ..model.problem import CertifiesOptimality
 from ..model.solution import Solution
 from ..verification.batch_certificate import BatchCertificate
 from .witness import of_its_fields
@@ -41,6 +43,8 @@ def witnessed_batch(problem: Problem, outcome: Outcome) -> Outcome:
         problem.check(outcome.decision)
     except InvalidProblemError:  # the judge says so
         return outcome
+    if not isinstance(problem, CertifiesOptimality):
+        return outcome
     return replace(outcome, certificate=problem.certify(outcome.decision))
 
 
@@ -54,7 +58,7 @@ def without_words(problem: Problem, outcome: Outcome) -> Outcome:
     return outcome if own.certificate is None else own
 
 
-def solve_in_turn(problem: Problem, chosen: Solver, options: Options, run: Run) -> Outcome:
+def solve_in_turn(problem: BatchAxis, chosen: Solver, options: Options, run: Run) -> Outcome:
     """Solve the instances one by one, by `run`, with a solver that knows no batches."""
     if options.warm_start is not None:
         raise InvalidOptionError(f"solver {chosen.name!r} takes no warm_start for a batch; solve each instance(i)")

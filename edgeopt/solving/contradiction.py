@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..model.batch_axis import batch_of
 from ..model.outcome import Status
+from ..model.problem import HasProgram
 from ..model.tolerance import AGREEMENT, ROUNDOFF
 
 if TYPE_CHECKING:
@@ -161,7 +163,7 @@ class _Said:
     @staticmethod
     def _floor(problem: Problem | None) -> float:
         """Return the rounding of bounds, which are summed from all costs; asked for last: it takes the program."""
-        if problem is None or not problem.linear or problem.batch is not None:
+        if not isinstance(problem, HasProgram) or batch_of(problem) is not None:
             return 0.0
         return ROUNDOFF * float(np.abs(problem.program().cost).max(initial=0.0))
 

@@ -52,8 +52,8 @@ class HighsSession:
         self, program: Program, *, threads: int | None = None, seed: int = 0, log: bool = False, **extra: Any
     ) -> None:
         self._options = Options(threads=threads, seed=seed, log=log, extra=extra)
-        highs.demand_installed()
-        highs.check(self._options)
+        if error := highs.refusal(program, self._options):
+            raise error
         self._lock = Lock()
         self._program = program
         # The rows and columns keep their factors whatever changes; the costs get theirs anew.

@@ -20,7 +20,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,23 +69,21 @@ def solve_isolated(
         started = time.perf_counter()
         outcome, wall_time = _supervise(work, chosen, options, memory_limit)
         wall_time = time.perf_counter() - started if wall_time is None else wall_time
-    # The worker speaks the problem's own words already: nothing is left to decode.
-    spoken = replace(chosen, solves=type(problem)) if chosen.reads_program(problem) else chosen
-    return conclude(problem, spoken, options, outcome, wall_time)
+    return conclude(problem, chosen, options, outcome, wall_time)
 
 
 def _write_request(work: Path, problem: Problem, chosen: Solver, options: Options, warm_up: float) -> None:
     save(problem, work / "problem.json")
     if options.warm_start is not None:
         save(options.warm_start, work / "warm_start.json")
-    honoured = {name: getattr(options, name) for name in ("time_limit", "relative_gap", "threads")}
+    supported = {name: getattr(options, name) for name in ("time_limit", "relative_gap", "threads")}
     for name in OUTSIDE:
-        if name not in chosen.honours:
-            honoured[name] = None
+        if name not in chosen.options:
+            supported[name] = None
     request = {
         "module": chosen.function.__module__, "name": chosen.name, "variant": options.variant, "seed": options.seed,
         "log": options.log, "extra": dict(options.extra), "path": sys.path, "file": _file_of(chosen),
-        "warm_up": warm_up, **honoured,
+        "warm_up": warm_up, **supported,
     }  # fmt: skip
     try:
         text = json.dumps(request, default=_plain)
@@ -156,7 +153,7 @@ def _watch(
         if begun is not None and spent > limit:
             words = f"time limit of {options.time_limit:g} s: the solver did not stop by itself and was killed"
             # A solver that has no time limit has not failed, nor has one from whose kind some programs never return.
-            broken = "time_limit" in chosen.honours and not chosen.general
+            broken = "time_limit" in chosen.options and not chosen.general
             return (Outcome.failed(words) if broken else Outcome(Status.NO_SOLUTION, message=words)), spent
         if memory_limit is not None and (used := supervisor.resident(started.pid)) > memory_limit:
             words = f"memory limit of {memory_limit:.4g} bytes: the solver used {used:.4g} and was killed"

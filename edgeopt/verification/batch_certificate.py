@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..model.batch_axis import BatchAxis
 from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
 from ..model.records import assign
@@ -35,9 +36,10 @@ class BatchCertificate(OptimalityCertificate):
 
     def optimality_gap(self, problem: Problem, decision: Decision) -> Any:
         """(batch,) optimality gap of each instance."""
-        batch = problem.batch or 0
-        gaps = np.full(batch, np.inf)
-        for i, certificate in zip(range(batch), self.certificates, strict=True):
+        if not isinstance(problem, BatchAxis) or problem.batch is None:
+            return np.inf
+        gaps = np.full(problem.batch, np.inf)
+        for i, certificate in zip(range(problem.batch), self.certificates, strict=True):
             if certificate is not None:
                 gaps[i] = certificate.optimality_gap(problem.instance(i), problem.pick(decision, i))
         return gaps

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..model.batch_axis import batch_of
 from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate, StatusCertificate, evidence_of, is_checkable, word_of
 from ..model.errors import InvalidProblemError
 from ..model.outcome import Outcome, Status
+from ..model.problem import HasProgram, Problem
 from ..model.tolerance import AGREEMENT, FEASIBILITY, OPTIMALITY, ROUNDOFF
 from .linear_dual import LinearDual
 from .solver_words import MixedIntegerBound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from ..model.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def judge(problem: Problem, outcome: Outcome, relative_gap: float | None = None)
     relative_gap : float, optional
         Gap that still counts as optimal; :data:`~edgeopt.model.tolerance.OPTIMALITY` by default.
     """
-    if outcome.claim in (Status.INFEASIBLE, Status.UNBOUNDED) and problem.batch is None:
+    if outcome.claim in (Status.INFEASIBLE, Status.UNBOUNDED) and batch_of(problem) is None:
         return _judge_status(problem, outcome)
     if outcome.claim in (Status.INFEASIBLE, Status.UNBOUNDED):
         return refused(f"the solver says {outcome.claim} of a batch, which no witness proves; ask for each instance")
@@ -114,7 +114,7 @@ def refused(message: str, violations: dict[str, float] | None = None) -> Verific
 
 
 def _instance(problem: Problem, index: int) -> str:
-    return "the decision" if problem.batch is None else f"instance {index}"
+    return "the decision" if batch_of(problem) is None else f"instance {index}"
 
 
 def _judge_status(problem: Problem, outcome: Outcome) -> Verification:
@@ -233,7 +233,7 @@ def _contradiction(problem: Problem, outcome: Outcome, found: _Measured) -> str 
 
 def _rounding(problem: Problem) -> float:
     """Return the rounding of a bound: a decision of no cost leaves no scale, but bounds are summed from all costs."""
-    if not problem.linear or problem.batch is not None:
+    if not isinstance(problem, HasProgram) or batch_of(problem) is not None:
         return 0.0
     return ROUNDOFF * float(np.abs(problem.program().cost).max(initial=0.0))
 
@@ -260,7 +260,7 @@ def _judge_gap(problem: Problem, outcome: Outcome, found: _Measured, tolerance: 
     proved = bool(closed.all())
     bound, gap = found.bound, found.gap
     none = not np.isfinite(bound).any()
-    one = problem.batch is None
+    one = batch_of(problem) is None
     numbers: dict[str, Any] = {
         "objective": float(found.objective[0]) if one else found.objective,
         "bound": None if none else float(bound[0]) if one else bound,
@@ -272,7 +272,7 @@ def _judge_gap(problem: Problem, outcome: Outcome, found: _Measured, tolerance: 
             True, outcome.claim, **numbers, message=outcome.message, proved=proved and outcome.claim is Status.OPTIMAL
         )
     worst = int(np.where(closed, -np.inf, gap).argmax())
-    if isinstance(outcome.certificate, MixedIntegerBound) and problem.integral:
+    if isinstance(outcome.certificate, MixedIntegerBound) and isinstance(problem, HasProgram) and problem.integral:
         return _judge_word(outcome.certificate, outcome.message, numbers, tolerance)
     if reason := _excuse(problem, outcome, found, worst):
         return Verification(True, Status.FEASIBLE, **numbers, message=f"not proved optimal: {reason}")

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
-from ..model.problem import Decision, Problem
+from ..model.problem import Decision, Problem, with_program
 from ..model.program import Program
 from ..model.records import assign
 from ..model.tolerance import OPTIMALITY
@@ -53,7 +53,7 @@ class LinearDual(OptimalityCertificate):
 
         Negative where the objective is better than the bound.
         """
-        program, objective = problem.program(), problem.objective(decision)
+        program, objective = with_program(problem).program(), problem.objective(decision)
         return problem.sense.sign * (objective - self.proved(program, objective))
 
     def proved(self, program: Program, objective: float) -> float:
@@ -123,7 +123,7 @@ class LinearDual(OptimalityCertificate):
 
     def prices(self, problem: Problem) -> dict[str, float]:
         """Non-zero row duals by row name."""
-        names = problem.program().row_names
+        names = with_program(problem).program().row_names
         return {names[int(i)]: float(self.row_dual[i]) for i in np.flatnonzero(self.row_dual)}
 
     def __str__(self) -> str:

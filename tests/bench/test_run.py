@@ -360,7 +360,7 @@ def test_a_damaged_campaign_is_refused(tmp_path):
 
 
 def test_solvers_that_take_nothing_are_refused_and_leave_the_folder_as_it_was(tmp_path):
-    with pytest.raises(eo.InvalidOptionError, match="two-regime solves SlotProblem, and offloading"):
+    with pytest.raises(eo.InvalidOptionError, match="'two-regime' solves SlotProblem, so not this Offline"):
         run(Campaign(SMALL, ("two-regime",), time_limit=5), tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -256,5 +256,3 @@ def test_it_can_be_stored(tmp_path):
     eo.save(solution, tmp_path / "solution.json")
     again, found = eo.load(tmp_path / "problem.json"), eo.load(tmp_path / "solution.json")
     assert eo.verify(again, found)
-    with pytest.raises(eo.UnsupportedPairError, match="no linear program"):
-        problem.program()

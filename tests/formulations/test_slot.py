@@ -229,6 +229,6 @@ def test_bad_slots_are_refused(changes, message):
 
 def test_a_slot_is_no_linear_program():
     with pytest.raises(eo.UnsupportedPairError, match="no linear program"):
-        eo.SlotProblem(**GOOD).program()
+        eo.explain(eo.SlotProblem(**GOOD))
     with pytest.raises(eo.UnsupportedPairError, match="reads linear programs only"):
         eo.solve(eo.SlotProblem(**GOOD), "highs")

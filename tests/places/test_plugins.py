@@ -94,7 +94,7 @@ BAD = {
     "a package without a name": solver_called(requires=("",)),
     "packages that are none": solver_called(requires=(3,)),
     "nothing to iterate": solver_called(requires=None),
-    "also no mapping": solver_called(also=None),
+    "functions by kind that are no mapping": solver_called(by_kind=None),
     "a rule that is none": solver_called(declines="never"),
 }
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import edgeopt as eo
+from edgeopt.model.batch_axis import batch_of
 from edgeopt.verification.batch_certificate import BatchCertificate
 
 RNG = np.random.default_rng(5)
@@ -132,9 +133,7 @@ def test_a_limit_that_ends_between_instances_gives_no_solution():
     assert eo.solve(BATCH, "highs", time_limit=0).status == "no_solution"
 
 
-def test_a_problem_without_a_batch_axis_says_so():
+def test_a_problem_without_a_batch_axis_has_no_methods_of_one():
     problem = eo.OfflineOffloading([1.0], [2.0])
-    assert problem.batch is None
-    for call in (lambda: problem.instance(0), lambda: problem.pick(None, 0), lambda: problem.stack([])):
-        with pytest.raises(NotImplementedError, match="no batch axis"):
-            call()
+    assert batch_of(problem) is None
+    assert not hasattr(problem, "instance")

@@ -116,7 +116,7 @@ def test_an_honest_answer_passes():
 # The solvers below run in processes of their own, which find them by the name of this module's file.
 
 
-@eo.solver("hangs", solves=eo.OfflineOffloading, exact=True, honours=("time_limit",))
+@eo.solver("hangs", solves=eo.OfflineOffloading, exact=True, options=("time_limit",))
 def hangs(problem, options):
     """Never end."""
     while True:
