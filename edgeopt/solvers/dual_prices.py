@@ -40,5 +40,5 @@ def dual_prices(problem: SharedSlot, options: Options) -> Outcome:
     best = market.balance(asked, 0.25 * gap, options)
     decision = share_out(market, best, 0.25 * gap, options)
     everything = np.ones((1, problem.users, problem.splits, 2), dtype=bool)
-    certificate = SharedPrices(best.prices[:1], best.prices[1:], best.hurry[None], everything)
+    certificate = SharedPrices(best.prices[:1], best.prices[1:], best.deadline_price[None], everything)
     return Outcome.feasible(decision, certificate)

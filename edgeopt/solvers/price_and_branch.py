@@ -76,7 +76,7 @@ def price_and_branch(problem: SharedSlot, options: Options) -> Outcome:
     leaves += [node for _, _, node in queue]
     certificate = SharedPrices(
         np.array([leaf.asked.prices[0] for leaf in leaves]), np.array([leaf.asked.prices[1] for leaf in leaves]),
-        np.stack([leaf.asked.hurry for leaf in leaves]), np.stack([leaf.allowed for leaf in leaves]),
+        np.stack([leaf.asked.deadline_price for leaf in leaves]), np.stack([leaf.allowed for leaf in leaves]),
     )  # fmt: skip
     bound, statistics = min(leaf.asked.bound for leaf in leaves), {"nodes": next(order), "leaves": len(leaves)}
     if bound >= value * (1 - max(gap, _PROMISED)):

@@ -200,7 +200,7 @@ def test_certificates_that_leave_a_choice_out_prove_nothing():
     assert certificate.optimality_gap(problem, solution.decision) <= 1e-8 * solution.objective
     if len(certificate.band_price) > 1:
         fewer = SharedPrices(*(getattr(certificate, name)[1:] for name in
-                                  ("band_price", "host_price", "hurry", "allowed")))  # fmt: skip
+                                  ("band_price", "host_price", "deadline_price", "allowed")))  # fmt: skip
         assert fewer.optimality_gap(problem, solution.decision) == np.inf
     narrowed = certificate.allowed.copy()
     narrowed[0, 0] = False

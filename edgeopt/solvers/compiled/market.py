@@ -29,7 +29,7 @@ class Asked:
         Of band and host.
     bound : float
         Lower bound of the objective that the prices prove.
-    hurry : (users, splits) float
+    deadline_price : (users, splits) float
         Prices of the deadlines.
     chosen : (users, 7) float
         Cost, split, side, delay, nat/s, hertz and FLOP/s of each user.
@@ -37,7 +37,7 @@ class Asked:
 
     prices: NDArray[np.float64]
     bound: float
-    hurry: NDArray[np.float64]
+    deadline_price: NDArray[np.float64]
     chosen: NDArray[np.float64]
 
     @property
@@ -117,15 +117,15 @@ class Market:
         from .shared_slots import choose_all
 
         if isinstance(near, Asked):
-            hurry, chosen = near.hurry.copy(), near.chosen.copy()
+            deadline_price, chosen = near.deadline_price.copy(), near.chosen.copy()
         else:
-            hurry, chosen = np.zeros(self.seconds.shape), np.full((self.users, 7), float(near))
+            deadline_price, chosen = np.zeros(self.seconds.shape), np.full((self.users, 7), float(near))
         parts = np.linspace(0, self.users, self.threads + 1).astype(int)
 
         def part(first: int, last: int) -> None:
             choose_all(
                 self.seconds, self.flops, self.nats, self.joules, self.queue, self.step, self.tradeoff, self.noise,
-                self.deadline, prices, self.widest, self.own, self.allowed, first, last, hurry, chosen,
+                self.deadline, prices, self.widest, self.own, self.allowed, first, last, deadline_price, chosen,
             )  # fmt: skip
 
         if self.threads == 1:
@@ -133,7 +133,7 @@ class Market:
         else:
             with ThreadPoolExecutor(self.threads) as pool:
                 list(pool.map(part, parts[:-1], parts[1:]))
-        return Asked(prices, float(chosen[:, 0].sum() - prices @ self.capacity), hurry, chosen)
+        return Asked(prices, float(chosen[:, 0].sum() - prices @ self.capacity), deadline_price, chosen)
 
     def balance(self, asked: Asked, tolerance: float, options: Options, *, whole: bool = False) -> Asked:
         """Raise and lower prices until the bound is nearly its best; return the round with the best bound.
