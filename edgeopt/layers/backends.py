@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..model.basis import BASIC, LOWER, UPPER
 from ..model.tolerance import SOLVER
 from ..solvers.backends.interrupt import interruptible
-from ..solvers.compiled.lp_batch import BASIC, LOWER, OPTIMAL, UNFINISHED, UPPER, Bases, Instances, Vertices
+from ..solvers.compiled.lp_batch import OPTIMAL, UNFINISHED, Bases, Instances, Vertices
 from ..solvers.compiled.lp_scaling import batch_scaling, scaled, unscaled
 from ..solvers.simplex import dual_simplex, in_chunks
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..model.basis import BASIC, LOWER, UPPER
 from ..model.tolerance import NEXT_TO_NOTHING, SOLVER
-from ..solvers.compiled.lp_batch import BASIC, LOWER, UPPER, Bases
+from ..solvers.compiled.lp_batch import Bases
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ..model.basis import BASIC, LOWER, UPPER
 from ..model.errors import InvalidOptionError, InvalidProblemError, NoSolutionError
 from ..model.program import Program
-from ..solvers.compiled.lp_batch import BASIC, LOWER, OPTIMAL, UPPER, Bases, Constraints, Instances, Vertices
+from ..solvers.compiled.lp_batch import OPTIMAL, Bases, Constraints, Instances, Vertices
 from ..solvers.compiled.lp_scaling import batch_scaling, rescaled, scaled
 from .backends import BACKENDS
 from .directional import Directional, directional

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..model.basis import LOWER, UPPER
 from ..model.outcome import Status
-from ..solvers.compiled.lp_batch import FAILED, INFEASIBLE, LOWER, OPTIMAL, UNBOUNDED, UPPER, Instances, Vertices
+from ..solvers.compiled.lp_batch import FAILED, INFEASIBLE, OPTIMAL, UNBOUNDED, Instances, Vertices
 from ..solving.solve import solve
 from ..verification.linear_dual import LinearDual
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from ..solvers.compiled.lp_batch import BASIC, Bases, Constraints
+from ..model.basis import BASIC
+from ..solvers.compiled.lp_batch import Bases, Constraints
 from ..solvers.simplex import in_chunks
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..model.basis import BASIC, LOWER, NONBASIC, UPPER, ZERO
 from ..model.errors import InvalidOptionError
 from ..model.outcome import Options, Outcome, Status
 from ..model.program import Program
@@ -104,8 +105,8 @@ def _dual(program: Program, solution: Any) -> LinearDual | None:
     row_dual = np.array(solution.dual_solution.dual_values.values)
     if not solution.HasField("basis"):
         return LinearDual(row_dual)
-    # MathOpt: 1 free, 2 at lower, 3 at upper, 4 fixed, 5 basic; certificates: 0 lower, 1 basic, 2 upper, 3 zero.
-    codes = np.array([4, 3, 0, 2, 0, 1], dtype=np.int8)
+    # The place is MathOpt's code: unspecified, free, at lower bound, at upper bound, fixed, basic.
+    codes = np.array([NONBASIC, ZERO, LOWER, UPPER, LOWER, BASIC], dtype=np.int8)
     basis = solution.basis
     return LinearDual(
         row_dual, codes[np.array(basis.variable_status.values, dtype=int)],

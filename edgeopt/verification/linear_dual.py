@@ -35,7 +35,7 @@ class LinearDual(OptimalityCertificate):
     row_dual : (rows,) float
         Price of each row: the change of the optimal objective per unit of its active bound.
     column_basis, row_basis : (columns,), (rows,) int8, optional
-        Optimal basis (codes of HiGHS: 0 lower, 1 basic, 2 upper, 3 zero, 4 nonbasic); the exact check starts from it.
+        Optimal basis (codes of :class:`~edgeopt.model.basis.BasisStatus`); the exact check starts from it.
     """
 
     row_dual: NDArray[np.float64]

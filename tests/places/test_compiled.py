@@ -78,6 +78,23 @@ def test_a_folder_that_is_named_is_used(tmp_path):
     assert list(kept.rglob("*.nbi"))
 
 
+def test_what_is_kept_counts_only_as_long_as_no_part_of_a_loop_changes(tmp_path):
+    twice = """
+        from edgeopt.solvers.compiled import jit
+
+        def twice(x):
+            return 2.0 * x
+
+        def hits():
+            return sum(jit.njit("float64(float64)")(twice).stats.cache_hits.values())
+
+        first, again = hits(), hits()
+        jit._stamp = lambda: "another"
+        print(first, again, hits(), hits())
+    """
+    assert run(twice, tmp_path) == "0 1 0 1"
+
+
 def test_loops_are_compiled_in_one_place():
     for file in (ROOT / "edgeopt").rglob("*.py"):
         if file.name != "jit.py":

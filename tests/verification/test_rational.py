@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import edgeopt as eo
-from edgeopt.verification.rational import BasisStatus, exact_vertex
+from edgeopt.model.basis import BasisStatus
+from edgeopt.verification.rational import exact_vertex
 
 LOWER, BASIC, UPPER, ZERO = BasisStatus.LOWER, BasisStatus.BASIC, BasisStatus.UPPER, BasisStatus.ZERO
 

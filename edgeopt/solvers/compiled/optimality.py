@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from .dual_simplex import BASIC, LOWER, UPPER
+from ...model.basis import BASIC, LOWER, UPPER
 from .jit import njit
 from .signature import array
 

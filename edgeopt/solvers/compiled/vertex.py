@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from .dual_simplex import BASIC, gather
+from ...model.basis import BASIC
+from .compact_inverse import gather
 from .jit import njit
 from .signature import array
 
