@@ -108,13 +108,14 @@ class DriftPlusPenalty(Record):
         """
         from ..solvers.compiled.slots import decide
 
-        costs, (low, high) = environment.costs, self.rates(state, environment)
+        slot = state.arrivals, state.channel_gain, state.remote_speed, *self.rates(state, environment)
         split, rate, delay, _, late = decide(
-            RULES.index(self.rule), environment.local_seconds, costs.remote_flops, costs.payload_bits,
-            costs.local_energy, state.arrivals, state.channel_gain, state.remote_speed, low, high,
-            environment.bandwidth, environment.noise_density, self.delay_queue, self.outage_queue, self.tradeoff,
-            self.max_delay,
-        )  # fmt: skip
+            RULES.index(self.rule),
+            environment.split_costs,
+            slot,
+            (environment.bandwidth, environment.noise_density),
+            (self.delay_queue, self.outage_queue, self.tradeoff, self.max_delay),
+        )
         return SlotDecision(split, rate), self._after(delay, late)
 
     def _after(self, delay: float, late: bool) -> DriftPlusPenalty:

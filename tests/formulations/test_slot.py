@@ -98,9 +98,12 @@ def test_a_hundred_thousand_slots_by_brute_force():
     worst = 0.0
     for i in range(count):
         _, _, delay, energy, late = decide(
-            TWO_REGIME, seconds[i], remote[i], payload[i], joules[i], images[i], gain[i], remote_speed[i], low[i],
-            high[i], band[i], noise, z[i], h[i], v[i], deadline[i],
-        )  # fmt: skip
+            TWO_REGIME,
+            (seconds[i], remote[i], payload[i], joules[i]),
+            (images[i], gain[i], remote_speed[i], low[i], high[i]),
+            (band[i], noise),
+            (z[i], h[i], v[i], deadline[i]),
+        )
         found = z[i] * delay + v[i] * energy + (h[i] if late else 0.0)
         worst = max(worst, abs(found - best[i]) / max(best[i], 1e-300))
     assert worst <= 1e-9
