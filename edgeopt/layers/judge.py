@@ -89,13 +89,18 @@ def measured(
 
     batch = instances.batch
     excess, gap = np.empty((2, batch))
-    given = (*instances.parts, found.point, found.dual)
     data = (
-        *instances.constraints.columnwise, *instances.constraints.rowwise,
-        *(np.ascontiguousarray(part, np.float64) for part in given),
-        *(np.ascontiguousarray(part, np.int8) for part in (found.bases.columns, found.bases.rows)),
-        excess, gap, FEASIBILITY,
-    )  # fmt: skip
+        instances.constraints.columnwise,
+        instances.constraints.rowwise,
+        tuple(np.ascontiguousarray(part, np.float64) for part in instances.parts),
+        (
+            *(np.ascontiguousarray(part, np.float64) for part in (found.point, found.dual)),
+            *(np.ascontiguousarray(part, np.int8) for part in (found.bases.columns, found.bases.rows)),
+        ),
+        excess,
+        gap,
+        FEASIBILITY,
+    )
     work = found.point.size // _COLUMNS_OF_A_THREAD
     in_chunks(lambda first, last: measure_range(first, last, *data), batch, work, threads)
     return excess, gap

@@ -88,7 +88,7 @@ def _just_in_time(sent, computing, local_energy, slot, band, weights, noise):
 
 @part
 def _decide(rule, splits, slot, band, weights):
-    """Return the best split, its rate, delay and energy, and whether it is late: the free rate of all, or just in time."""
+    """Return the best split, its rate, delay and energy, and whether it is late."""
     z, h, v, deadline = weights
     images, count = slot.images, splits.local_seconds.size
     if images == 0.0:
