@@ -129,8 +129,12 @@ def growth(environment: Environment, controller: DriftPlusPenalty, block: tuple[
     counts, times = [20, 80, 320, 1280], []
     for count in counts:
         rows = np.linspace(0, 19, count)
-        costs = SplitCosts(*(np.interp(rows, np.arange(20), getattr(environment.costs, name)) for name in
-                             ("local_flops", "remote_flops", "payload_bits", "local_energy")))  # fmt: skip
+        costs = SplitCosts(
+            *(
+                np.interp(rows, np.arange(20), getattr(environment.costs, name))
+                for name in ("local_flops", "remote_flops", "payload_bits", "local_energy")
+            )
+        )
         wide = replace(environment, costs=costs)
         times.append(median(lambda: compiled(wide, controller, few, 0), repeats))  # noqa: B023
     print(f"time grows as splits^{exponent(counts, times):.2f}")

@@ -96,10 +96,22 @@ class DriftPlusPenalty(Record):
         costs, bandwidth = environment.costs, environment.bandwidth
         low, high = self.rates(state, environment)
         return SlotProblem(
-            costs.local_flops, costs.remote_flops, costs.payload_bits, costs.local_energy, state.arrivals,
-            state.channel_gain, bandwidth, environment.noise_density, environment.local_speed, state.remote_speed,
-            (low, high), self.delay_queue, self.outage_queue, self.tradeoff, self.max_delay,
-        )  # fmt: skip
+            costs.local_flops,
+            costs.remote_flops,
+            costs.payload_bits,
+            costs.local_energy,
+            state.arrivals,
+            state.channel_gain,
+            bandwidth,
+            environment.noise_density,
+            environment.local_speed,
+            state.remote_speed,
+            (low, high),
+            self.delay_queue,
+            self.outage_queue,
+            self.tradeoff,
+            self.max_delay,
+        )
 
     def step(self, state: SlotState, environment: Environment) -> tuple[SlotDecision, DriftPlusPenalty]:
         """Decide one slot; return the decision and the controller with its queues moved on.

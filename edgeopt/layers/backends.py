@@ -41,10 +41,12 @@ def _by_highs(instances: Instances, start: Bases | None, threads: int | None) ->
     rows, columns = instances.constraints.shape
     batch = instances.batch
     found = Vertices(
-        np.full((batch, columns), np.nan), np.full((batch, rows), np.nan),
+        np.full((batch, columns), np.nan),
+        np.full((batch, rows), np.nan),
         Bases(np.zeros((batch, columns), np.int8), np.ones((batch, rows), np.int8)),
-        np.full(batch, UNFINISHED, np.int8), np.zeros(batch, np.int64),
-    )  # fmt: skip
+        np.full(batch, UNFINISHED, np.int8),
+        np.zeros(batch, np.int64),
+    )
     given_up: list[bool] = []
 
     def part(first: int, last: int) -> None:
@@ -55,10 +57,15 @@ def _by_highs(instances: Instances, start: Bases | None, threads: int | None) ->
     return found
 
 
-_HIGHS: Mapping[str, Any] = MappingProxyType({
-    "presolve": "off", "threads": 1, "solver": "simplex",
-    "primal_feasibility_tolerance": SOLVER, "dual_feasibility_tolerance": SOLVER,
-})  # fmt: skip
+_HIGHS: Mapping[str, Any] = MappingProxyType(
+    {
+        "presolve": "off",
+        "threads": 1,
+        "solver": "simplex",
+        "primal_feasibility_tolerance": SOLVER,
+        "dual_feasibility_tolerance": SOLVER,
+    }
+)
 
 
 def _with_one_model(

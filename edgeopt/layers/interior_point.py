@@ -308,9 +308,14 @@ class Newton:
         z_low, z_up, w_low, w_up = self.duals
         g_low, g_up, v_low, v_up = self.gaps
         return [
-            dx, ds, dy,
-            low - z_low / g_low * dx, up + z_up / g_up * dx, s_low - w_low / v_low * ds, s_up + w_up / v_up * ds,
-        ]  # fmt: skip
+            dx,
+            ds,
+            dy,
+            low - z_low / g_low * dx,
+            up + z_up / g_up * dx,
+            s_low - w_low / v_low * ds,
+            s_up + w_up / v_up * ds,
+        ]
 
 
 def bases_near_optimum(instances: Instances, device: torch.device | str = "cpu") -> Bases:

@@ -309,15 +309,20 @@ class _Vertex(torch.autograd.Function):
             of_point = np.zeros_like(ctx.found.point)
         sign = ctx.layer.sign
         pulled = pull_back(
-            ctx.instances.constraints, ctx.found.bases, of_point,
-            None if of_dual is None else sign * of_dual, ctx.layer.threads,
-        )  # fmt: skip
+            ctx.instances.constraints,
+            ctx.found.bases,
+            of_point,
+            None if of_dual is None else sign * of_dual,
+            ctx.layer.threads,
+        )
         failed, fill = _of_failures(ctx.found, of_point, of_dual)
         bases = ctx.found.bases
         sources = {
-            "lower": (pulled.bound, bases.columns, LOWER), "upper": (pulled.bound, bases.columns, UPPER),
-            "row_lower": (pulled.row, bases.rows, LOWER), "row_upper": (pulled.row, bases.rows, UPPER),
-        }  # fmt: skip
+            "lower": (pulled.bound, bases.columns, LOWER),
+            "upper": (pulled.bound, bases.columns, UPPER),
+            "row_lower": (pulled.row, bases.rows, LOWER),
+            "row_upper": (pulled.row, bases.rows, UPPER),
+        }
         returned: list[Tensor | None] = [None, None]
         for name, needed, (ndim, dtype, device) in zip(
             ctx.layer.parameter_names, ctx.needs_input_grad[2:], ctx.like, strict=True

@@ -17,9 +17,14 @@ from ..verification.linear_dual import LinearDual
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_CODE: Mapping[Status, int] = MappingProxyType({
-    Status.OPTIMAL: OPTIMAL, Status.INFEASIBLE: INFEASIBLE, Status.UNBOUNDED: UNBOUNDED, Status.FAILED: FAILED,
-})  # fmt: skip
+_CODE: Mapping[Status, int] = MappingProxyType(
+    {
+        Status.OPTIMAL: OPTIMAL,
+        Status.INFEASIBLE: INFEASIBLE,
+        Status.UNBOUNDED: UNBOUNDED,
+        Status.FAILED: FAILED,
+    }
+)
 
 
 def statuses(found: Vertices) -> NDArray[np.str_]:

@@ -36,9 +36,16 @@ def glop_options() -> Iterable[str]:
 
 
 @solver(
-    "glop", solves=Program, exact=True, columns=Columns.CONTINUOUS, options=("time_limit", "relative_gap", "threads"),
-    own_options=glop_options, requires=("ortools",), install="ortools>=9.12,<9.16", rank=30,
-)  # fmt: skip
+    "glop",
+    solves=Program,
+    exact=True,
+    columns=Columns.CONTINUOUS,
+    options=("time_limit", "relative_gap", "threads"),
+    own_options=glop_options,
+    requires=("ortools",),
+    install="ortools>=9.12,<9.16",
+    rank=30,
+)
 def glop(program: Program, options: Options) -> Outcome:
     """Solve to a vertex and its basis.
 
@@ -93,10 +100,15 @@ def _solution(
         return Outcome(Status.NO_SOLUTION, message=message or "no solution was found", statistics=statistics)
     solution = result.solutions[0]
     return claimed(
-        program, np.array(solution.primal_solution.variable_values.values), finished=finished,
-        dual=_dual(program, solution), relative_gap=options.relative_gap, message=message, statistics=statistics,
+        program,
+        np.array(solution.primal_solution.variable_values.values),
+        finished=finished,
+        dual=_dual(program, solution),
+        relative_gap=options.relative_gap,
+        message=message,
+        statistics=statistics,
         approximate=backend == "pdlp",
-    )  # fmt: skip
+    )
 
 
 def _dual(program: Program, solution: Any) -> LinearDual | None:
@@ -109,9 +121,10 @@ def _dual(program: Program, solution: Any) -> LinearDual | None:
     codes = np.array([NONBASIC, ZERO, LOWER, UPPER, LOWER, BASIC], dtype=np.int8)
     basis = solution.basis
     return LinearDual(
-        row_dual, codes[np.array(basis.variable_status.values, dtype=int)],
+        row_dual,
+        codes[np.array(basis.variable_status.values, dtype=int)],
         codes[np.array(basis.constraint_status.values, dtype=int)],
-    )  # fmt: skip
+    )
 
 
 def _told_apart(program: Program, options: Options, result: Any, message: str) -> Outcome:

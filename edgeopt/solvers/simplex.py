@@ -145,9 +145,14 @@ def _declines(problem: RevenueMaximization) -> str | None:
 
 
 @solver(
-    "simplex", solves=RevenueMaximization, exact=True, rank=10, batched=True, declines=_declines,
+    "simplex",
+    solves=RevenueMaximization,
+    exact=True,
+    rank=10,
+    batched=True,
+    declines=_declines,
     options=("time_limit", "relative_gap", "threads"),
-)  # fmt: skip
+)
 def simplex(problem: RevenueMaximization, options: Options) -> Outcome:
     """Solve by the bounded dual simplex, all instances of a batch as one array operation."""
     profit = np.atleast_2d(problem.unit_profit)

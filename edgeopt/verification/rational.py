@@ -130,9 +130,17 @@ def vertex_of(
     sign = program.sense.sign
     try:
         return exact_vertex(
-            sign * scaled.cost, sign * scaled.offset, scaled.matrix, scaled.row_lower, scaled.row_upper,
-            scaled.lower, scaled.upper, column_basis, row_basis, limit=limit,
-        )  # fmt: skip
+            sign * scaled.cost,
+            sign * scaled.offset,
+            scaled.matrix,
+            scaled.row_lower,
+            scaled.row_upper,
+            scaled.lower,
+            scaled.upper,
+            column_basis,
+            row_basis,
+            limit=limit,
+        )
     except NoSolutionError:
         return None
 

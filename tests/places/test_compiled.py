@@ -44,9 +44,13 @@ def run(script: str, folder: Path, **how) -> str:
     file.write_text(textwrap.dedent(script))
     environment = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA") and k != "XDG_CACHE_HOME"}
     done = subprocess.run(
-        [sys.executable, "-B", str(file)], capture_output=True, text=True, timeout=600, cwd=folder,
+        [sys.executable, "-B", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        cwd=folder,
         **{"env": {**environment, "PYTHONPATH": str(ROOT), **how.pop("environment", {})}, **how},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
