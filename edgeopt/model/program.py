@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from .block_names import BlockNames
 from .cached import cached_property
 from .errors import InvalidProblemError
 from .late import late
@@ -321,7 +322,7 @@ def _integrality(value: Any, columns: int) -> NDArray[np.bool_]:
 def _names(value: Sequence[str] | None, field: str, stem: str, count: int) -> Sequence[str]:
     if value is None:
         return IndexedNames(stem, count)
-    names = value if isinstance(value, IndexedNames) else tuple(str(name) for name in value)
+    names = value if isinstance(value, (IndexedNames, BlockNames)) else tuple(str(name) for name in value)
     if len(names) != count:
         raise InvalidProblemError(f"{field} has {len(names)} names; expected {count}")
     if isinstance(names, tuple) and len(set(names)) != count:
