@@ -7,19 +7,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..model.errors import InvalidProblemError
+from .entries import Coordinates, entries_of
+from .terms import lowered
 from .values import Values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .compiled import Block
     from .declaration import Declaration
     from .families import Family
 
 
 def switched(
-    m: Declaration, family: Family, block: Block, values: Values, lower: NDArray[Any], upper: NDArray[Any]
-) -> Block:
+    m: Declaration,
+    family: Family,
+    entries: Coordinates,
+    sides: tuple[NDArray[Any], NDArray[Any]],
+    values: Values,
+    lower: NDArray[Any],
+    upper: NDArray[Any],
+) -> tuple[Coordinates, tuple[NDArray[Any], NDArray[Any]], NDArray[np.float64]]:
     """Return the rows ``a x + M y <= b + M`` of ``(a x <= b).when(y)``, with M the most by which ``a x`` can exceed b.
 
     Raises
@@ -27,20 +34,17 @@ def switched(
     InvalidProblemError
         If a bound that M needs is missing; names it. If the switch is not binary.
     """
-    from .compiled import Block, entries_of
-    from .terms import lowered
-
-    switch = family.constraint.switch
-    assert switch is not None
-    _check_binary(m, family, lowered(switch, values))
-    own = entries_of(lowered(switch, values), family.axes, m.entries)
-    excess = _largest_excess(m, family, block, lower, upper)
+    assert family.constraint.switch is not None
+    terms = lowered(family.constraint.switch, values)
+    _check_binary(m, family, terms)
+    own = entries_of(terms, family.axes, m.entries)
+    excess = _largest_excess(m, family, entries, sides, lower, upper)
     sign = _sign(family)
-    data = np.concatenate([block.data, sign * excess[own[0]] * own[2]])
-    rows, columns = np.concatenate([block.rows, own[0]]), np.concatenate([block.columns, own[1]])
-    side = (block.upper if sign > 0 else block.lower) + sign * excess
-    free = np.full(side.size, np.inf)
-    return Block(rows, columns, data, *((-free, side) if sign > 0 else (side, free)), largest=excess)
+    parts = zip(entries, (own[0], own[1], sign * excess[own[0]] * own[2]), strict=True)
+    rows, columns, data = (np.concatenate(pair) for pair in parts)
+    low, high = sides
+    found = (low, high + excess) if sign > 0 else (low - excess, high)
+    return (rows, columns, data), found, excess
 
 
 def _sign(family: Family) -> float:
@@ -58,12 +62,13 @@ def _check_binary(m: Declaration, family: Family, terms: list[Any]) -> None:
 
 
 def _largest_excess(
-    m: Declaration, family: Family, block: Block, lower: NDArray[Any], upper: NDArray[Any]
+    m: Declaration, family: Family, entries: Coordinates, sides: Any, lower: NDArray[Any], upper: NDArray[Any]
 ) -> NDArray[np.float64]:
     """Most by which each row's activity can leave its bound, from the bounds of its variables."""
     sign = _sign(family)
-    coefficient = sign * block.data
-    reach = np.where(coefficient > 0, upper[block.columns], lower[block.columns])
+    rows, columns, data = entries
+    coefficient = sign * data
+    reach = np.where(coefficient > 0, upper[columns], lower[columns])
     missing = ~np.isfinite(reach) & (coefficient != 0)
     if missing.any():
         from .compiled import column_names_of
@@ -72,9 +77,9 @@ def _largest_excess(
         which = "upper" if coefficient[place] > 0 else "lower"
         raise InvalidProblemError(
             f"{family.name}: (…).when(…) needs to know how far its left side can go, and "
-            f"{column_names_of(m, int(block.columns[place]))} has no finite {which} bound; give {which}= to its variable"
+            f"{column_names_of(m, int(columns[place]))} has no finite {which} bound; give {which}= to its variable"
         )
     part = np.where(coefficient == 0, 0.0, coefficient * np.where(missing, 0.0, reach))
-    most = np.bincount(block.rows, weights=part, minlength=block.count)
-    bound = block.upper if sign > 0 else -block.lower
+    most = np.bincount(rows, weights=part, minlength=family.rows)
+    bound = sides[1] if sign > 0 else -sides[0]
     return np.maximum(0.0, most - bound)

@@ -6,21 +6,22 @@ judge of decisions would see all of them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..model.errors import EdgeOptError
 from ..model.tolerance import ROUNDOFF
+from .constants import constant_part
 from .families import Family, Loop
 from .values import Values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
-    from .compiled import Compiled
+    from .compiled import Block, Compiled
     from .declaration import Declaration
 
 
@@ -45,78 +46,97 @@ def check_compiled(m: Declaration, found: Compiled, fields: Mapping[str, Any]) -
     points = {v.name: dense[v.start : v.start + v.size].reshape(v.shape) for v in m.variables.values()}
     readers = Values(fields, points), Values(fields, points, magnitude=True)
     assert m.goal is not None  # the program was made
-    _same("the objective", np.atleast_1d(program.cost @ x + program.offset), m, m.goal, readers)
+    value = np.atleast_1d(program.cost @ x + program.offset)
+    goal = m.goal
+    _compare("the objective", value, np.atleast_1d(readers[0].of(goal)), lambda: np.atleast_1d(readers[1].of(goal)))
     activity = program.matrix @ x
     for name, family in m.families.items():
-        start, block = found.starts[name], found.blocks[name]
-        here = slice(start, start + block.count)
-        _check_family(name, m, family, block, activity[here], program, here, readers)
+        block = found.blocks[name]
+        sides = program.row_lower[block.here], program.row_upper[block.here]
+        read = _of_loop(m, family, readers) if isinstance(family, Loop) else _of_family(family, block, readers)
+        _check_rows(name, activity[block.here], sides, read)
 
 
-def _check_family(
-    name: str, m: Declaration, family: Family | Loop, block: Any, activity: Any, program: Any, here: slice, readers: Any
-) -> None:
-    values, magnitudes = readers
-    low, high = program.row_lower[here], program.row_upper[here]
-    if isinstance(family, Loop):
-        tree, size = family.activity(values, m.starts), family.activity(magnitudes, m.starts, magnitude=True)
-        bound = family.bound(values)
-        relation = np.asarray(family.relations)
-        wanted = np.where(relation == "<=", -np.inf, bound), np.where(relation == ">=", np.inf, bound)
-    else:
-        tree, wanted, size = _read(family, block, readers)
-    inner = _finite_or(low, high)
-    for side, expected in zip((low, high), wanted, strict=True):
-        if not np.array_equal(np.isfinite(side), np.isfinite(expected)):
-            row = int((np.isfinite(side) != np.isfinite(expected)).argmax())
-            raise CompilerFaultError(f"{name}, row {row}: a side is {side[row]}, the declaration says {expected[row]}")
-    # Slack against the sides, since constants may stand on either.
-    reference = _finite_or(*wanted)
-    _compare(name, activity - inner, tree - reference, size + np.abs(reference))
-    both = np.isfinite(low) & np.isfinite(high)
-    if both.any():
-        _compare(name, (high - low)[both], (wanted[1] - wanted[0])[both], (np.abs(high) + np.abs(low))[both])
+@dataclass
+class _Read:
+    """What the tree says of a family's rows; magnitudes are read where a difference has to be judged."""
+
+    activity: Any
+    low: Any
+    high: Any
+    magnitude: Callable[[], Any]
+    moved: bool = False
 
 
-def _finite_or(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(np.isfinite(high), high, np.where(np.isfinite(low), low, 0.0))
+def _check_rows(name: str, activity: Any, sides: tuple[Any, Any], read: _Read) -> None:
+    for side, wanted in zip(sides, (read.low, read.high), strict=True):
+        if not read.moved and np.array_equal(side, np.broadcast_to(wanted, side.shape)):
+            continue
+        wanted = np.broadcast_to(wanted, side.shape)
+        different = np.isfinite(side) != np.isfinite(wanted)
+        different |= ~np.isfinite(side) & (side != wanted)
+        if different.any():
+            row = int(different.argmax())
+            raise CompilerFaultError(
+                f"{name}, row {row}: a side is {side[row]}, the declaration says {wanted[row]}; please report it"
+            )
+    if not read.moved:
+        _compare(name, activity, read.activity, read.magnitude)
+    # A constant within the activity stands in the program's sides: what is compared is the slack.
+    for side, wanted in zip(sides, (read.low, read.high), strict=True):
+        wanted = np.broadcast_to(wanted, side.shape)
+        there = np.isfinite(side)
+        if there.any() and (read.moved or not np.array_equal(side, wanted)):
+            size = read.magnitude if not read.moved else (lambda w=wanted: read.magnitude() + np.abs(w))
+            _compare(
+                name, (activity - side)[there], (read.activity - wanted)[there],
+                lambda size=size, there=there: np.broadcast_to(size(), there.shape)[there],
+            )  # fmt: skip
 
 
-def _read(family: Family, block: Any, readers: Any) -> tuple[Any, tuple[Any, Any], Any]:
-    """Activity, sides and magnitude of a family's rows, by the tree."""
+def _of_loop(m: Declaration, family: Loop, readers: tuple[Values, Values]) -> _Read:
+    bound, relation = family.bound(readers[0]), np.asarray(family.relations)
+    return _Read(
+        family.activity(readers[0], m.starts),
+        np.where(relation == "<=", -np.inf, bound),
+        np.where(relation == ">=", np.inf, bound),
+        lambda: family.activity(readers[1], m.starts, magnitude=True),
+    )
+
+
+def _of_family(family: Family, block: Block, readers: tuple[Values, Values]) -> _Read:
     values, magnitudes = readers
     kept = slice(None) if block.kept is None else block.kept
-    shape = [axis.size for axis in family.axes]
 
     def flat(reader: Values, node: Any) -> Any:
-        return np.zeros(family.rows)[kept] if node is None else np.asarray(reader.full(node, family.axes)).ravel()[kept]
+        return 0.0 if node is None else np.asarray(reader.full(node, family.axes)).reshape(-1)[kept]
 
-    tree, size = flat(values, family.activity), flat(magnitudes, family.activity)
-    bound = flat(values, family.bound)
-    sides = bound if family.lower_bound is None else flat(values, family.lower_bound), bound
-    free = np.full(bound.shape, np.inf)
-    if family.lower_bound is None and family.relation != "==":
-        sides = (-free, bound) if family.relation == "<=" else (bound, free)
-    if (switch := family.constraint.switch) is not None:
-        on = np.broadcast_to(values.over(switch, family.axes), shape).ravel()[kept]
-        sign = 1.0 if family.relation == "<=" else -1.0
-        tree = tree + sign * block.largest * (on - 1.0)
-        size = size + block.largest * np.abs(on - 1.0) + np.abs(block.largest)
-    return tree, sides, size
-
-
-def _same(what: str, value: Any, m: Declaration, node: Any, readers: Any) -> None:
-    values, magnitudes = readers
-    _compare(what, value, np.atleast_1d(values.of(node)), np.atleast_1d(magnitudes.of(node)))
+    activity, bound = flat(values, family.activity), flat(values, family.bound)
+    low, high = {"<=": (-np.inf, bound), ">=": (bound, np.inf), "==": (bound, bound)}[family.relation]
+    if family.lower_bound is not None:
+        low = flat(values, family.lower_bound)
+    moved = constant_part(family.activity) is not None
+    if family.constraint.switch is None:
+        return _Read(activity, low, high, lambda: flat(magnitudes, family.activity), moved)
+    on, most = flat(values, family.constraint.switch), block.largest
+    assert most is not None  # the compiler keeps it
+    sign = 1.0 if family.relation == "<=" else -1.0
+    return _Read(
+        activity + sign * most * (on - 1.0), low, high,
+        lambda: flat(magnitudes, family.activity) + most * (2.0 + np.abs(on)), True,
+    )  # fmt: skip
 
 
-def _compare(what: str, program: Any, tree: Any, size: Any) -> None:
-    with np.errstate(invalid="ignore"):
-        wrong = ~(np.abs(program - tree) <= ROUNDOFF * (np.abs(tree) + np.abs(size)) + 0.0)
-    wrong &= ~((program == tree) | (~np.isfinite(size)))
+def _compare(what: str, program: Any, tree: Any, magnitude: Callable[[], Any]) -> None:
+    if np.array_equal(program, tree):
+        return
+    different = np.abs(program - tree)
+    if (different <= ROUNDOFF * np.abs(tree)).all():
+        return
+    wrong = ~(different <= ROUNDOFF * (np.abs(tree) + magnitude()))
     if wrong.any():
         row = int(wrong.argmax())
         raise CompilerFaultError(
             f"{what}, row {row}: the program gives {float(program[row])!r} at a random point, the declaration "
-            f"{float(tree[row])!r}; please report it with the declaration"
+            f"{float(np.broadcast_to(tree, wrong.shape)[row])!r}; please report it with the declaration"
         )

@@ -1,8 +1,9 @@
-"""From a declaration to a sparse program: entries are written once, where they belong, at the width that they need."""
+"""From a declaration to a sparse program: rows are counted first, then each entry is written where it belongs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,38 +14,42 @@ from ..model.errors import InvalidProblemError
 from ..model.program import Program
 from .big_m import switched
 from .constants import constant_part, total
+from .entries import Coordinates, Entries, allocated, counted, entries_of, write
 from .families import Family, Loop
 from .reformulations import check_curvature
-from .terms import Term, lowered
+from .terms import lowered
 from .values import Values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .axes import Axes
     from .declaration import Declaration
     from .expression import Expression
 
 
-@dataclass
+@dataclass(eq=False)
 class Block:
-    """Rows of one family, over the entries of all variables (masked ones included).
+    """Rows of one family in the program.
 
-    `kept` are the rows that a mask leaves, `largest` what an indicator adds to a row that is switched off.
+    Attributes
+    ----------
+    start, count : int
+        First row, and number of rows.
+    kept : (rows,) int, optional
+        Which of the family's rows a mask leaves.
+    largest : (rows,) float, optional
+        What an indicator adds to a row that is switched off.
     """
 
-    rows: NDArray[Any]
-    columns: NDArray[Any]
-    data: NDArray[np.float64]
-    lower: NDArray[np.float64]
-    upper: NDArray[np.float64]
+    start: int
+    count: int
     kept: NDArray[np.int64] | None = None
     largest: NDArray[np.float64] | None = None
 
     @property
-    def count(self) -> int:
-        """Number of its rows."""
-        return int(self.lower.size)
+    def here(self) -> slice:
+        """Its rows."""
+        return slice(self.start, self.start + self.count)
 
 
 @dataclass(eq=False)
@@ -57,15 +62,12 @@ class Compiled:
         What solvers read.
     column_of : (entries,) int or None
         Column of each variable's entry, -1 where a mask drops it; None where entry and column are the same.
-    starts : dict
-        First row of each family.
     blocks : dict
-        Bounds and kept rows of each family.
+        Rows of each family.
     """
 
     program: Program
     column_of: NDArray[np.int64] | None
-    starts: dict[str, int] = field(default_factory=dict)
     blocks: dict[str, Block] = field(default_factory=dict)
 
 
@@ -75,8 +77,8 @@ def compiled(m: Declaration, values: Values, name: str) -> Compiled:
     Raises
     ------
     InvalidProblemError
-        If there is no objective or variable, a coefficient is not finite, a bound that an indicator needs is missing, or
-        a maximum would not be one.
+        If there is no objective or variable, a coefficient is not finite, a bound that an indicator needs is missing,
+        or a maximum would not be one.
     """
     if m.goal is None:
         raise InvalidProblemError(f"{name}.declare gives no objective; call m.minimize(...) or m.maximize(...)")
@@ -84,11 +86,11 @@ def compiled(m: Declaration, values: Values, name: str) -> Compiled:
         raise InvalidProblemError(f"{name}.declare makes no variable; call m.binary, m.integer or m.continuous")
     lower, upper, integrality = _columns(m, values)
     _check_bounds(m, lower, upper)
-    blocks = {label: _block(m, one, values, lower, upper) for label, one in m.families.items()}
-    cost = _cost(m, m.goal, values)
     column_of, kept = _column_map(m)
-    starts, matrix, sides = _stacked(list(blocks.items()), m.entries, column_of)
-    _check_extremes(m, blocks, cost)
+    blocks, coordinates, sides = _rows(m, values, lower, upper)
+    cost = _cost(m, m.goal, values)
+    matrix = _matrix(coordinates, sides[0].size, column_of, m.entries)
+    _check_extremes(m, blocks, cost, matrix, column_of, sides)
     chosen = slice(None) if kept is None else kept
     constant = constant_part(m.goal)
     program = Program(
@@ -105,7 +107,7 @@ def compiled(m: Declaration, values: Values, name: str) -> Compiled:
         row_names=row_names(m, blocks),
         name=name,
     )
-    return Compiled(program, column_of, starts, blocks)
+    return Compiled(program, column_of, blocks)
 
 
 def column_names(m: Declaration) -> BlockNames:
@@ -148,132 +150,98 @@ def column_names_of(m: Declaration, entry: int) -> str:
     return names.name(0, entry - variable.start)
 
 
-def _block(m: Declaration, family: Family | Loop, values: Values, lower: Any, upper: Any) -> Block:
-    if isinstance(family, Loop):
-        matrix = family.matrix(values, m.entries).tocoo()
-        bound = np.asarray(family.bound(values), dtype=np.float64)
-        relation = np.asarray(family.relations)
-        low = np.where(relation == "<=", -np.inf, bound)
-        return Block(matrix.row, matrix.col, matrix.data, low, np.where(relation == ">=", np.inf, bound))
+def _rows(
+    m: Declaration, values: Values, lower: NDArray[Any], upper: NDArray[Any]
+) -> tuple[dict[str, Block], Coordinates, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return the families' rows, their entries over all variables' entries, and their sides."""
+    blocks, start = {}, 0
+    for label, family in m.families.items():
+        mask = None if isinstance(family, Loop) else family.constraint.mask
+        kept = None if mask is None else np.flatnonzero(mask)
+        blocks[label] = Block(start, family.rows if kept is None else kept.size, kept)
+        start += blocks[label].count
+    sides = np.empty(start), np.empty(start)
+    parts: dict[str, Entries | Coordinates] = {}
+    for label, family in m.families.items():
+        own = sides[0][blocks[label].here], sides[1][blocks[label].here]
+        if isinstance(family, Loop):
+            parts[label] = _loop(family, values, own)
+        else:
+            parts[label] = _family(m, family, values, (lower, upper), own, blocks[label])
+    return blocks, _joined(parts, blocks, start, m.entries), sides
+
+
+def _loop(family: Loop, values: Values, sides: tuple[Any, Any]) -> Coordinates:
+    bound, relation = family.bound(values), np.asarray(family.relations)
+    sides[0][...] = np.where(relation == "<=", -np.inf, bound)
+    sides[1][...] = np.where(relation == ">=", np.inf, bound)
+    return family.coefficients(values)
+
+
+def _family(
+    m: Declaration, family: Family, values: Values, bounds: tuple[Any, Any], sides: tuple[Any, Any], block: Block
+) -> Entries | Coordinates:
     terms = lowered(family.activity, values)
-    rows, columns, data = entries_of(terms, family.axes, m.entries)
     # Constants within the activity, (x - 3).sum() say, move to the bound too.
     inner = constant_part(family.activity)
-    low, high = _sides(family, values, inner)
-    block = Block(rows, columns, data, low, high)
+    if family.constraint.switch is None and block.kept is None:
+        _write_sides(family, values, inner, sides)
+        return counted(terms, family.axes)
+    whole = np.empty(family.rows), np.empty(family.rows)
+    _write_sides(family, values, inner, whole)
+    entries = entries_of(terms, family.axes, m.entries)
     if family.constraint.switch is not None:
-        block = switched(m, family, block, values, lower, upper)
-    return block if family.constraint.mask is None else _masked(block, family.constraint.mask)
+        entries, whole, block.largest = switched(m, family, entries, whole, values, *bounds)
+    if block.kept is not None:
+        entries = _masked(entries, block.kept, family.rows)
+        whole = whole[0][block.kept], whole[1][block.kept]
+        block.largest = None if block.largest is None else block.largest[block.kept]
+    sides[0][...], sides[1][...] = whole
+    return entries
 
 
-def _sides(family: Family, values: Values, inner: Expression | None) -> tuple[Any, Any]:
-    def full(expression: Expression | None) -> NDArray[np.float64]:
-        moved = total([(1.0, expression), (-1.0, inner)])
-        if moved is None:
-            return np.zeros(family.rows)
-        return np.array(values.full(moved, family.axes), dtype=np.float64).ravel()
+def _write_sides(family: Family, values: Values, inner: Expression | None, sides: tuple[Any, Any]) -> None:
+    low, high = sides
 
-    high = full(family.bound)
+    def put(expression: Expression | None, out: Any) -> None:
+        moved = expression if inner is None else total([(1.0, expression), (-1.0, inner)])
+        shape = [axis.size for axis in family.axes]
+        out.reshape(shape)[...] = 0.0 if moved is None else values.over(moved, family.axes)
+
+    if family.relation == ">=":
+        put(family.bound, low)
+        high[...] = np.inf
+        return
+    put(family.bound, high)
     if family.lower_bound is not None:
-        return full(family.lower_bound), high
-    free = np.full(family.rows, np.inf)
-    return (high if family.relation != "<=" else -free), (high if family.relation != ">=" else free)
+        put(family.lower_bound, low)
+    elif family.relation == "==":
+        low[...] = high
+    else:
+        low[...] = -np.inf
 
 
-def entries_of(terms: list[Term], axes: Axes, entries: int) -> tuple[Any, Any, Any]:
-    """Return rows, columns and coefficients of all terms."""
-    spaces = [_space(term, axes) for term in terms]
-    sizes = [int(np.prod([size for _, size in space], dtype=np.int64)) for space, _ in spaces]
-    count = int(sum(sizes))
-    rows_all = int(np.prod([axis.size for axis in axes], dtype=np.int64))
-    # Decided before anything is multiplied: products of 32-bit numbers overflow without a word.
-    width = np.int64 if max(count, rows_all, entries) >= 2**31 - 1 else np.int32
-    rows, columns, data = np.empty(count, width), np.empty(count, width), np.empty(count)
-    start = 0
-    for term, (space, missing), size in zip(terms, spaces, sizes, strict=True):
-        here, start = slice(start, start + size), start + size
-        shape = [length for _, length in space]
-        place = {one: i for i, (one, _) in enumerate(space)}
-        parts = _row_parts(term, missing, axes)
-        _add_up(rows[here].reshape(shape), 0, parts, place)
-        _add_up(columns[here].reshape(shape), term.base, term.columns, place)
-        _multiply_out(data[here].reshape(shape), term.scale, term.factors, place)
-    return rows, columns, data
-
-
-def _space(term: Term, axes: Axes) -> tuple[list[tuple[int, int]], dict[str, int]]:
-    """Return the axes that are iterated over, those of rows first, and new ones for dimensions that a term lacks."""
-    space: dict[int, int] = {}
-    missing = {}
-    for number, axis in enumerate(axes):
-        if axis.name in term.rows:
-            one = term.rows[axis.name][0]
-            space[one] = term.sizes[one]
-        else:
-            one = -1 - number  # identities of terms count from 0
-            missing[axis.name] = one
-            space[one] = axis.size
-    return list((space | term.sizes).items()), missing
-
-
-def _row_parts(term: Term, missing: dict[str, int], axes: Axes) -> list[tuple[tuple[int, ...], Any]]:
-    parts, stride = [], 1
-    for axis in reversed(axes):
-        one, positions = (missing[axis.name], None) if axis.name in missing else term.rows[axis.name]
-        size = axis.size if axis.name in missing else term.sizes[one]
-        places = np.arange(size, dtype=np.int64) if positions is None else positions
-        parts.append(((one,), places * stride))
-        stride *= axis.size
-    return parts
-
-
-def _shaped(axes: tuple[int, ...], array: Any, place: dict[int, int], ndim: int) -> Any:
-    order = sorted(range(len(axes)), key=lambda i: place[axes[i]])
-    if order != list(range(len(axes))):
-        array, axes = array.transpose(order), tuple(axes[i] for i in order)
-    shape = [1] * ndim
-    for one, size in zip(axes, array.shape, strict=True):
-        shape[place[one]] = size
-    return array.reshape(shape)
-
-
-def _add_up(out: Any, base: int, parts: Any, place: dict[int, int]) -> None:
-    shaped = [_shaped(axes, array.astype(out.dtype, copy=False), place, out.ndim) for axes, array in parts]
-    if not shaped:
-        out[...] = base
-        return
-    if base:
-        small = min(range(len(shaped)), key=lambda i: shaped[i].size)
-        shaped[small] = shaped[small] + out.dtype.type(base)
-    if len(shaped) == 1:
-        out[...] = shaped[0]
-        return
-    np.add(shaped[0], shaped[1], out=out)
-    for more in shaped[2:]:
-        out += more
-
-
-def _multiply_out(out: Any, scale: float, factors: Any, place: dict[int, int]) -> None:
-    if not factors:
-        out[...] = scale
-        return
-    out[...] = _shaped(*factors[0], place, out.ndim)
-    for factor in factors[1:]:
-        out *= _shaped(*factor, place, out.ndim)
-    if scale != 1.0:
-        out *= scale
-
-
-def _masked(block: Block, mask: NDArray[np.bool_]) -> Block:
-    kept = np.flatnonzero(mask)
-    place = np.full(mask.size, -1, block.rows.dtype)
+def _masked(entries: Coordinates, kept: NDArray[np.int64], count: int) -> Coordinates:
+    place = np.full(count, -1, entries[0].dtype)
     place[kept] = np.arange(kept.size)
-    rows = place[block.rows]
+    rows = place[entries[0]]
     there = rows >= 0
-    largest = None if block.largest is None else block.largest[kept]
-    return Block(
-        rows[there], block.columns[there], block.data[there], block.lower[kept], block.upper[kept], kept, largest
-    )
+    return rows[there], entries[1][there], entries[2][there]
+
+
+def _joined(parts: dict[str, Entries | Coordinates], blocks: dict[str, Block], rows: int, entries: int) -> Coordinates:
+    """Write the entries of all families one after the other."""
+    sizes = [part.count if isinstance(part, Entries) else part[2].size for part in parts.values()]
+    out, start = allocated(sum(sizes), rows, entries), 0
+    for (label, part), size in zip(parts.items(), sizes, strict=True):
+        own = tuple(array[start : start + size] for array in out)
+        if isinstance(part, Entries):
+            write(part, own, blocks[label].start)  # type: ignore[arg-type]
+        else:
+            np.add(part[0], blocks[label].start, out=own[0], casting="same_kind")
+            own[1][...], own[2][...] = part[1], part[2]
+        start += size
+    return out
 
 
 def _cost(m: Declaration, goal: Expression, values: Values) -> NDArray[np.float64]:
@@ -291,38 +259,30 @@ def _column_map(m: Declaration) -> tuple[NDArray[np.int64] | None, NDArray[np.in
     return column_of, np.flatnonzero(there)
 
 
-def _stacked(blocks: list[tuple[str, Block]], entries: int, column_of: Any) -> tuple[dict[str, int], Any, Any]:
-    starts, start = {}, 0
-    for label, block in blocks:
-        starts[label], start = start, start + block.count
-    if not blocks:
-        count = entries if column_of is None else int((column_of >= 0).sum())
-        return starts, sparse.csc_array((0, count)), (np.empty(0), np.empty(0))
-    wide = max(start, entries, sum(block.data.size for _, block in blocks)) >= 2**31 - 1
-    width = np.int64 if wide else np.int32
-    parts = [block for _, block in blocks]
-    rows = np.concatenate([b.rows.astype(width, copy=False) + width(starts[label]) for label, b in blocks])
-    columns = np.concatenate([b.columns.astype(width, copy=False) for b in parts])
-    data = np.concatenate([b.data for b in parts])
+def _matrix(coordinates: Coordinates, rows: int, column_of: Any, entries: int) -> sparse.csc_array:
+    row, column, data = coordinates
     if column_of is not None:
-        columns = column_of[columns].astype(width)
-        there = columns >= 0
-        rows, columns, data, entries = rows[there], columns[there], data[there], int((column_of >= 0).sum())
-    matrix = sparse.coo_array((data, (rows, columns)), shape=(start, entries)).tocsc()
-    return starts, matrix, (np.concatenate([b.lower for b in parts]), np.concatenate([b.upper for b in parts]))
+        column = column_of.astype(column.dtype)[column]
+        there = column >= 0
+        row, column, data, entries = row[there], column[there], data[there], int(column_of.max(initial=-1)) + 1
+    return sparse.coo_array((data, (row, column)), shape=(rows, entries)).tocsc()
 
 
-def _check_extremes(m: Declaration, blocks: dict[str, Block], cost: NDArray[np.float64]) -> None:
+def _check_extremes(
+    m: Declaration, blocks: dict[str, Block], cost: Any, matrix: sparse.csc_array, column_of: Any, sides: Any
+) -> None:
+    """Raise unless every variable that stands for a maximum or minimum is one at the optimum."""
     for variable in m.variables.values():
         if not variable.epigraph:
             continue
         here = slice(variable.start, variable.start + variable.size)
-        parts: list[list[Any]] = [[], [], []]
+        columns = np.arange(here.start, here.stop) if column_of is None else column_of[here]
+        part = matrix[:, columns].tocoo()
+        other = np.ones(part.row.size, bool)
         for label, block in blocks.items():
-            if label.startswith(f"{variable.name}_") and m.families[label].epigraph:
-                continue
-            own = (block.columns >= here.start) & (block.columns < here.stop)
-            for part, array in zip(parts, (block.data, block.lower, block.upper), strict=True):
-                part.append(array[own] if array is block.data else array[block.rows[own]])
-        found = [np.concatenate(part) if part else np.empty(0) for part in parts]
-        check_curvature(variable.name, variable.epigraph, m.sense.sign * cost[here], *found)
+            if m.families[label].epigraph_of == variable.name:
+                other &= (part.row < block.start) | (part.row >= block.start + block.count)
+        rows = part.row[other]
+        check_curvature(
+            variable.name, variable.epigraph, m.sense.sign * cost[here], part.data[other], sides[0][rows], sides[1][rows]
+        )

@@ -227,7 +227,7 @@ class Declaration:
         for name, one in families.items():
             self._add(name, one, repeated=False)
 
-    def _add(self, name: str, constraint: Any, *, repeated: bool, epigraph: int = 0) -> None:
+    def _add(self, name: str, constraint: Any, *, repeated: bool, epigraph_of: str = "") -> None:
         if type(constraint) is not Constraint:
             raise InvalidProblemError(
                 f"constraint {name!r} is {constraint!r}; expected a comparison of expressions with <=, >= or =="
@@ -255,7 +255,7 @@ class Declaration:
             name = self._unnamed()
         if name in self.families:
             raise InvalidProblemError(f"two constraints are called {name!r}; rename one")
-        self.families[name] = Family(name, constraint, constraint.axes, epigraph)
+        self.families[name] = Family(name, constraint, constraint.axes, epigraph_of)
 
     def _unnamed(self) -> str:
         number = len(self.families)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 
 from ..model.cached import cached_property
 from .axes import Axes, Axis
@@ -31,12 +30,14 @@ class Family:
         As it was written.
     axes : tuple of Axis
         Dimensions of its rows.
+    epigraph_of : str
+        Variable that it makes a maximum or minimum; empty for others.
     """
 
     name: str
     constraint: Constraint
     axes: Axes
-    epigraph: int = 0
+    epigraph_of: str = ""
 
     @property
     def relation(self) -> str:
@@ -98,7 +99,7 @@ class Loop:
     references: list[tuple[int, float, str, int]] = field(default_factory=list)
     first: str = ""
 
-    epigraph = 0
+    epigraph_of = ""
 
     def add(self, left: Scalars, relation: str, right: Scalars) -> None:
         """Add a row; terms of the right side move to the left."""
@@ -175,8 +176,3 @@ class Loop:
             part = factor * picked(values, name, places)
             found = found + values.arithmetic.grouped(part, rows, values.lead, self.rows)
         return found
-
-    def matrix(self, values: Values, columns: int) -> Any:
-        """Return the rows as a sparse matrix over the entries of all variables."""
-        row, column, coefficient = self.coefficients(values)
-        return sparse.csr_array((coefficient, (row, column)), shape=(self.rows, columns))

@@ -48,7 +48,8 @@ def _field_entry(problem: Formulation, bound: Bound) -> tuple[str, tuple[int, ..
     """Field and index that is the bound of a row, where the declaration compares with just that."""
     found = problem._compiled
     for name, family in problem.declaration.families.items():
-        start, block = found.starts[name], found.blocks[name]
+        block = found.blocks[name]
+        start = block.start
         if not start <= bound.index < start + block.count:
             continue
         if not isinstance(family, Family) or family.bound is None or family.constraint.switch is not None:

@@ -28,7 +28,7 @@ def extreme(m: Declaration, name: str, expressions: tuple[Any, ...], side: int) 
     found = m.variable_over(name, "continuous", axes, -np.inf, np.inf, epigraph=side)
     for number, part in enumerate(parts):
         row = found >= part if side > 0 else found <= part
-        m._add(f"{name}_{'above' if side > 0 else 'below'}_{number}", row, repeated=False, epigraph=side)
+        m._add(f"{name}_{'above' if side > 0 else 'below'}_{number}", row, repeated=False, epigraph_of=name)
     return found
 
 
