@@ -27,6 +27,10 @@ class Arithmetic:
         with np.errstate(all="ignore"):  # what is not finite is refused where the program is made
             return getattr(np, operation)(*arrays)
 
+    def settled(self, value: Any) -> Any:
+        """Return what was computed as an array."""
+        return value
+
     def total(self, array: Any, places: tuple[int, ...]) -> Any:
         """Return the sum over axes."""
         return array.sum(axis=places)
@@ -81,6 +85,10 @@ class Rational(Arithmetic):
         if operation != "where" and operation not in _LINEAR:
             raise NoSolutionError(f"{operation} of a field is no rational number, so there is no exact check")
         return super().apply(operation, *(np.asarray(array, dtype=object) for array in arrays))
+
+    def settled(self, value: Any) -> Any:
+        """Return what was computed as an array: numpy gives the bare object where there are no axes."""
+        return value if isinstance(value, np.ndarray) else np.array(value, object)
 
     def grouped(self, array: Any, index: Any, place: int, size: int) -> Any:
         """Return the sums over the positions of an axis that `index` puts to the same position."""

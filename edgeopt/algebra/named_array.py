@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,24 +22,26 @@ class NamedArray(np.ndarray[Any, Any]):
         The dimension that its entries are positions of; empty where they are none.
     name : str
         The field that it is.
-    target_size : int or None
-        Positions of the dimension `into`.
+    sizes : mapping
+        Sizes of all dimensions that are known by now.
     """
 
     axes: Axes | None
     into: str
     name: str
-    target_size: int | None
+    sizes: Mapping[str, int]
 
     def __array_finalize__(self, other: Any) -> None:
         self.axes = None
         self.into = ""
         self.name = ""
-        self.target_size = None
+        self.sizes = {}
 
 
-def named_array(values: Any, axes: Axes, name: str = "", into: str = "", target_size: int | None = None) -> NamedArray:
+def named_array(
+    values: Any, axes: Axes, name: str = "", into: str = "", sizes: Mapping[str, int] | None = None
+) -> NamedArray:
     """Return a view of `values` with named dimensions."""
     found = np.asarray(values).view(NamedArray)
-    found.axes, found.name, found.into, found.target_size = axes, name, into, target_size
+    found.axes, found.name, found.into, found.sizes = axes, name, into, sizes or {}
     return found

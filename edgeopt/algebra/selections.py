@@ -97,9 +97,12 @@ def grouped(operand: Expression, group: Any, into: str | None) -> Expression:
     if not isinstance(group, NamedArray) or group.axes is None or len(group.axes) != 1 or group.dtype.kind not in "iu":
         raise InvalidProblemError("sum_by needs an Index field over one dimension, as self.user_of_pair")
     target = into or group.into
-    size = group.target_size
+    size = group.sizes.get(target)
     if not target or size is None:
-        raise InvalidProblemError(f"sum_by: the field {group.name!r} points into no dimension; declare it with into=")
+        raise InvalidProblemError(
+            f"sum_by: {group.name or 'the index'} points into {target or 'no dimension'!r}, whose size is not known; "
+            "declare the field with into=, and where no field has that dimension say m.dimension(name, size)"
+        )
     axis = group.axes[0]
     place = named.position(operand.axes, axis.name, f"sum_by({group.name})")
     if operand.axes[place].size != axis.size:

@@ -55,4 +55,4 @@ def _symbol(value: Any, one: Known, m: Declaration) -> Any:
         axes.append(Axis(label, m.sizes[kind]))
     if one.kind == "f":
         return Expression("field", axes=tuple(axes), detail=one.name)
-    return named_array(value, tuple(axes), one.name, one.spec.into, m.sizes.get(one.spec.into))
+    return named_array(value, tuple(axes), one.name, one.spec.into, m.sizes)

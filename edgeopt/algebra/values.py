@@ -58,7 +58,7 @@ class Values:
         if self.data is not None and node.owner is None:
             found = self.arithmetic.apply("absolute", self.data.of(node))
         else:
-            found = _READERS[node.kind](self, node)
+            found = self.arithmetic.settled(_READERS[node.kind](self, node))
         if node.operands:  # kept with the node, so that no other one can get its identity
             self._known[id(node)] = (node, found)
         return found
@@ -97,7 +97,8 @@ def _field(values: Values, node: Expression) -> Any:
 
 
 def _variable(values: Values, node: Expression) -> Any:
-    return values.points[node.detail.name]
+    point = values.points[node.detail.name]
+    return point if values.data is None else values.arithmetic.apply("absolute", point)
 
 
 def _constant(values: Values, node: Expression) -> Any:
@@ -115,11 +116,13 @@ def _scalars(values: Values, node: Scalars) -> Any:
         if field is not None:
             factor = picked(values, field, place)
             part = part * (abs(factor) if magnitude else factor)
-        total = total + part * flat[..., column]
+        entry = flat[..., column]
+        total = total + part * (abs(entry) if magnitude else entry)
     for coefficient, field, place in node.references:
         part = values.arithmetic.constant(np.asarray(coefficient)) * picked(values, field, place)
         total = total + (abs(part) if magnitude else part)
-    return total if not values.lead or np.ndim(total) else total.reshape([1])
+    total = values.arithmetic.settled(total)
+    return total if not values.lead or total.ndim else total.reshape([1])
 
 
 def picked(values: Values, field: str, place: Any) -> Any:
@@ -162,6 +165,7 @@ def _sum_of_addends(values: Values, node: Expression) -> Any:
             total = -value if sign < 0 and values.data is None else value
         else:
             total = total - value if sign < 0 and values.data is None else total + value
+    total = values.arithmetic.settled(total)
     wanted = (*total.shape[: values.lead], *(axis.size for axis in node.axes))
     return total if tuple(total.shape) == wanted else values.arithmetic.spread(total, wanted)
 
@@ -207,8 +211,13 @@ def _shift(values: Values, node: Expression) -> Any:
     one = tuple(axis._replace(size=1) if axis.name == node.detail else axis for axis in operand.axes)
     start = values.expanded(values.of(first), first.axes, one)
     at = values.lead + place
-    head = values.arithmetic.spread(start, (*array.shape[:at], 1, *array.shape[at + 1 :]))
-    return values.arithmetic.joined([head, array[(slice(None),) * at + (slice(0, -1),)]], at)
+    rest = array[(slice(None),) * at + (slice(0, -1),)]
+    # In a batch one of the two may be the same for all instances.
+    lead = [max(array.shape[0], start.shape[0])] if values.lead else []
+    shape = [axis.size for axis in operand.axes]
+    whole = [values.arithmetic.spread(part, (*lead, *shape[:place], size, *shape[place + 1 :]))
+             for part, size in ((start, 1), (rest, max(0, shape[place] - 1)))]  # fmt: skip
+    return values.arithmetic.joined(whole if shape[place] else whole[1:], at)
 
 
 def _rename(values: Values, node: Expression) -> Any:
