@@ -284,5 +284,10 @@ def _check_extremes(
                 other &= (part.row < block.start) | (part.row >= block.start + block.count)
         rows = part.row[other]
         check_curvature(
-            variable.name, variable.epigraph, m.sense.sign * cost[here], part.data[other], sides[0][rows], sides[1][rows]
+            variable.name,
+            variable.epigraph,
+            m.sense.sign * cost[here],
+            part.data[other],
+            sides[0][rows],
+            sides[1][rows],
         )

@@ -23,7 +23,7 @@ class NamedDecision(Decision):
 
     Attributes
     ----------
-    arrays : mapping of str to array
+    values : mapping of str to array
         One for each variable: bool for binaries, int64 for whole numbers, float64 for real ones; entries that a mask
         drops are 0.
     dimensions : mapping of str to sequence of str
@@ -32,21 +32,21 @@ class NamedDecision(Decision):
         What the positions of a dimension are called, where a field said so.
     """
 
-    arrays: Mapping[str, NDArray[Any]]
+    values: Mapping[str, NDArray[Any]]
     dimensions: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.arrays, Mapping):
-            raise InvalidProblemError(f"arrays is a {type(self.arrays).__name__}; expected arrays by name")
+        if not isinstance(self.values, Mapping):
+            raise InvalidProblemError(f"values is a {type(self.values).__name__}; expected arrays by name")
         found = {}
-        for name, value in self.arrays.items():
+        for name, value in self.values.items():
             found[str(name)] = array = np.array(plain(value, name))
             array.flags.writeable = False
-        object.__setattr__(self, "arrays", found)
+        object.__setattr__(self, "values", found)
 
     def __getattr__(self, name: str) -> NDArray[Any]:
-        arrays = self.__dict__.get("arrays", {})
+        arrays = self.__dict__.get("values", {})
         if name in arrays:
             found: NDArray[Any] = arrays[name]
             return found
@@ -54,10 +54,10 @@ class NamedDecision(Decision):
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         """Return the array of a variable, whatever it is called."""
-        return self.arrays[name]
+        return self.values[name]
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self.arrays]
+        return [*super().__dir__(), *self.values]
 
     def to_pandas(self, name: str | None = None) -> Any:
         """Return a variable as a Series or DataFrame with the labels of its dimensions; all of them by name if none.
@@ -68,10 +68,10 @@ class NamedDecision(Decision):
             The variable; of three and more dimensions it is a Series with a MultiIndex.
         """
         if name is None:
-            return {one: self.to_pandas(one) for one in self.arrays}
+            return {one: self.to_pandas(one) for one in self.values}
         import pandas as pd
 
-        array = self.arrays[name]
+        array = self.values[name]
         dims = list(self.dimensions.get(name, [f"dim_{i}" for i in range(array.ndim)]))
         index = [self._labels(dim, size) for dim, size in zip(dims, array.shape, strict=True)]
         if array.ndim == 0:
@@ -89,5 +89,5 @@ class NamedDecision(Decision):
         return pd.Index(range(size) if labels is None or len(labels) != size else labels, name=dimension)
 
     def __repr__(self) -> str:
-        parts = [f"{name}={np.array2string(array, threshold=12)}" for name, array in self.arrays.items()]
+        parts = [f"{name}={np.array2string(array, threshold=12)}" for name, array in self.values.items()]
         return f"NamedDecision({', '.join(parts)})"

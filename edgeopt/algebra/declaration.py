@@ -251,17 +251,17 @@ class Declaration:
                 half = Constraint(left, relation, right, switch=constraint.switch, mask=constraint.mask)
                 self._add(f"{name}_{word}", half, repeated=False)
             return
-        if repeated and name == "row":
-            name = self._unnamed()
+        if repeated and (name == "row" or name in self.families):
+            name = self._numbered("constraint" if name == "row" else name)
         if name in self.families:
             raise InvalidProblemError(f"two constraints are called {name!r}; rename one")
         self.families[name] = Family(name, constraint, constraint.axes, epigraph_of)
 
-    def _unnamed(self) -> str:
-        number = len(self.families)
-        while f"constraint_{number}" in self.families:
+    def _numbered(self, stem: str) -> str:
+        number = len(self.families) if stem == "constraint" else 1
+        while f"{stem}_{number}" in self.families:
             number += 1
-        return f"constraint_{number}"
+        return f"{stem}_{number}"
 
     def _check_constraint(self, name: str, constraint: Constraint) -> None:
         sides = [s for s in (constraint.left, constraint.right, constraint.lower, constraint.switch) if s is not None]

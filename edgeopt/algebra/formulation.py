@@ -158,7 +158,7 @@ class Formulation(BatchAxis, Problem):
 
     def encode(self, decision: NamedDecision) -> NDArray[np.float64]:
         """Point of the program that stands for a decision."""
-        parts = [np.asarray(decision.arrays[name], dtype=np.float64).ravel() for name in self.declaration.variables]
+        parts = [np.asarray(decision.values[name], dtype=np.float64).ravel() for name in self.declaration.variables]
         dense = np.concatenate(parts)
         column_of = self._compiled.column_of
         return dense if column_of is None else dense[column_of >= 0]
@@ -188,11 +188,11 @@ class Formulation(BatchAxis, Problem):
         if not isinstance(decision, NamedDecision):
             raise InvalidProblemError(f"decision is a {type(decision).__name__}; expected a NamedDecision")
         variables = self.declaration.variables
-        if set(decision.arrays) != set(variables):
-            raise InvalidProblemError(f"decision has {sorted(decision.arrays)}; expected {sorted(variables)}")
+        if set(decision.values) != set(variables):
+            raise InvalidProblemError(f"decision has {sorted(decision.values)}; expected {sorted(variables)}")
         lead = () if self.batch is None else (self.batch,)
         for name, variable in variables.items():
-            array, wanted = decision.arrays[name], (*lead, *variable.shape)
+            array, wanted = decision.values[name], (*lead, *variable.shape)
             if array.shape != wanted or array.dtype.kind not in "fiub":
                 raise InvalidProblemError(
                     f"decision.{name} is {array.dtype} of shape {array.shape}; expected numbers of shape {wanted}"
@@ -224,12 +224,12 @@ class Formulation(BatchAxis, Problem):
         return {name: v for name, v in broken.items() if name.startswith("row ") and v >= 1.0}
 
     def _judge(self, decision: NamedDecision) -> Judge:
-        points = {name: np.asarray(decision.arrays[name], dtype=np.float64) for name in self.declaration.variables}
+        points = {name: np.asarray(decision.values[name], dtype=np.float64) for name in self.declaration.variables}
         return Judge(self.declaration, self._field_arrays(), points, batched=self.batch is not None)
 
     def holds_exactly(self, decision: NamedDecision) -> bool:
         """Whether `decision` keeps every constraint without any tolerance, in rational numbers."""
-        points = {name: np.asarray(decision.arrays[name]).astype(float) for name in self.declaration.variables}
+        points = {name: np.asarray(decision.values[name]).astype(float) for name in self.declaration.variables}
         return not exactly(self.declaration, self._field_arrays(), points)[1]
 
     def explain(self) -> Explanation:
@@ -244,12 +244,12 @@ class Formulation(BatchAxis, Problem):
 
     def pick(self, decision: NamedDecision, index: int) -> NamedDecision:
         """Decision of one instance from that of the batch."""
-        return self._decision({name: array[index] for name, array in decision.arrays.items()})
+        return self._decision({name: array[index] for name, array in decision.values.items()})
 
     def stack(self, decisions: Sequence[NamedDecision]) -> NamedDecision:
         """Decision of the batch from those of its instances."""
         names = self.declaration.variables
-        return self._decision({name: np.stack([one.arrays[name] for one in decisions]) for name in names})
+        return self._decision({name: np.stack([one.values[name] for one in decisions]) for name in names})
 
     # What users look at.
 

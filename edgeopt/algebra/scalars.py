@@ -119,10 +119,24 @@ def _scalars(value: Any) -> Scalars | None:
     if isinstance(value, float) or type(value) is int:
         number = float(value)
         return Scalars(None, (), (), number) if number == number else None
-    if type(value) is Expression and not value.axes and value.kind == "field":
+    return _single(value) if type(value) is Expression and not value.axes else None
+
+
+def _single(value: Expression) -> Scalars | None:
+    """Return a field or variable of no dimension, or a number times one, as picked entries."""
+    if value.kind == "field":
         return Scalars(None, (), ((1.0, value.detail, 0),))
-    if type(value) is Expression and not value.axes and value.kind == "variable":
+    if value.kind == "variable":
         return Scalars(value.owner, ((1.0, value.detail.start, None, 0),))
+    if value.kind == "constant":
+        return Scalars(None, (), (), float(value.detail))
+    if value.kind == "apply" and value.detail in ("negative", "multiply"):
+        parts = [_scalars(operand) for operand in value.operands]
+        if value.detail == "negative":
+            return None if parts[0] is None else parts[0]._scaled(-1.0)
+        for factor, other in (parts, parts[::-1]):
+            if factor is not None and other is not None and not factor.terms and not factor.references:
+                return other._scaled(factor.offset)
     return None
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..algebra.formulation import Formulation
 from ..formulations.revenue import RevenueMaximization
 from ..model.errors import InvalidProblemError
 from ..model.outcome import Options
@@ -38,8 +39,12 @@ class Sensitivity:
     services: pd.DataFrame
 
 
-def sensitivity(solution: Solution) -> Sensitivity:
-    """Price the servers, links and traffic of a solved :class:`RevenueMaximization`.
+def sensitivity(solution: Solution) -> Any:
+    """Say what the data of a solved problem are worth.
+
+    Of a :class:`RevenueMaximization` the prices of servers, links and traffic with their ranges
+    (:class:`Sensitivity`). Of a declared problem the derivative of the optimal value with respect to every entry of
+    every float field (:class:`~edgeopt.analysis.field_values.FieldValues`).
 
     Parameters
     ----------
@@ -49,9 +54,13 @@ def sensitivity(solution: Solution) -> Sensitivity:
     Raises
     ------
     InvalidProblemError
-        If the solution is not of a single revenue program, or not optimal.
+        If the solution is not of a single revenue program or declared problem, or not optimal.
     """
     problem = solution.problem
+    if isinstance(problem, Formulation):
+        from .field_values import field_values
+
+        return field_values(solution)
     if not isinstance(problem, RevenueMaximization):
         raise InvalidProblemError(f"sensitivity needs the solution of a RevenueMaximization, not {problem!r}")
     if problem.batch is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,7 +57,13 @@ Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
 def _root(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(help="Module with a formulation of your own that a file may import; repeatable, anywhere."),
+    ] = None,
 ) -> None:
+    if trust:
+        _allow(trust)
     if version:
         from .. import __version__
 
@@ -296,7 +303,7 @@ def main() -> None:
     """Run the command line; an error of edgeopt is one line on standard error and exit code 2."""
     debug = "--debug" in sys.argv[1:]
     # Anywhere on the line, as users type it last.
-    arguments = [word for word in sys.argv[1:] if word != "--debug"]
+    arguments = _trust_first([word for word in sys.argv[1:] if word != "--debug"])
     try:
         app(arguments, prog_name="edgeopt")
     except (EdgeOptError, OSError) as error:
@@ -305,6 +312,27 @@ def main() -> None:
         words = str(error).encode(errors="backslashreplace").decode()
         typer.echo(f"edgeopt: {words}", err=True)
         raise SystemExit(2) from None
+
+
+def _trust_first(words: list[str]) -> list[str]:
+    """Return the words with each ``--trust MODULE`` in front, where the command line expects it."""
+    first, rest = [], []
+    remaining = iter(words)
+    for word in remaining:
+        if word == "--trust":
+            first += [word, next(remaining, "")]
+        else:
+            (first if word.startswith("--trust=") else rest).append(word)
+    return first + rest
+
+
+def _allow(modules: list[str]) -> None:
+    """Let files import these modules, here and in the processes that are started; also from the current folder."""
+    from ..exchange.trust import VARIABLE
+
+    os.environ[VARIABLE] = ",".join([*os.environ.get(VARIABLE, "").split(","), *modules]).strip(",")
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
 
 
 def _problem(name: str) -> Problem:
@@ -331,6 +359,8 @@ def _decided(solution: Solution) -> dict[str, Any]:
     """Return the fields of the decision, where there is one."""
     if solution.found is None:
         return {}
+    if isinstance(named := getattr(solution.found, "values", None), dict):  # of a declared problem
+        return dict(named)
     return {field.name: getattr(solution.found, field.name) for field in fields(solution.found)}
 
 

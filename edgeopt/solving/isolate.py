@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..exchange.storage import load, save
+from ..exchange.trust import own_module
 from ..model.errors import EdgeOptError, InvalidOptionError
 from ..model.outcome import Options, Outcome, Status
 from ..model.solution import Solution
@@ -82,7 +83,7 @@ def _write_request(work: Path, problem: Problem, chosen: Solver, options: Option
             supported[name] = None
     request = {
         "module": chosen.function.__module__, "name": chosen.name, "variant": options.variant, "seed": options.seed,
-        "log": options.log, "extra": dict(options.extra), "path": sys.path, "file": _file_of(chosen),
+        "log": options.log, "extra": dict(options.extra), "path": sys.path, "file": _file_of(chosen.function.__module__), "formulation": _home_of(problem),
         "warm_up": warm_up, **supported,
     }  # fmt: skip
     try:
@@ -99,10 +100,15 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{value!r} is no JSON value")
 
 
-def _file_of(chosen: Solver) -> str | None:
-    """Source file of the solver's module: a solver defined in a script is found there and not by import."""
-    module = sys.modules.get(chosen.function.__module__)
-    return getattr(module, "__file__", None)
+def _file_of(name: str) -> str | None:
+    """Source file of a module: what a script defines is found there and not by import."""
+    return getattr(sys.modules.get(name), "__file__", None)
+
+
+def _home_of(problem: Problem) -> dict[str, str | None] | None:
+    """Return where the class of a formulation that is not edgeopt's is defined."""
+    name = own_module(type(problem))
+    return None if name is None else {"module": name, "file": _file_of(name)}
 
 
 def _supervise(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..model.batch_axis import BatchAxis
-from ..model.certificate import OptimalityCertificate
+from ..model.certificate import OptimalityCertificate, word_of
 from ..model.errors import InvalidProblemError
 from ..model.records import assign
 
@@ -33,6 +33,11 @@ class BatchCertificate(OptimalityCertificate):
             kind = type(self.certificates).__name__
             raise InvalidProblemError(f"certificates of a BatchCertificate is a {kind}; expected a tuple")
         assign(self, certificates=tuple(self.certificates))
+
+    @property
+    def word(self) -> str:
+        """Engines on whose word instances rest, joined by "and"; empty where all are proved or none is known."""
+        return " and ".join(dict.fromkeys(filter(None, (word_of(part) for part in self.certificates))))
 
     def optimality_gap(self, problem: Problem, decision: Decision) -> Any:
         """(batch,) optimality gap of each instance."""

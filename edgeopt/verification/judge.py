@@ -20,6 +20,7 @@ from ..model.errors import InvalidProblemError
 from ..model.outcome import Outcome, Status
 from ..model.problem import HasProgram, Problem
 from ..model.tolerance import AGREEMENT, FEASIBILITY, OPTIMALITY, ROUNDOFF
+from .batch_certificate import BatchCertificate
 from .linear_dual import LinearDual
 from .solver_words import MixedIntegerBound
 
@@ -274,6 +275,11 @@ def _judge_gap(problem: Problem, outcome: Outcome, found: _Measured, tolerance: 
     worst = int(np.where(closed, -np.inf, gap).argmax())
     if isinstance(outcome.certificate, MixedIntegerBound) and isinstance(problem, HasProgram) and problem.integral:
         return _judge_word(outcome.certificate, outcome.message, numbers, tolerance)
+    if isinstance(outcome.certificate, BatchCertificate) and problem.integral:
+        open_ = np.flatnonzero(~closed).tolist()
+        if word := _batch_word(outcome.certificate, found.objective, open_, tolerance):
+            message = outcome.message or f"{len(open_)} instances are optimal by the word of {word}"
+            return Verification(True, Status.OPTIMAL, **numbers, message=message, word=word)
     if reason := _excuse(problem, outcome, found, worst):
         return Verification(True, Status.FEASIBLE, **numbers, message=f"not proved optimal: {reason}")
     shown = (
@@ -294,6 +300,19 @@ def _judge_word(word: MixedIntegerBound, message: str, numbers: dict[str, Any], 
         )
     message = message or f"optimal by the word of {word.solver}; the search tree is not kept"
     return Verification(True, Status.OPTIMAL, **numbers, message=message, word=word.solver)
+
+
+def _batch_word(
+    batch: BatchCertificate, objective: NDArray[np.float64], open_: list[int], tolerance: float
+) -> str | None:
+    """Return the engines by whose word the instances that the relaxation leaves open are optimal; None if not all."""
+    words = []
+    for index in open_:
+        part = batch.certificates[index]
+        if not isinstance(part, MixedIntegerBound) or not relative_gap_of(objective[index], part.bound) <= tolerance:
+            return None
+        words.append(part.solver)
+    return " and ".join(dict.fromkeys(words))
 
 
 def _excuse(problem: Problem, outcome: Outcome, found: _Measured, worst: int) -> str | None:

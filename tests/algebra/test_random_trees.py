@@ -269,7 +269,8 @@ def test_a_batch_reads_as_its_instances_do():
         batch = replace(one, **many)
         assert batch.batch == 4
         decisions = [
-            one.decide(**{v.name: rng.normal(size=v.shape) for v in one.declaration.variables.values()}) for _ in range(4)
+            one.decide(**{v.name: rng.normal(size=v.shape) for v in one.declaration.variables.values()})
+            for _ in range(4)
         ]
         together = batch.stack(decisions)
         batch.check(together)
