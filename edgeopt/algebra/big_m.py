@@ -82,4 +82,5 @@ def _largest_excess(
     part = np.where(coefficient == 0, 0.0, coefficient * np.where(missing, 0.0, reach))
     most = np.bincount(rows, weights=part, minlength=family.rows)
     bound = sides[1] if sign > 0 else -sides[0]
-    return np.maximum(0.0, most - bound)
+    excess: NDArray[np.float64] = np.maximum(0.0, most - bound)
+    return excess

@@ -64,7 +64,7 @@ def install(kind: type) -> None:
 def known_fields(kind: type) -> tuple[Known, ...]:
     """Return the fields of a formulation's class, in their order."""
     found = []
-    for field in fields(kind):  # type: ignore[arg-type]
+    for field in fields(kind):
         place = _descriptor(kind, field.name)
         if place is not None:
             found.append(Known(field.name, place.kind, place.spec, True))

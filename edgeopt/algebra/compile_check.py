@@ -84,14 +84,25 @@ def _check_rows(name: str, activity: Any, sides: tuple[Any, Any], read: _Read) -
         _compare(name, activity, read.activity, read.magnitude)
     # A constant within the activity stands in the program's sides: what is compared is the slack.
     for side, wanted in zip(sides, (read.low, read.high), strict=True):
-        wanted = np.broadcast_to(wanted, side.shape)
         there = np.isfinite(side)
-        if there.any() and (read.moved or not np.array_equal(side, wanted)):
-            size = read.magnitude if not read.moved else (lambda w=wanted: read.magnitude() + np.abs(w))
-            _compare(
-                name, (activity - side)[there], (read.activity - wanted)[there],
-                lambda size=size, there=there: np.broadcast_to(size(), there.shape)[there],
-            )  # fmt: skip
+        if there.any() and read.moved:
+            expected = np.broadcast_to(wanted, side.shape)
+            size = _Magnitude(read, expected, there)
+            _compare(name, (activity - side)[there], (read.activity - expected)[there], size)
+        elif not read.moved and not np.array_equal(side, np.broadcast_to(wanted, side.shape)):
+            _compare(name, side[there], np.broadcast_to(wanted, side.shape)[there], lambda: 0.0)
+
+
+@dataclass
+class _Magnitude:
+    """Sizes of slacks, read when they are asked for."""
+
+    read: _Read
+    side: Any
+    there: Any
+
+    def __call__(self) -> Any:
+        return (np.broadcast_to(self.read.magnitude(), self.side.shape) + np.abs(self.side))[self.there]
 
 
 def _of_loop(m: Declaration, family: Loop, readers: tuple[Values, Values]) -> _Read:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -236,7 +235,7 @@ def _joined(parts: dict[str, Entries | Coordinates], blocks: dict[str, Block], r
     for (label, part), size in zip(parts.items(), sizes, strict=True):
         own = tuple(array[start : start + size] for array in out)
         if isinstance(part, Entries):
-            write(part, own, blocks[label].start)  # type: ignore[arg-type]
+            write(part, own, blocks[label].start)
         else:
             np.add(part[0], blocks[label].start, out=own[0], casting="same_kind")
             own[1][...], own[2][...] = part[1], part[2]
@@ -246,7 +245,7 @@ def _joined(parts: dict[str, Entries | Coordinates], blocks: dict[str, Block], r
 
 def _cost(m: Declaration, goal: Expression, values: Values) -> NDArray[np.float64]:
     _, columns, data = entries_of(lowered(goal, values), (), m.entries)
-    return np.bincount(columns, weights=data, minlength=m.entries)
+    return np.asarray(np.bincount(columns, weights=data, minlength=m.entries), dtype=np.float64)
 
 
 def _column_map(m: Declaration) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:

@@ -72,6 +72,11 @@ class Constraint:
         first = parts[0]
         return first if all(axes == first for axes in parts[1:]) else named.union(parts, "the constraint")
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has two sides and nothing more."""
+        return self.switch is None and self.mask is None and self.lower is None
+
     def when(self, switch: Expression) -> Constraint:
         """Return the constraint that holds where the binary `switch` is 1, and asks for nothing where it is 0."""
         if getattr(switch, "owner", None) is None:

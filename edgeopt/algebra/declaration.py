@@ -233,17 +233,8 @@ class Declaration:
                 f"constraint {name!r} is {constraint!r}; expected a comparison of expressions with <=, >= or =="
             )
         left, right = constraint.left, constraint.right
-        scalar = type(left) is Scalars and type(right) is Scalars
-        if scalar and constraint.switch is None and constraint.mask is None and constraint.lower is None:
-            if (left.owner or right.owner) is not self:
-                self._check_constraint(name, constraint)
-            known = self.families.get(name)
-            if known is None:
-                known = self.families[name] = Loop(name)
-                known.first = f"{name}[0]"
-            elif not isinstance(known, Loop) or not repeated:
-                raise InvalidProblemError(f"two constraints are called {name!r}; rename one")
-            known.add(left, constraint.relation, right)
+        if repeated and isinstance(left, Scalars) and isinstance(right, Scalars) and constraint.is_plain:
+            self._add_scalar(name, left, constraint, right)
             return
         self._check_constraint(name, constraint)
         if constraint.switch is not None and constraint.relation == "==":
@@ -256,6 +247,16 @@ class Declaration:
         if name in self.families:
             raise InvalidProblemError(f"two constraints are called {name!r}; rename one")
         self.families[name] = Family(name, constraint, constraint.axes, epigraph_of)
+
+    def _add_scalar(self, name: str, left: Scalars, constraint: Constraint, right: Scalars) -> None:
+        if (left.owner or right.owner) is not self:
+            self._check_constraint(name, constraint)
+        known = self.families.get(name)
+        if known is None:
+            known = self.families[name] = Loop(name)
+        elif not isinstance(known, Loop):
+            raise InvalidProblemError(f"two constraints are called {name!r}; rename one")
+        known.add(left, constraint.relation, right)
 
     def _numbered(self, stem: str) -> str:
         number = len(self.families) if stem == "constraint" else 1

@@ -83,7 +83,8 @@ def _space(term: Term, axes: Axes) -> tuple[list[tuple[int, int]], dict[str, int
 
 
 def _row_parts(term: Term, missing: dict[str, int], axes: Axes) -> list[tuple[tuple[int, ...], Any]]:
-    parts, stride = [], 1
+    parts: list[tuple[tuple[int, ...], Any]] = []
+    stride = 1
     for axis in reversed(axes):
         one, positions = (missing[axis.name], None) if axis.name in missing else term.rows[axis.name]
         size = axis.size if axis.name in missing else term.sizes[one]
@@ -123,8 +124,8 @@ def _multiply_out(out: Any, scale: float, factors: Any, place: dict[int, int]) -
     if not factors:
         out[...] = scale
         return
-    out[...] = _shaped(*factors[0], place, out.ndim)
-    for factor in factors[1:]:
-        out *= _shaped(*factor, place, out.ndim)
+    out[...] = _shaped(factors[0][0], factors[0][1], place, out.ndim)
+    for axes, array in factors[1:]:
+        out *= _shaped(axes, array, place, out.ndim)
     if scale != 1.0:
         out *= scale

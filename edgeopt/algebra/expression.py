@@ -46,6 +46,12 @@ class Expression:
 
     __slots__ = ("axes", "detail", "kind", "operands", "owner")
 
+    kind: str
+    operands: tuple[Expression, ...]
+    axes: Axes
+    detail: Any
+    owner: Any
+
     if not TYPE_CHECKING:
         # pandas hands comparisons and products over to us; numpy does through __array_ufunc__.
         __pandas_priority__ = 5000
@@ -107,26 +113,26 @@ class Expression:
     def __add__(self, other: Operand) -> Expression:
         return apply("add", self, other)
 
-    def __radd__(self, other: Operand) -> Expression:
+    def __radd__(self, other: Operand) -> Expression:  # type: ignore[misc]
         # sum([...]) starts from 0: that zero is left out.
         return self if type(other) is int and other == 0 else apply("add", other, self)
 
     def __sub__(self, other: Operand) -> Expression:
         return apply("subtract", self, other)
 
-    def __rsub__(self, other: Operand) -> Expression:
+    def __rsub__(self, other: Operand) -> Expression:  # type: ignore[misc]
         return apply("subtract", other, self)
 
     def __mul__(self, other: Operand) -> Expression:
         return apply("multiply", self, other)
 
-    def __rmul__(self, other: Operand) -> Expression:
+    def __rmul__(self, other: Operand) -> Expression:  # type: ignore[misc]
         return apply("multiply", other, self)
 
     def __truediv__(self, other: Operand) -> Expression:
         return apply("divide", self, other)
 
-    def __rtruediv__(self, other: Operand) -> Expression:
+    def __rtruediv__(self, other: Operand) -> Expression:  # type: ignore[misc]
         return apply("divide", other, self)
 
     def __neg__(self) -> Expression:
@@ -138,7 +144,7 @@ class Expression:
     def __pow__(self, other: Operand) -> Expression:
         return apply("power", self, other)
 
-    def __rpow__(self, other: Operand) -> Expression:
+    def __rpow__(self, other: Operand) -> Expression:  # type: ignore[misc]
         return apply("power", other, self)
 
     def __abs__(self) -> Expression:
@@ -208,10 +214,10 @@ class Expression:
 
     # Constraints.
 
-    def __le__(self, other: Operand) -> Constraint:
+    def __le__(self, other: Operand) -> Constraint:  # type: ignore[misc]
         return Constraint(self, "<=", as_expression(other, self))
 
-    def __ge__(self, other: Operand) -> Constraint:
+    def __ge__(self, other: Operand) -> Constraint:  # type: ignore[misc]
         return Constraint(self, ">=", as_expression(other, self))
 
     def __eq__(self, other: object) -> Constraint:  # type: ignore[override]
@@ -229,7 +235,7 @@ class Expression:
     def __bool__(self) -> bool:
         raise TypeError(truth_of(self.owner is not None))
 
-    def __ne__(self, other: object) -> NoReturn:  # type: ignore[override]
+    def __ne__(self, other: object) -> NoReturn:
         raise TypeError("!= is no linear constraint; write <=, >= or ==")
 
     def __lt__(self, other: object) -> NoReturn:
@@ -369,7 +375,7 @@ def apply(operation: str, *values: Any) -> Expression:
     like = next((value for value in values if isinstance(value, Expression)), None)
     operands = tuple(as_expression(value, like) for value in values)
     free = [operand.owner is not None for operand in operands]
-    if any(free) and not _LINEAR.get(operation, lambda free: False)(free):
+    if any(free) and not (operation in _LINEAR and _LINEAR[operation](free)):
         raise InvalidProblemError(in_words(operation))
     axes = operands[0].axes
     if len(operands) > 1 and any(operand.axes != axes for operand in operands):

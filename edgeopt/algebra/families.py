@@ -97,7 +97,6 @@ class Loop:
     terms: list[Any] = field(default_factory=list)
     offsets: list[float] = field(default_factory=list)
     references: list[tuple[int, float, str, int]] = field(default_factory=list)
-    first: str = ""
 
     epigraph_of = ""
 

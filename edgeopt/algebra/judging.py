@@ -159,7 +159,7 @@ def _miss(missed: dict[str, Fraction], name: str, sizes: Any, activity: Any, bou
     names = BlockNames([name], [sizes], [None])
     pairs = zip(np.ravel(activity).tolist(), np.ravel(bound).tolist(), relations, strict=True)
     for row, (a, b, relation) in enumerate(pairs):
-        by = max(a - b if relation != ">=" else 0, b - a if relation != "<=" else 0)
+        by: Any = max(a - b if relation != ">=" else 0, b - a if relation != "<=" else 0)
         if by > 0:
             missed[names.name(0, row)] = by
 

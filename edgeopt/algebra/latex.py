@@ -88,7 +88,7 @@ class _Printer:
         return rf"{first}{left} {_RELATIONS[constraint.relation]} {right}"
 
     def first_row(self, loop: Loop) -> str:
-        parts = []
+        parts: list[str] = []
         for coefficient, column, field, place in loop.terms[: loop.ends[0]]:
             factor = "" if field is None else rf"{self.picked(field, place)}\, "
             sign = "-" if coefficient < 0 else "+" if parts else ""

@@ -11,6 +11,8 @@ from ..model.explanation import Bound, Explanation, Repair
 from .families import Family
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from .formulation import Formulation
 
 
@@ -29,12 +31,13 @@ def in_own_words(problem: Formulation, found: Explanation) -> Explanation:
 def _repair(problem: Formulation, repair: Repair) -> Repair:
     """Return the repair with fields of the problem changed where each bound that moves is a field; else as it is."""
     text = repair.text.replace("row ", "").replace("column ", "")
-    program, changes = problem.program(), {}
+    program = problem.program()
+    changes: dict[str, NDArray[np.float64]] = {}
     for side, array in repair.changes.items():
         if not side.startswith("row"):
             return replace(repair, text=text)
         for row in np.flatnonzero(array != getattr(program, side)):
-            place = _field_entry(problem, Bound(side, int(row)))
+            place = _field_entry(problem, Bound("row_upper", int(row)))
             if place is None:
                 return replace(repair, text=text)
             name, index = place

@@ -29,7 +29,8 @@ def matmul(left: Any, right: Any) -> Expression:
     if not isinstance(right, (Expression, NamedArray)):
         like = as_expression(left)
         if not hasattr(right, "tocoo") and np.ndim(right) == 1 == like.ndim and np.shape(right) == like.shape:
-            return (like * right).sum()
+            product: Expression = like * right
+            return product.sum()
         raise InvalidProblemError("expression @ array: name the array's dimensions, as m.array(values, 'models')")
     first, second = as_expression(left), as_expression(right)
     if not first.axes or not second.axes or first.axes[-1].name != second.axes[0].name:
@@ -53,8 +54,8 @@ def _plain_left(left: Any, right: Expression) -> Expression:
     inner, count = right.axes[0], np.shape(left)[-1] if np.ndim(left) or hasattr(left, "shape") else 0
     if len(getattr(left, "shape", np.shape(left))) not in (1, 2) or count != inner.size:
         raise InvalidProblemError(
-            f"@: a matrix of shape {np.shape(left)} meets {named.shown(right.axes)}; expected {inner.size} columns, one "
-            f"for each of {inner.name!r}"
+            f"@: a matrix of shape {np.shape(left)} meets {named.shown(right.axes)}; expected {inner.size} columns, "
+            f"one for each of {inner.name!r}"
         )
     if hasattr(left, "tocoo"):
         return _sparse_left(left, right)

@@ -64,18 +64,18 @@ class Scalars(Expression):
         if type(other) is int and other == 0:
             return self
         given = _scalars(other)
-        return apply("add", other, self) if given is None else given + self
+        return apply("add", other, self) if given is None else given.__add__(self)
 
     def __sub__(self, other: Any) -> Expression:
         given = _scalars(other)
         if given is None or len(self.terms) + len(given.terms) > MOST:
             return apply("subtract", self, other)
-        return self + given._scaled(-1.0)
+        return self.__add__(given._scaled(-1.0))
 
     def __rsub__(self, other: Any) -> Expression:
-        return (-self) + other
+        return self._scaled(-1.0).__add__(other)
 
-    def __neg__(self) -> Expression:
+    def __neg__(self) -> Scalars:
         return self._scaled(-1.0)
 
     def __mul__(self, other: Any) -> Expression:
@@ -89,7 +89,7 @@ class Scalars(Expression):
         return apply("multiply", self, other)
 
     def __rmul__(self, other: Any) -> Expression:
-        return self * other
+        return self.__mul__(other)
 
     def __le__(self, other: Any) -> Constraint:
         given = _scalars(other)

@@ -47,8 +47,8 @@ def _taken_one(operand: Expression, axis: Axis, key: Any) -> Expression:
         return _take(operand, axis.name, index, (), ("position", int(index)))
     if isinstance(key, Expression) or key is None or key is Ellipsis:
         raise InvalidProblemError(
-            f"index {key!r} along {axis.name!r}: indices are whole numbers or booleans that are known while the problem "
-            "is declared: an Index or Mask field, a list, m.constant(self.field) compared"
+            f"index {key!r} along {axis.name!r}: indices are whole numbers or booleans that are known while the "
+            "problem is declared: an Index or Mask field, a list, m.constant(self.field) compared"
         )
     if isinstance(key, NamedArray) and key.axes is not None and key.dtype.kind in "iu":
         if key.into and key.into != axis.name:

@@ -63,7 +63,10 @@ def lowered(node: Expression, values: Values) -> list[Term]:
 
 
 def _variable(node: Expression, values: Values) -> list[Term]:
-    sizes, rows, columns, stride = {}, {}, [], 1
+    sizes: dict[int, int] = {}
+    rows: dict[str, tuple[int, NDArray[np.int64] | None]] = {}
+    columns: list[Part] = []
+    stride = 1
     for axis in reversed(node.axes):
         one = next(_identities)
         sizes[one] = axis.size

@@ -30,10 +30,7 @@ def validated(known: Known, value: Any, sizes: Sizes, labels: dict[str, list[Any
     if not known.array:
         return _single(known, value)
     given = _by_name(known, value, labels)
-    if known.kind == "f":
-        array = _real(known, given)
-    else:
-        array = _structure(known, given)
+    array = _real(known, given) if known.kind == "f" else _structure(known, given)
     _measure(known, array.shape[array.ndim - len(known.spec.dimensions) :], sizes)
     return array
 
@@ -88,8 +85,8 @@ def _take_labels(name: str, kind: str, given: list[Any], labels: dict[str, list[
             (i for i, (a, b) in enumerate(zip(known, given, strict=False)) if a != b), min(len(known), len(given))
         )
         raise InvalidProblemError(
-            f"{name} labels {kind!r} otherwise than the field before it, first at position {place}; reorder one of them: "
-            "they are not sorted here"
+            f"{name} labels {kind!r} otherwise than the field before it, first at position {place}; reorder one of "
+            "them: they are not sorted here"
         )
 
 

@@ -109,14 +109,14 @@ def _constant(values: Values, node: Expression) -> Any:
 def _scalars(values: Values, node: Scalars) -> Any:
     """Sum of picked entries."""
     magnitude = values.data is not None
-    flat = values.flat_points(node.owner.starts) if node.terms else None
+    flat: Any = values.flat_points(node.owner.starts) if node.terms else None
     total: Any = values.arithmetic.constant(np.asarray(abs(node.offset) if magnitude else node.offset))
     for coefficient, column, field, place in node.terms:
         part = (abs(coefficient) if magnitude else coefficient) * values.arithmetic.constant(np.asarray(1.0))
         if field is not None:
             factor = picked(values, field, place)
             part = part * (abs(factor) if magnitude else factor)
-        entry = flat[..., column]
+        entry: Any = flat[..., column]
         total = total + part * (abs(entry) if magnitude else entry)
     for coefficient, field, place in node.references:
         part = values.arithmetic.constant(np.asarray(coefficient)) * picked(values, field, place)

@@ -316,7 +316,8 @@ def main() -> None:
 
 def _trust_first(words: list[str]) -> list[str]:
     """Return the words with each ``--trust MODULE`` in front, where the command line expects it."""
-    first, rest = [], []
+    first: list[str] = []
+    rest: list[str] = []
     remaining = iter(words)
     for word in remaining:
         if word == "--trust":

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class _RoomAndFunction(types.ModuleType):
-    """This room is also what ``eo.data("models")`` calls: importing a reader binds the name to the module."""
+    """The room is also what ``eo.data("models")`` calls: importing a reader binds the name to the module."""
 
     def __call__(self, *dimensions: str, **options: Any) -> Any:
         """Declare a field with named dimensions: see :func:`edgeopt.algebra.fields.data`."""

@@ -351,9 +351,8 @@ def _record_types() -> dict[str, list[type[Any]]]:
 
     for module in pkgutil.iter_modules(formulations.__path__):
         importlib.import_module(f"{formulations.__name__}.{module.name}")
-    from ..model import certificate, solution  # noqa: F401
-
     from ..algebra import decision  # noqa: F401
+    from ..model import certificate, solution  # noqa: F401
 
     found: dict[str, list[type[Any]]] = {}
     queue: list[type[Any]] = [Record]

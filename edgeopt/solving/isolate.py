@@ -83,7 +83,8 @@ def _write_request(work: Path, problem: Problem, chosen: Solver, options: Option
             supported[name] = None
     request = {
         "module": chosen.function.__module__, "name": chosen.name, "variant": options.variant, "seed": options.seed,
-        "log": options.log, "extra": dict(options.extra), "path": sys.path, "file": _file_of(chosen.function.__module__), "formulation": _home_of(problem),
+        "log": options.log, "extra": dict(options.extra), "path": sys.path, "formulation": _home_of(problem),
+        "file": _file_of(chosen.function.__module__),
         "warm_up": warm_up, **supported,
     }  # fmt: skip
     try:
