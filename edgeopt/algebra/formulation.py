@@ -12,7 +12,7 @@ import numpy as np
 from ..model.batch_axis import BatchAxis
 from ..model.cached import cached_property
 from ..model.errors import InvalidProblemError
-from ..model.problem import Problem, Sense
+from ..model.problem import HasProgram, Sense
 from ..model.program import Point
 from ..model.records import assign, require
 from .classes import Known, install, known_fields
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, eq_default=False, field_specifiers=(data,))
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Formulation(BatchAxis, Problem):
+class Formulation(BatchAxis, HasProgram):
     """Base of problems that are written as mathematics: fields with named dimensions, and one method ``declare``.
 
     Each subclass is a frozen dataclass, whose fields are given by keyword. ``declare`` runs once, when a problem is
