@@ -275,7 +275,7 @@ def _judge_gap(problem: Problem, outcome: Outcome, found: _Measured, tolerance: 
     worst = int(np.where(closed, -np.inf, gap).argmax())
     if isinstance(outcome.certificate, MixedIntegerBound) and isinstance(problem, HasProgram) and problem.integral:
         return _judge_word(outcome.certificate, outcome.message, numbers, tolerance)
-    if isinstance(outcome.certificate, BatchCertificate) and problem.integral:
+    if isinstance(outcome.certificate, BatchCertificate) and isinstance(problem, HasProgram) and problem.integral:
         open_ = np.flatnonzero(~closed).tolist()
         if word := _batch_word(outcome.certificate, found.objective, open_, tolerance):
             message = outcome.message or f"{len(open_)} instances are optimal by the word of {word}"
