@@ -7,6 +7,7 @@ error shows the line that made it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn, Union
 
@@ -242,7 +243,7 @@ class Expression:
         raise TypeError("< is no closed constraint; write <=")
 
     def __gt__(self, other: object) -> NoReturn:
-        raise TypeError("> is no closed constraint; write >=")
+        raise TypeError("> is no closed constraint; write >=; of variables, max(x, y) is m.maximum('name', x, y)")
 
     def __float__(self) -> float:
         raise TypeError(_NO_VALUE)
@@ -274,7 +275,12 @@ class Expression:
 
     if not TYPE_CHECKING:
 
-        def __array__(self, *args: Any, **options: Any) -> NoReturn:
+        def __array__(self, *args: Any, **options: Any) -> Any:
+            # scipy's matrices look at the right side of @ this way, and leave the product to it if it is an object.
+            if sys._getframe(1).f_globals.get("__name__", "").startswith("scipy.sparse"):
+                found = np.empty((), object)
+                found[()] = self
+                return found
             raise TypeError(_NO_VALUE)
 
         def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:

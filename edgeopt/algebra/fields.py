@@ -163,4 +163,11 @@ def data(
         If a dimension stands twice without labels.
     """
     named.check_distinct(dimensions, "data()")
-    return Declared(FieldSpec(dimensions, unit, nonnegative, finite, into, symbol), default)
+    return Declared(FieldSpec(dimensions, unit, nonnegative, finite, into, symbol), _frozen(default))
+
+
+def _frozen(default: Any) -> Any:
+    """Return a default as nested tuples: dataclasses refuse what could be changed in all objects at once."""
+    if hasattr(default, "tolist"):
+        default = default.tolist()
+    return tuple(map(_frozen, default)) if isinstance(default, (list, tuple)) else default

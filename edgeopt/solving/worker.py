@@ -70,9 +70,10 @@ def _module(name: str, file: str | None) -> ModuleType:
         except ImportError:
             if file is None:
                 raise
-    if (known := sys.modules.get(_SCRIPT)) is not None and known.__file__ == file:
+    called = _SCRIPT if name == "__main__" else name
+    if (known := sys.modules.get(called)) is not None and known.__file__ == file:
         return known
-    spec = importlib.util.spec_from_file_location(_SCRIPT, file or "")
+    spec = importlib.util.spec_from_file_location(called, file or "")
     if spec is None or spec.loader is None:
         raise LookupError(
             f"the module {name!r} of the solver or formulation has no source file that another process could load"

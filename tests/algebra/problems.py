@@ -48,7 +48,9 @@ class Dispatch(eo.Formulation):
 
 def caching(seed: int = 0, requests: int = 3, models: int = 2, memory: float = 3.0) -> ModelCaching:
     rng = np.random.default_rng(seed)
-    return ModelCaching(size=rng.uniform(1, 2, models), latency=rng.uniform(0, 1, (requests, models)), memory=memory)
+    return ModelCaching(
+        size=rng.uniform(1, 2, models).round(3), latency=rng.uniform(0, 1, (requests, models)).round(4), memory=memory
+    )
 
 
 def dispatch(seed: int = 1) -> Dispatch:
