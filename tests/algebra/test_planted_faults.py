@@ -97,7 +97,7 @@ def no_factor(node, found):
 
 
 def first_column(node, found):
-    return [replace(term, base=max(0, term.base - 1)) for term in found]
+    return [replace(term, base=term.base + (node.detail.name == "y")) for term in found]
 
 
 def dropped_term(node, found):
