@@ -13,6 +13,10 @@ from .analysis.conflicts import explain as explain
 from .analysis.sensitivities import sensitivity as sensitivity
 from .analysis.split_maps import split_map as split_map
 from .analysis.trade_off_curves import trade_off_curve as trade_off_curve
+from .exchange.packages.highspy import from_highspy as from_highspy
+from .exchange.packages.linopy import from_linopy as from_linopy
+from .exchange.packages.pulp import from_pulp as from_pulp
+from .exchange.packages.pyomo import from_pyomo as from_pyomo
 from .exchange.storage import load as load
 from .exchange.storage import save as save
 from .formulations.graph_split import GraphSplit as GraphSplit

@@ -14,6 +14,7 @@ import numpy as np
 from ..model.errors import InvalidProblemError
 from ..model.problem import Sense
 from .modelfiles import lp_reader, lp_writer, mps_reader, mps_writer
+from .packages.pyomo import OWN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,6 +39,7 @@ def to_pyomo(program: Program) -> Any:
     from pyomo.core.expr.numeric_expr import LinearExpression
 
     model = pyo.ConcreteModel(name=program.name or "program")
+    setattr(model, OWN, True)
     names = list(program.column_names)
     lower, upper = program.lower.tolist(), program.upper.tolist()
     place = {name: j for j, name in enumerate(names)}

@@ -14,6 +14,7 @@ from typing import Any
 _HOMES = {
     "read_program": "exchange.model_files",
     "write_program": "exchange.model_files",
+    "assign": "exchange.packages.assign",
     "to_pyomo": "exchange.modelling_packages",
     "to_cvxpy": "exchange.modelling_packages",
     "content": "exchange.storage",

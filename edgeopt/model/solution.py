@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import NoSolutionError
+from .late import late
 from .outcome import Status
 from .problem import with_program
 from .records import Record
@@ -112,6 +113,23 @@ class Solution(Record):
         if self.problem is None:
             raise NoSolutionError("this solution was loaded without its problem; call problem.explain() instead")
         return with_program(self.problem).explain()
+
+    def assign(self, model: Any) -> None:
+        """Write the values into the variables of the model that the program was read from.
+
+        Parameters
+        ----------
+        model : a Pyomo, linopy, PuLP or highspy model
+            What ``eo.from_pyomo`` and its siblings read.
+
+        Raises
+        ------
+        InvalidProblemError
+            If the model is of another package, or has other variables than the program.
+        NoSolutionError
+            If there is no decision, or the solution was loaded without its problem.
+        """
+        late("assign")(self, model)
 
     def __repr__(self) -> str:
         parts = [f"{self.solver}: {self.status}"]

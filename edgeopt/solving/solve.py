@@ -26,6 +26,7 @@ from ..model.solution import Solution
 from ..model.solver import Columns, Solver
 from ..verification.judge import judge
 from .batch import solve_in_turn, witnessed_batch
+from .foreign import remedy_for
 from .isolate import solve_isolated
 from .prepared import prepared
 from .registry import automatic, choose
@@ -110,7 +111,9 @@ def solve(
     """
     problem = problem_of(problem)
     if not isinstance(problem, Problem):
-        raise UnsupportedPairError(f"problem is a {type(problem).__name__}; expected a formulation or a Program")
+        raise UnsupportedPairError(
+            f"problem is a {type(problem).__name__}; expected a formulation or a Program{remedy_for(problem)}"
+        )
     if memory_limit is not None and not isolate:
         raise InvalidOptionError("memory_limit needs isolate=True: only a process of its own can be limited")
     if isinstance(warm_up, bool) or not isinstance(warm_up, Real) or not warm_up >= 0:
