@@ -20,7 +20,7 @@ from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
 from ..model.problem import Decision, HasProgram, Problem, Sense
 from ..model.program import Program
-from ..model.records import assign, float_array, number, plain, require
+from ..model.records import assign, float_array, number, plain, read_only, require
 from .placement.cut_network import SINK, SOURCE, CutNetwork, cut_program, place_auxiliary_nodes
 from .placement.data_flow import data_flow, exec_times, returned
 from .placement.links import between_tiers, link_delays, link_rates, rate_array
@@ -43,8 +43,7 @@ class GraphSplitDecision(Decision):
 
     def __post_init__(self) -> None:
         tiers = np.array(plain(self.tiers, "tiers"))
-        tiers.flags.writeable = False
-        assign(self, tiers=tiers)
+        assign(self, tiers=read_only(tiers))
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +60,7 @@ class CutFlow(OptimalityCertificate):
 
     def __post_init__(self) -> None:
         flow = np.array(self.flow, np.float64)
-        flow.flags.writeable = False
-        assign(self, flow=flow)
+        assign(self, flow=read_only(flow))
 
     def optimality_gap(self, problem: Problem, decision: Decision) -> float:
         """Latency of the decision minus the value of the flow, of which whatever it violates is taken off."""

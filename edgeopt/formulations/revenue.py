@@ -24,7 +24,7 @@ from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
 from ..model.problem import Decision, HasProgram, Problem, Sense
 from ..model.program import IndexedNames, Program, bound_excess
-from ..model.records import assign, float_array, plain, require
+from ..model.records import assign, float_array, plain, read_only, require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,8 +44,7 @@ class AdmissionDecision(Decision):
 
     def __post_init__(self) -> None:
         admitted = np.array(plain(self.admitted, "admitted"), dtype=np.float64)
-        admitted.flags.writeable = False
-        object.__setattr__(self, "admitted", admitted)
+        object.__setattr__(self, "admitted", read_only(admitted))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +61,7 @@ class ResourcePrices(OptimalityCertificate):
 
     def __post_init__(self) -> None:
         price = np.array(self.resource_price, dtype=np.float64)
-        price.flags.writeable = False
-        object.__setattr__(self, "resource_price", price)
+        object.__setattr__(self, "resource_price", read_only(price))
 
     def optimality_gap(self, problem: Problem, decision: Decision) -> Any:
         """Proven distance from the optimum: a sum of complementarity terms, none of which cancels another."""
@@ -208,8 +206,7 @@ class RevenueMaximization(BatchAxis, HasProgram):
         """(..., services) revenue of one unit less what its resources cost, ``p_k`` (eq. 4c)."""
         cost = self.compute_price @ self.compute_density + self.link_price @ self.link_density
         profit: NDArray[np.float64] = self.unit_revenue - cost
-        profit.flags.writeable = False
-        return profit
+        return read_only(profit)
 
     def load(self, admitted: NDArray[np.float64]) -> NDArray[np.float64]:
         """(..., servers + links) what `admitted` (..., services) takes of each resource."""
@@ -312,7 +309,7 @@ def _density(value: Any, field: str, services: int) -> sparse.csc_array:
             f"{field}[{row}, {column}] is {matrix.data[bad[0]]}; densities must be finite and not negative"
         )
     for part in (matrix.data, matrix.indices, matrix.indptr):
-        part.flags.writeable = False
+        read_only(part)
     return matrix
 
 

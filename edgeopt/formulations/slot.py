@@ -21,17 +21,14 @@ from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
 from ..model.problem import CertifiesOptimality, Decision, Problem, Sense
-from ..model.records import assign, float_array, number, require
-from ..model.tolerance import NEXT_TO_NOTHING
+from ..model.records import assign, float_array, number, read_only, require
+from ..model.tolerance import NEXT_TO_NOTHING, ON_TIME
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_EFFICIENT = 900.0
 """Largest spectral efficiency, bit/s/Hz, whose power float64 can hold."""
-
-ON_TIME = 1e-12
-"""Part of the deadline by which a delay may exceed it through rounding and still be on time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +65,7 @@ class SplitRates(OptimalityCertificate):
 
     def __post_init__(self) -> None:
         rate = np.array(self.rate, dtype=np.float64)
-        rate.flags.writeable = False
-        object.__setattr__(self, "rate", rate)
+        object.__setattr__(self, "rate", read_only(rate))
 
     def optimality_gap(self, problem: Problem, decision: Decision) -> float:
         """Distance of the decision from the least bound over all splits and both sides."""

@@ -20,7 +20,7 @@ from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
 from ..model.problem import CertifiesOptimality, Decision, HasProgram, Problem, Sense
-from ..model.records import assign, number, plain
+from ..model.records import assign, number, plain, read_only
 from .placement.costs import PlacementCosts
 from .placement.demand import exit_probabilities
 from .placement.exits import Exit, checked_exits
@@ -49,7 +49,7 @@ class SplitDecision(Decision):
     def __post_init__(self) -> None:
         arrays = tuple(np.array(plain(tiers, "tiers")) for tiers in self.tiers)
         for array in arrays:
-            array.flags.writeable = False
+            read_only(array)
         object.__setattr__(self, "tiers", arrays)
 
 
@@ -70,8 +70,7 @@ class NodePotentials(OptimalityCertificate):
 
     def __post_init__(self) -> None:
         potential = np.asarray(self.potential, np.float64)
-        potential.flags.writeable = False
-        assign(self, potential=potential)
+        assign(self, potential=read_only(potential))
 
     def optimality_gap(self, problem: Problem, decision: Decision) -> Any:
         """Reduced costs along the decision's paths, plus what the potentials exceed; all of them >= 0."""
@@ -158,7 +157,7 @@ class StochasticSplit(BatchAxis, CertifiesOptimality, HasProgram):
         assign(
             self,
             exits=exits,
-            demand=_frozen(exit_probabilities(self.demand, np.array([entry.accuracy for entry in exits]))),
+            demand=read_only(exit_probabilities(self.demand, np.array([entry.accuracy for entry in exits]))),
             uplink_rate=rate_array(self.uplink_rate, "uplink_rate"),
             link_delay=link_delays(self.link_delay, exits[0].tiers - 1),
             unmet_penalty=(
@@ -228,7 +227,7 @@ class StochasticSplit(BatchAxis, CertifiesOptimality, HasProgram):
         weights = self.demand[..., :-1].copy()
         if self.unmet_penalty is None:
             weights[..., self.best_exit] += self.demand[..., -1]
-        return _frozen(weights)
+        return read_only(weights)
 
     @cached_property
     def constant(self) -> Any:
@@ -345,8 +344,3 @@ class StochasticSplit(BatchAxis, CertifiesOptimality, HasProgram):
         parts += [f"batch of {self.batch}"] if self.batch is not None else []
         parts += [f"dominated: {', '.join(map(str, self.dominated))}"] if self.dominated else []
         return f"StochasticSplit({', '.join(parts)})"
-
-
-def _frozen(array: NDArray[np.float64]) -> NDArray[np.float64]:
-    array.flags.writeable = False
-    return array

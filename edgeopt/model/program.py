@@ -24,7 +24,7 @@ from .cached import cached_property
 from .errors import InvalidProblemError
 from .late import late
 from .problem import Decision, HasProgram, Sense
-from .records import Record, assign, float_array, number, plain, require
+from .records import Record, assign, float_array, number, plain, read_only, require
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,8 +62,7 @@ class Point(Decision):
 
     def __post_init__(self) -> None:
         values = np.array(plain(self.values, "values"), dtype=np.float64)
-        values.flags.writeable = False
-        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "values", read_only(values))
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,7 +292,7 @@ def _matrix(value: Any, columns: int) -> sparse.csc_array:
     matrix.indptr = matrix.indptr.astype(np.int32, copy=False)
     require("matrix.data", matrix.data, np.isfinite(matrix.data), "must be finite")
     for part in (matrix.data, matrix.indices, matrix.indptr):
-        part.flags.writeable = False
+        read_only(part)
     return matrix
 
 
@@ -315,8 +314,7 @@ def _integrality(value: Any, columns: int) -> NDArray[np.bool_]:
             f"integrality is {array.dtype} of shape {array.shape}; expected ({columns},) booleans"
         )
     array = array.astype(bool)
-    array.flags.writeable = False
-    return array
+    return read_only(array)
 
 
 def _names(value: Sequence[str] | None, field: str, stem: str, count: int) -> Sequence[str]:

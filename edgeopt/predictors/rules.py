@@ -18,7 +18,7 @@ from torch import nn
 
 from ..model.errors import InvalidOptionError
 from ..model.records import number
-from ..model.tolerance import ROUNDOFF
+from ..model.tolerance import least_count
 from ..solving.solve import solve
 from .boxes import box_shape
 from .training import train
@@ -62,7 +62,7 @@ class Rule(ABC):
     def keep_share(self, samples: ExitSamples) -> Self:
         """Set the threshold to where the least number of these samples that L0 asks for stays local."""
         scores = np.sort(self.scores(samples))
-        kept = int(np.ceil(self.min_local_fraction * len(scores) * (1 - ROUNDOFF)))  # 0.07 of 100 is 7, not 8
+        kept = least_count(self.min_local_fraction, len(scores))
         self.threshold = float(scores[kept - 1]) if kept else -np.inf
         return self
 

@@ -19,7 +19,7 @@ from ..model.errors import EdgeOptError, InvalidOptionError, InvalidProblemError
 from ..model.outcome import Options, Outcome, Status
 from ..model.records import number
 from ..model.solver import solver
-from ..model.tolerance import ROUNDOFF
+from ..model.tolerance import least_count
 from .selection import smallest
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _threshold(benefits: Benefits, fraction: float, step: int) -> _Found:
     """
     counts, sums = _histogram(benefits, _Bracket(), step)
     samples = int(counts.sum())
-    wanted = math.ceil(fraction * samples * (1.0 - ROUNDOFF))
+    wanted = least_count(fraction, samples)
     half = counts.size // 2  # keys of negative numbers
     if (negative := int(counts[:half].sum())) >= wanted:
         return _Found(samples, negative, 0.0, 0, float(sums[:half].sum()), 1)

@@ -12,7 +12,7 @@ from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
 from ..model.problem import Decision, Problem, with_program
 from ..model.program import Program
-from ..model.records import assign
+from ..model.records import assign, read_only
 from ..model.tolerance import OPTIMALITY
 from .duality import dual_bound
 from .propagation import propagated
@@ -138,5 +138,4 @@ def frozen(values: Any, field: str, kind: Any) -> NDArray[Any]:
         array = np.array(values, dtype=kind)
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidProblemError(f"{field} is no array of numbers: {error}") from error
-    array.flags.writeable = False
-    return array
+    return read_only(array)

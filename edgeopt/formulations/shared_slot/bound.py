@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..slot import ON_TIME
+from ...model.tolerance import ON_TIME
 from .problem import LN2, quotient
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...model.certificate import OptimalityCertificate
-from ...model.records import assign, float_array, require
+from ...model.records import assign, float_array, read_only, require
 from .bound import lower_bound
 from .problem import SharedSlot, SharedSlotDecision
 
@@ -48,8 +48,7 @@ class SharedPrices(OptimalityCertificate):
             require(name, array, array >= 0, "must not be negative")
             assign(self, **{name: array})
         allowed = np.array(self.allowed, dtype=bool)
-        allowed.flags.writeable = False
-        assign(self, allowed=allowed)
+        assign(self, allowed=read_only(allowed))
 
     def optimality_gap(self, problem: Problem, decision: Decision) -> float:
         """Distance of the decision from the least bound of all leaves."""

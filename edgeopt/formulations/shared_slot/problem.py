@@ -18,8 +18,9 @@ import numpy as np
 from ...model.cached import cached_property
 from ...model.errors import InvalidProblemError
 from ...model.problem import Decision, Problem, Sense
-from ...model.records import assign, float_array, number, plain, require
-from ..slot import MOST_EFFICIENT, ON_TIME
+from ...model.records import assign, float_array, number, plain, read_only, require
+from ...model.tolerance import ON_TIME
+from ..slot import MOST_EFFICIENT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,8 +51,7 @@ class SharedSlotDecision(Decision):
 
     def __post_init__(self) -> None:
         split = np.array(plain(self.split, "split"))
-        split.flags.writeable = False
-        assign(self, split=split)
+        assign(self, split=read_only(split))
         for name in ("rate", "band", "speed"):
             assign(self, **{name: float_array(getattr(self, name), name, finite=False)})
 

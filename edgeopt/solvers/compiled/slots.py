@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from numba import types
 
+from ...model.tolerance import ON_TIME
 from .jit import njit, part
 from .offset_lambert import offset_lambert
 from .signature import array
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 LAMBERT_W, TWO_REGIME, LOCAL_ONLY, REMOTE_ONLY = 0, 1, 2, 3
 """How a slot is decided."""
 
-_ON_TIME = 1.0 + 1e-12
+_LATEST = 1.0 + ON_TIME
+"""Part of the deadline up to which a delay is on time."""
 
 
 class Splits(NamedTuple):
@@ -116,7 +118,7 @@ def _decide(rule, splits, slot, band, weights):
         smooth = z * delay + v * energy
         if smooth >= best_value:  # the rate is the best without the step, so nothing else of this split is better
             continue
-        if not delay > deadline * _ON_TIME or h == 0.0:
+        if not delay > deadline * _LATEST or h == 0.0:
             best, best_value, best_rate, best_delay, best_energy = k, smooth, used, delay, energy
             continue
         if smooth + h < best_value:
@@ -125,7 +127,7 @@ def _decide(rule, splits, slot, band, weights):
             value, needed, energy = _just_in_time(sent, computing, splits.local_energy[k], slot, band, weights, noise)
             if value < best_value:
                 best, best_value, best_rate, best_delay, best_energy = k, value, needed, deadline, energy
-    return best, best_rate, best_delay, best_energy, best_delay > deadline * _ON_TIME
+    return best, best_rate, best_delay, best_energy, best_delay > deadline * _LATEST
 
 
 @njit(nogil=True, error_model="numpy")
