@@ -222,8 +222,8 @@ class Declaration:
         for one in constraints:
             if isinstance(one, str):
                 label = one
-                continue
-            self._add(label, one, repeated=True)
+            elif not self._add_scalar(label, one):
+                self._add(label, one, repeated=True)
         for name, one in families.items():
             self._add(name, one, repeated=False)
 
@@ -233,9 +233,6 @@ class Declaration:
                 f"constraint {name!r} is {constraint!r}; expected a comparison of expressions with <=, >= or =="
             )
         left, right = constraint.left, constraint.right
-        if repeated and isinstance(left, Scalars) and isinstance(right, Scalars) and constraint.is_plain:
-            self._add_scalar(name, left, constraint, right)
-            return
         self._check_constraint(name, constraint)
         if constraint.switch is not None and constraint.relation == "==":
             for word, relation in (("at_most", "<="), ("at_least", ">=")):
@@ -248,7 +245,13 @@ class Declaration:
             raise InvalidProblemError(f"two constraints are called {name!r}; rename one")
         self.families[name] = Family(name, constraint, constraint.axes, epigraph_of)
 
-    def _add_scalar(self, name: str, left: Scalars, constraint: Constraint, right: Scalars) -> None:
+    def _add_scalar(self, name: str, constraint: Any) -> bool:
+        """Take a row of picked entries, if it is one; loops call this most."""
+        if type(constraint) is not Constraint or not constraint.is_plain:
+            return False
+        left, right = constraint.left, constraint.right
+        if type(left) is not Scalars or type(right) is not Scalars:
+            return False
         if (left.owner or right.owner) is not self:
             self._check_constraint(name, constraint)
         known = self.families.get(name)
@@ -257,6 +260,7 @@ class Declaration:
         elif not isinstance(known, Loop):
             raise InvalidProblemError(f"two constraints are called {name!r}; rename one")
         known.add(left, constraint.relation, right)
+        return True
 
     def _numbered(self, stem: str) -> str:
         number = len(self.families) if stem == "constraint" else 1

@@ -190,15 +190,11 @@ class Expression:
         into : str, optional
             That other dimension; the one that the index field points into by default.
         """
-        from .selections import grouped
-
-        return grouped(self, group, into)
+        return _selections.grouped(self, group, into)
 
     def previous(self, dimension: str, first: Operand) -> Expression:
         """Return the value at the position before along a dimension; `first` stands before the first one."""
-        from .selections import shifted
-
-        return shifted(self, dimension, first)
+        return _selections.shifted(self, dimension, first)
 
     def rename(self, **names: str) -> Expression:
         """Return the same with other names of dimensions: ``demand.rename(nodes="src")``."""
@@ -209,9 +205,9 @@ class Expression:
         return Expression("rename", (self,), axes)
 
     def __getitem__(self, key: Any) -> Expression:
-        from .selections import taken
-
-        return taken(self, key)
+        if type(key) is int and len(self.axes) == 1 and self.kind in ("variable", "field"):
+            return _selections.scalars.picked_one(self, key)
+        return _selections.taken(self, key)
 
     # Constraints.
 
@@ -400,3 +396,7 @@ def reduce(operation: str, operand: Expression, dimensions: tuple[str, ...]) -> 
     over = dimensions or named.names(operand.axes)
     axes = tuple(axis for axis in operand.axes if axis.name not in over)
     return Expression("reduce", (operand,), axes, (operation, tuple(a for a in operand.axes if a.name in over)))
+
+
+# Selections make expressions, and expressions are selected from; a loop picks entries too often to import it each time.
+from . import selections as _selections  # noqa: E402

@@ -94,25 +94,36 @@ class Loop:
     name: str
     relations: list[str] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
-    terms: list[Any] = field(default_factory=list)
     offsets: list[float] = field(default_factory=list)
     references: list[tuple[int, float, str, int]] = field(default_factory=list)
+    # A list for each part of a term: tuples that are kept would be looked at again and again by the garbage collector.
+    coefficient: list[float] = field(default_factory=list)
+    column: list[int] = field(default_factory=list)
+    factor: list[str | None] = field(default_factory=list)
+    place: list[int] = field(default_factory=list)
 
     epigraph_of = ""
 
     def add(self, left: Scalars, relation: str, right: Scalars) -> None:
         """Add a row; terms of the right side move to the left."""
+        for c, column, factor, place in left.terms:
+            self.coefficient.append(c)
+            self.column.append(column)
+            self.factor.append(factor)
+            self.place.append(place)
+        for c, column, factor, place in right.terms:
+            self.coefficient.append(-c)
+            self.column.append(column)
+            self.factor.append(factor)
+            self.place.append(place)
         row = len(self.relations)
-        self.relations.append(relation)
-        self.terms.extend(left.terms)
-        if right.terms:
-            self.terms.extend((-c, column, name, place) for c, column, name, place in right.terms)
-        self.ends.append(len(self.terms))
-        self.offsets.append(left.offset - right.offset)
         for c, name, place in left.references:
             self.references.append((row, c, name, place))
         for c, name, place in right.references:
             self.references.append((row, -c, name, place))
+        self.relations.append(relation)
+        self.ends.append(len(self.column))
+        self.offsets.append(left.offset - right.offset)
 
     @property
     def rows(self) -> int:
@@ -129,12 +140,12 @@ class Loop:
         """Row, column, coefficient, field (-1: none) and position in it, of every term; and the fields' names."""
         ends = np.asarray(self.ends)
         row = np.repeat(np.arange(self.rows), np.diff(ends, prepend=0))
-        if not self.terms:
-            return (row, *(np.empty(0, kind) for kind in (np.int64, float, np.int64, np.int64)), [])
-        coefficient, column, names, place = zip(*self.terms, strict=True)
         known: dict[str | None, int] = {None: -1}
-        field_of = np.fromiter((known.setdefault(name, len(known) - 1) for name in names), np.int64, len(names))
-        return row, np.asarray(column), np.asarray(coefficient), field_of, np.asarray(place), list(known)[1:]
+        factors = [known.setdefault(name, len(known) - 1) for name in self.factor]
+        return (
+            row, np.array(self.column, np.int64), np.array(self.coefficient, np.float64), np.array(factors, np.int64),
+            np.array(self.place, np.int64), list(known)[1:],
+        )  # fmt: skip
 
     def coefficients(self, values: Values) -> tuple[Any, Any, Any]:
         """Return row, column and coefficient of every entry, sorted by the field that multiplies it."""

@@ -89,7 +89,9 @@ class _Printer:
 
     def first_row(self, loop: Loop) -> str:
         parts: list[str] = []
-        for coefficient, column, field, place in loop.terms[: loop.ends[0]]:
+        first = slice(0, loop.ends[0])
+        terms = zip(loop.coefficient[first], loop.column[first], loop.factor[first], loop.place[first], strict=True)
+        for coefficient, column, field, place in terms:
             factor = "" if field is None else rf"{self.picked(field, place)}\, "
             sign = "-" if coefficient < 0 else "+" if parts else ""
             number = "" if abs(coefficient) == 1 else rf"{abs(coefficient):g}\, "

@@ -37,11 +37,15 @@ class Scalars(Expression):
 
     __slots__ = ("offset", "references", "terms")
 
+    kind = "scalars"
+    operands = ()
+    axes = ()
+    detail = None
+
     def __init__(
         self, owner: Any, terms: tuple[Term, ...], references: tuple[Reference, ...] = (), offset: float = 0.0
     ) -> None:
-        self.kind, self.operands, self.axes, self.detail, self.owner = "scalars", (), (), None, owner
-        self.terms, self.references, self.offset = terms, references, offset
+        self.owner, self.terms, self.references, self.offset = owner, terms, references, offset
 
     def _scaled(self, factor: float) -> Scalars:
         return Scalars(
@@ -67,10 +71,17 @@ class Scalars(Expression):
         return apply("add", other, self) if given is None else given.__add__(self)
 
     def __sub__(self, other: Any) -> Expression:
-        given = _scalars(other)
+        given = other if type(other) is Scalars else _scalars(other)
         if given is None or len(self.terms) + len(given.terms) > MOST:
             return apply("subtract", self, other)
-        return self.__add__(given._scaled(-1.0))
+        owner = self.owner
+        if given.owner is not owner:
+            owner = _one(owner, given.owner)
+        terms = self.terms + tuple([(-c, column, field, place) for c, column, field, place in given.terms])
+        references = self.references
+        if given.references:
+            references += tuple([(-c, field, place) for c, field, place in given.references])
+        return Scalars(owner, terms, references, self.offset - given.offset)
 
     def __rsub__(self, other: Any) -> Expression:
         return self._scaled(-1.0).__add__(other)
@@ -175,3 +186,14 @@ def entry(operand: Expression, keys: tuple[int, ...]) -> Scalars:
     if operand.kind == "variable":
         return Scalars(operand.owner, ((1.0, operand.detail.start + flat, None, 0),))
     return Scalars(None, (), ((1.0, operand.detail, flat),))
+
+
+def picked_one(operand: Expression, key: int) -> Scalars:
+    """Return one entry of a variable or field of one dimension; what :func:`entry` does, for loops."""
+    size = operand.axes[0][1]
+    place = key + size if key < 0 else key
+    if not 0 <= place < size:
+        return entry(operand, (key,))  # which says what is wrong
+    if operand.kind == "variable":
+        return Scalars(operand.owner, ((1.0, operand.detail.start + place, None, 0),))
+    return Scalars(None, (), ((1.0, operand.detail, place),))

@@ -8,10 +8,10 @@ import numpy as np
 
 from ..model.errors import InvalidProblemError
 from . import axes as named
+from . import scalars
 from .axes import Axes, Axis
 from .expression import Expression, as_expression
 from .named_array import NamedArray
-from .scalars import Scalars, entry
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,7 @@ def taken(operand: Expression, key: Any) -> Expression:
             f"{len(keys)} indices for the dimensions {named.shown(operand.axes)}; give at most one for each"
         )
     if operand.kind in ("variable", "field") and len(keys) == len(operand.axes) and all(type(k) is int for k in keys):
-        return entry(operand, keys)
+        return scalars.entry(operand, keys)
     found = operand
     for axis, one in zip(operand.axes, keys, strict=False):
         found = _taken_one(found, axis, one)
@@ -131,5 +131,3 @@ def shifted(operand: Expression, dimension: str, first: Any) -> Expression:
         raise InvalidProblemError(f"previous: first has the dimension {extra[0].name!r}, which the expression lacks")
     return Expression("shift", (operand, start), operand.axes, dimension)
 
-
-__all__ = ["Scalars", "grouped", "grouped_by", "shifted", "taken", "taken_along"]
