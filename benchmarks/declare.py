@@ -83,7 +83,9 @@ def by_hand(case: str, data: dict[str, object]) -> object:
         entries = (np.ones(n), (np.zeros(n, np.int32), np.arange(n, dtype=np.int32)))
         matrix = sparse.coo_array(entries, shape=(1, n)).tocsc()
         ones = np.ones(n)
-        return eo.Program(data["value"], matrix, row_upper=[data["room"]], upper=ones, integrality=ones, sense="maximize")
+        return eo.Program(
+            data["value"], matrix, row_upper=[data["room"]], upper=ones, integrality=ones, sense="maximize"
+        )
     if case == "c":
         return _ramp_by_hand(data["limit"])
     size, latency = data["size"], data["latency"]
@@ -132,7 +134,7 @@ def linopy_route(case: str, data: dict[str, object]) -> object:
             m.add_constraints(x[t + 1] - x[t] <= data["limit"][t])  # type: ignore[index]
         m.add_objective(x.sum())
         return m.matrices.A
-    requests, models = (pd.RangeIndex(n, name=name) for n, name in zip(data["latency"].shape, ("r", "m")))  # type: ignore[attr-defined]
+    requests, models = (pd.RangeIndex(n, name=name) for n, name in zip(data["latency"].shape, ("r", "m"), strict=True))  # type: ignore[attr-defined]
     held = m.add_variables(binary=True, coords=[models], name="held")
     serves = m.add_variables(binary=True, coords=[requests, models], name="serves")
     m.add_constraints((xarray.DataArray(data["size"], coords=[models]) * held).sum() <= data["memory"])
@@ -170,7 +172,7 @@ def pyomo_route(case: str, data: dict[str, object]) -> object:
         value = data["value"].tolist()  # type: ignore[attr-defined]
         m.x = pyo.Var(range(len(value)), domain=pyo.Binary)
         m.room = pyo.Constraint(expr=pyo.quicksum(m.x.values()) <= data["room"])
-        m.goal = pyo.Objective(expr=pyo.quicksum(-v * x for v, x in zip(value, m.x.values())))
+        m.goal = pyo.Objective(expr=pyo.quicksum(-v * x for v, x in zip(value, m.x.values(), strict=True)))
     elif case == "c":
         limit = data["limit"].tolist()  # type: ignore[attr-defined]
         m.x = pyo.Var(range(len(limit)), domain=pyo.NonNegativeReals)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..model.errors import InvalidProblemError
 from ..model.problem import Decision
-from ..model.records import plain
+from ..model.records import plain, read_only
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,8 +41,7 @@ class NamedDecision(Decision):
             raise InvalidProblemError(f"values is a {type(self.values).__name__}; expected arrays by name")
         found = {}
         for name, value in self.values.items():
-            found[str(name)] = array = np.array(plain(value, name))
-            array.flags.writeable = False
+            found[str(name)] = read_only(np.array(plain(value, name)))
         object.__setattr__(self, "values", found)
 
     def __getattr__(self, name: str) -> NDArray[Any]:

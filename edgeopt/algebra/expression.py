@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Union
 import numpy as np
 
 from ..model.errors import InvalidProblemError
+from ..model.records import read_only
 from . import axes as named
 from .axes import Axes, Axis
 from .constraint import Constraint, of_no_variable, truth_of
@@ -206,7 +207,7 @@ class Expression:
 
     def __getitem__(self, key: Any) -> Expression:
         if type(key) is int and len(self.axes) == 1 and self.kind in ("variable", "field"):
-            return _selections.scalars.picked_one(self, key)
+            return _scalars.picked_one(self, key)
         return _selections.taken(self, key)
 
     # Constraints.
@@ -352,8 +353,7 @@ def _numbers(array: NDArray[Any]) -> NDArray[np.float64]:
     if np.isnan(numbers).any():
         place = tuple(int(i) for i in np.argwhere(np.isnan(numbers))[0])
         raise InvalidProblemError(f"an array in an expression is nan at {list(place)}; every entry must be a number")
-    numbers.flags.writeable = False
-    return numbers
+    return read_only(numbers)
 
 
 _LINEAR: dict[str, Callable[[list[bool]], bool]] = {
@@ -399,4 +399,5 @@ def reduce(operation: str, operand: Expression, dimensions: tuple[str, ...]) -> 
 
 
 # Selections make expressions, and expressions are selected from; a loop picks entries too often to import it each time.
+from . import scalars as _scalars  # noqa: E402
 from . import selections as _selections  # noqa: E402

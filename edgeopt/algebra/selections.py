@@ -130,4 +130,3 @@ def shifted(operand: Expression, dimension: str, first: Any) -> Expression:
     if extra := [axis for axis in start.axes if axis not in rest]:
         raise InvalidProblemError(f"previous: first has the dimension {extra[0].name!r}, which the expression lacks")
     return Expression("shift", (operand, start), operand.axes, dimension)
-

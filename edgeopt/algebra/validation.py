@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..model.errors import InvalidProblemError
-from ..model.records import float_array, number, plain, require
+from ..model.records import float_array, number, plain, read_only, require
 from . import axes as named
 from .classes import Known
 
@@ -113,9 +113,7 @@ def _structure(known: Known, value: Any) -> NDArray[Any]:
         raise InvalidProblemError(f"{known.name} holds {raw.dtype} values; expected {word}")
     if raw.ndim != len(known.spec.dimensions):
         raise InvalidProblemError(f"{known.name} has shape {raw.shape}; expected {_wanted(known)}")
-    array = np.array(raw, dtype=np.int64 if known.kind == "i" else bool, order="C")
-    array.flags.writeable = False
-    return array
+    return read_only(np.array(raw, dtype=np.int64 if known.kind == "i" else bool, order="C"))
 
 
 def _wanted(known: Known) -> str:
