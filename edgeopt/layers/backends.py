@@ -1,7 +1,7 @@
 """Three ways to the same vertices: compiled dual simplex, warm-started HiGHS, interior point on the whole batch.
 
-Each returns vertices with their bases; an instance that it cannot finish is left open for `settle`. All work in scaled
-numbers; what they return is measured in the program's own by :mod:`.judge`.
+Each returns vertices with their bases; an instance that it cannot finish is left open for `solve_open`. All work in
+scaled numbers; what they return is measured in the program's own by :mod:`.judge`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import numpy as np
 from ..model.tolerance import AGREEMENT, FEASIBILITY, OPTIMALITY, ROUNDOFF
 from ..solvers.compiled.lp_batch import FAILED, OPTIMAL, UNFINISHED, Bases, Vertices
 from ..solvers.simplex import in_chunks
-from .settle import settle
+from .reference import solve_open
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +40,7 @@ def judged(instances: Instances, found: Vertices, threads: int | None = None) ->
     refused = np.flatnonzero(claimed_optimal & ~holds)
     claimed = _objectives(instances, found, refused)
     found.ended[refused] = UNFINISHED
-    settle(instances, found)
+    solve_open(instances, found)
     contradicted = (found.ended[refused] == OPTIMAL) & ~_agree(claimed, *_objectives(instances, found, refused))
     for part in (found.point, found.dual):
         part[refused[contradicted]] = np.nan

@@ -1,4 +1,4 @@
-"""A linear program as a torch module: exact vertices forward, exact derivatives backward, and the truth about kinks.
+"""A linear program as a torch module: exact vertices forward, exact derivatives backward, and a report of kinks.
 
 The optimum of a linear program is piecewise linear in its right-hand sides. Inside a piece the optimal basis does not
 change, and a gradient is one solve with the transpose of that basis. Where pieces meet (a degenerate vertex) the layer
@@ -25,7 +25,7 @@ from ..solvers.compiled.lp_scaling import batch_scaling, rescaled, scaled
 from .backends import BACKENDS
 from .directional import Directional, directional
 from .judge import judged
-from .settle import statuses
+from .reference import statuses
 from .smoothing import smooth
 from .vertex import pull_back
 

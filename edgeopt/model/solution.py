@@ -39,7 +39,7 @@ class Solution(Record):
     claimed_bound : float, optional
         Bound that the solver states; of an integer program mostly better than what is proved.
     certificate : Certificate, optional
-        The witness; ``print`` it.
+        The certificate; ``print`` it.
     wall_time : float
         Seconds that the solver took, building its model included.
     verify_time : float

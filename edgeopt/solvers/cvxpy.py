@@ -130,9 +130,11 @@ def _outcome(program: Program, options: Options, model: Any, solution: Any) -> O
             ray = None if program.integral else _duals(program, model, solution.dual_vars or {})
             found = infeasible(program, ray, message)
             # Some back ends say infeasible where they mean infeasible or unbounded.
-            return found if program.integral or found.certificate else _settled(program, options, message)
+            return (
+                found if program.integral or found.certificate else _unbounded_or_infeasible(program, options, message)
+            )
         case "unbounded" | "unbounded_inaccurate" | "infeasible_or_unbounded":
-            return _settled(program, options, message)
+            return _unbounded_or_infeasible(program, options, message)
     if options.remaining() == 0:
         return Outcome(Status.NO_SOLUTION, message=f"{message} at the time limit")
     return Outcome.failed(message)
@@ -179,7 +181,7 @@ def _bound(program: Program, solution: Any) -> float | None:
     return None if bound is None or not math.isfinite(bound) else program.sense.sign * float(bound) + program.offset
 
 
-def _settled(program: Program, options: Options, message: str) -> Outcome:
+def _unbounded_or_infeasible(program: Program, options: Options, message: str) -> Outcome:
     """Tell unbounded from infeasible by solving without cost with HiGHS: conic back ends do not tell them apart."""
     if not program.cost.any():
         return infeasible(program, message=message)

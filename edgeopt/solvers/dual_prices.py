@@ -16,8 +16,8 @@ import numpy as np
 from ..formulations.shared_slot import SharedPrices, SharedSlot
 from ..model.outcome import Options, Outcome
 from ..model.solver import solver
+from .compiled.clearing_prices import share_out
 from .compiled.market import Market
-from .compiled.settled_prices import share_out
 
 if TYPE_CHECKING:
     pass

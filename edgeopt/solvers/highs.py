@@ -21,7 +21,7 @@ from ..model.solver import solver
 from ..model.tolerance import FEASIBILITY
 from .backends.adapter_outcome import infeasible, trivial
 from .backends.highs_model import EASIER, HELD, configure, highs_options, load, run
-from .backends.highs_outcome import dual_ray, meaning, outcome
+from .backends.highs_outcome import dual_ray, how_it_ended, outcome
 from .backends.ranges import require_range
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def solve_loaded(model: Any, program: Program, options: Options) -> None:
 
 def _doubtful(model: Any, program: Program) -> bool:
     """Whether what HiGHS says of a linear program is no answer, or one that its own ray or the costs contradict."""
-    match meaning(model):
+    match how_it_ended(model):
         case "unsure" | "broken":
             return True
         case "unbounded" | "undecided":

@@ -22,8 +22,8 @@ from ..formulations.shared_slot import SharedPrices, SharedSlot
 from ..model.outcome import Options, Outcome
 from ..model.solver import solver
 from ..model.tolerance import SOLVER
+from .compiled.clearing_prices import share_out
 from .compiled.market import Asked, Market
-from .compiled.settled_prices import share_out
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -132,25 +132,25 @@ def _outcome(program: Program, options: Options, model: Any, results: Any) -> Ou
     condition = results.termination_condition.name
     message = f"Pyomo ended with {condition}"
     match MEANINGS.get(condition, "broken"):
-        case "solved" | "limit" | "unsure" as meaning:
+        case "solved" | "limit" | "unsure" as ending:
             if results.solution_status.name == "noSolution":
                 return Outcome(Status.NO_SOLUTION, message=message)
             dual = None if program.integral else _duals(program, model, results)
             return claimed(
-                program, _values(program, model, results), finished=meaning == "solved", dual=dual,
+                program, _values(program, model, results), finished=ending == "solved", dual=dual,
                 relative_gap=options.relative_gap, bound=_bound(program, results),
-                message="" if meaning == "solved" else message,
+                message="" if ending == "solved" else message,
             )  # fmt: skip
         case "infeasible":
             return infeasible(program, message=message)
         case "unbounded":
             return unbounded(program, message=message)
         case "either":
-            return _settled(program, options, message)
+            return _unbounded_or_infeasible(program, options, message)
     return Outcome.failed(f"{message}: {results.solver_log or 'no log'}"[-500:])
 
 
-def _settled(program: Program, options: Options, message: str) -> Outcome:
+def _unbounded_or_infeasible(program: Program, options: Options, message: str) -> Outcome:
     """Tell unbounded from infeasible by solving without cost."""
     if not program.cost.any():
         return infeasible(program, message=message)

@@ -67,7 +67,7 @@ def scipy(program: Program, options: Options) -> Outcome:
             if not program.integral and program.cost.any() and int(_solve(without_cost(program), options).status) == 0:
                 return unbounded(program, message=message)
             return infeasible(program, message=message)
-    return _settled(program, options, message)
+    return _unbounded_or_infeasible(program, options, message)
 
 
 def _check(program: Program, extra: Mapping[str, Any]) -> None:
@@ -156,7 +156,7 @@ def _bound(program: Program, result: Any) -> float | None:
     return program.sense.sign * float(bound) + program.offset
 
 
-def _settled(program: Program, options: Options, message: str) -> Outcome:
+def _unbounded_or_infeasible(program: Program, options: Options, message: str) -> Outcome:
     """Tell an unbounded program from an infeasible one: without its cost it cannot be unbounded."""
     if "unbounded" not in message.lower():
         return Outcome.failed(f"SciPy ended with: {message}")

@@ -19,7 +19,7 @@ from ..model.outcome import Options, Outcome, Status
 from ..model.problem import CertifiesOptimality
 from ..model.solution import Solution
 from ..verification.batch_certificate import BatchCertificate
-from .witness import of_its_fields
+from .evidence import of_its_fields
 
 if TYPE_CHECKING:
     from ..model.problem import Problem
@@ -32,7 +32,7 @@ _WORST_FIRST = (
 )  # fmt: skip
 
 
-def witnessed_batch(problem: Problem, outcome: Outcome) -> Outcome:
+def batch_with_evidence(problem: Problem, outcome: Outcome) -> Outcome:
     """Return a batched `outcome` with the problem's own certificate where the solver gives none."""
     outcome = of_its_fields(outcome)
     if not is_checkable(outcome.certificate, problem):
@@ -54,7 +54,7 @@ def without_words(problem: Problem, outcome: Outcome) -> Outcome:
     parts = given.certificates if isinstance(given, BatchCertificate) else (given,)
     if all(isinstance(part, OptimalityCertificate) and not word_of(part) for part in parts):
         return outcome
-    own = witnessed_batch(problem, replace(outcome, certificate=None))
+    own = batch_with_evidence(problem, replace(outcome, certificate=None))
     return outcome if own.certificate is None else own
 
 

@@ -25,15 +25,15 @@ from ..model.program import Point, Program
 from ..model.solution import Solution
 from ..model.solver import Columns, Solver
 from ..verification.judge import judge
-from .batch import solve_in_turn, witnessed_batch
+from .batch import batch_with_evidence, solve_in_turn
+from .evidence import engine, with_evidence
 from .foreign import remedy_for
 from .isolate import solve_isolated
 from .prepared import prepared
 from .registry import automatic, choose
+from .repair import repaired
 from .risk import CP_SAT_STALLS, may_stall
-from .settled import settled
 from .untouched import Watch
-from .witness import engine, witnessed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -235,7 +235,7 @@ def _run_program(problem: HasProgram, chosen: Solver, options: Options) -> Solut
         except UnsupportedPairError as error:  # numbers that the solver would drop or refuse
             refused = refused or error
             continue
-        outcome = settled(program, ready.restore(outcome), options.remaining())
+        outcome = repaired(program, ready.restore(outcome), options.remaining())
         outcome = replace(outcome, statistics={"build_time": build_time} | outcome.statistics)
         found = conclude(problem, chosen, options, _decoded(problem, outcome), spent + build_time)
         best = found if best is None else _better(best, found)
@@ -299,9 +299,9 @@ def conclude(problem: Problem, chosen: Solver, options: Options, outcome: Outcom
     started = time.perf_counter()
     label = f"{chosen.name}:{options.variant}" if options.variant else chosen.name
     if batch_of(problem) is None:
-        outcome = witnessed(problem, outcome, label, options, wall_time)
+        outcome = with_evidence(problem, outcome, label, options, wall_time)
     else:
-        outcome = witnessed_batch(problem, outcome)
+        outcome = batch_with_evidence(problem, outcome)
     found = judge(problem, outcome, options.relative_gap)
     supported = found.status.has_decision
     return Solution(

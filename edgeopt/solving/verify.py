@@ -21,7 +21,7 @@ from ..verification.linear_dual import LinearDual
 from ..verification.rational import exact_vertex
 from ..verification.unboundedness import PrimalRay
 from .batch import without_words
-from .witness import reexamined
+from .evidence import reexamined
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

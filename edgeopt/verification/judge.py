@@ -90,7 +90,9 @@ def judge(problem: Problem, outcome: Outcome, relative_gap: float | None = None)
     if outcome.claim in (Status.INFEASIBLE, Status.UNBOUNDED) and batch_of(problem) is None:
         return _judge_status(problem, outcome)
     if outcome.claim in (Status.INFEASIBLE, Status.UNBOUNDED):
-        return refused(f"the solver says {outcome.claim} of a batch, which no witness proves; ask for each instance")
+        return refused(
+            f"the solver says {outcome.claim} of a batch; no certificate proves that, so ask for each instance"
+        )
     if not outcome.claim.has_decision:
         return Verification(False, outcome.claim, message=outcome.message or "there is no answer to verify")
     try:
@@ -124,11 +126,11 @@ def _judge_status(problem: Problem, outcome: Outcome) -> Verification:
         kind = isinstance(certificate, StatusCertificate) and certificate.proves == outcome.claim
         proved = kind and isinstance(certificate, StatusCertificate) and certificate.holds(problem)
     except Exception as error:  # a certificate may be anything: what cannot be checked proves nothing
-        return refused(f"the solver says {outcome.claim}, but its witness cannot be checked: {error}")
+        return refused(f"the solver says {outcome.claim}, but its certificate cannot be checked: {error}")
     if proved:
         word = word_of(certificate)
         return Verification(True, outcome.claim, message=str(certificate), proved=not word, word=word)
-    reason = "no witness was given" if certificate is None else f"its witness ({certificate}) proves nothing"
+    reason = "no certificate was given" if certificate is None else f"its certificate ({certificate}) proves nothing"
     return refused(f"the solver says {outcome.claim}, but {reason}")
 
 

@@ -20,7 +20,7 @@ from edgeopt.solvers.backends import cp_sat_model
 from edgeopt.solvers.cp_sat import cp_sat
 from edgeopt.solvers.pdlp import pdlp
 from edgeopt.solving.registry import find
-from edgeopt.solving.settled import settled
+from edgeopt.solving.repair import repaired
 from edgeopt.solving.solve import conclude, solve
 from edgeopt.verification.infeasibility import EmptyBox
 from edgeopt.verification.linear_dual import LinearDual
@@ -450,11 +450,11 @@ def test_cp_sat_solves_a_wide_program_in_seconds(samples):
 
 def test_a_violating_point_is_no_solution():
     outcome = claim.claimed(TEXTBOOK, np.array([3.0, 2.0]), finished=True)
-    solution = conclude(TEXTBOOK, find("glop")[0], Options(), settled(TEXTBOOK, outcome), 0.0)
+    solution = conclude(TEXTBOOK, find("glop")[0], Options(), repaired(TEXTBOOK, outcome), 0.0)
     assert solution.status is Status.FAILED
     assert "row[1]" in solution.message
     stopped = claim.claimed(TEXTBOOK, np.array([3.0, 2.0]), finished=False)
-    assert settled(TEXTBOOK, stopped).claim is Status.NO_SOLUTION
+    assert repaired(TEXTBOOK, stopped).claim is Status.NO_SOLUTION
 
 
 def test_wrong_duals_do_not_make_an_optimum():

@@ -65,16 +65,16 @@ CASES = {
     "wrong duals": (PROGRAM, eo.Outcome.optimal(eo.Point([0.0, 1.0]), LinearDual(np.array([0.3]))), "proves only 1.0"),
     "impossible duals": (PROGRAM, eo.Outcome.optimal(eo.Point([0.0, 1.0]), LinearDual(np.array([7.0]))), "proves only 1.0"),
     "nan duals": (PROGRAM, eo.Outcome.optimal(eo.Point([0.0, 1.0]), LinearDual(np.array([np.nan]))), "proves only 1.0"),
-    "bogus ray": (PROGRAM, eo.Outcome(eo.Status.INFEASIBLE, certificate=FarkasRay(np.array([1.0]))), "no witness"),
+    "bogus ray": (PROGRAM, eo.Outcome(eo.Status.INFEASIBLE, certificate=FarkasRay(np.array([1.0]))), "no certificate"),
     "bogus direction": (
         PROGRAM, eo.Outcome(eo.Status.UNBOUNDED, certificate=PrimalRay(np.array([1.0, 0]), np.array([1.0, 0]))),
-        "no witness"),
-    "denies a feasible program": (PROGRAM, eo.Outcome(eo.Status.INFEASIBLE), "no witness"),
+        "no certificate"),
+    "denies a feasible program": (PROGRAM, eo.Outcome(eo.Status.INFEASIBLE), "no certificate"),
     "fractional": (KNAPSACK, eo.Outcome.optimal(eo.Point([0.5, 1.0])), r"not integer: x\[0\] is 0.5"),
     "denies a feasible integer program": (KNAPSACK, eo.Outcome(eo.Status.INFEASIBLE), "has a point"),
     "hands over its own word": (
         KNAPSACK, eo.Outcome(eo.Status.INFEASIBLE, certificate=SolverClaim("infeasible", "liar")), "has a point"),
-    "unbounded integers": (KNAPSACK, eo.Outcome(eo.Status.UNBOUNDED), "no witness"),
+    "unbounded integers": (KNAPSACK, eo.Outcome(eo.Status.UNBOUNDED), "no certificate"),
     "weak bound": (
         KNAPSACK, eo.Outcome.optimal(eo.Point([0.0, 1.0]), MixedIntegerBound(4.0, "liar")), "has a point of objective 5.0"),
     "bound below": (

@@ -46,7 +46,7 @@ class DualOfItsOwn(LinearDual):
 
 @dataclass(frozen=True, eq=False)
 class BreaksToo(StatusCertificate):
-    """A witness whose check fails."""
+    """A certificate whose check fails."""
 
     def holds(self, problem):
         raise ZeroDivisionError("no proof today")
@@ -67,9 +67,9 @@ def answer(outcome, problem):
         (LINEAR, eo.Outcome.optimal(CORNER, FindsAllProved()), "its certificate proves only 1.0"),
         (LINEAR, eo.Outcome.optimal(CORNER, DualOfItsOwn(np.zeros(1))), "its certificate proves only 1.0"),
         (LINEAR, eo.Outcome.optimal(CORNER, "trust me"), "its certificate proves only 1.0"),
-        (LINEAR, eo.Outcome(eo.Status.INFEASIBLE, certificate=BreaksToo()), "no witness"),
+        (LINEAR, eo.Outcome(eo.Status.INFEASIBLE, certificate=BreaksToo()), "no certificate"),
         (PROBLEM, eo.Outcome(eo.Status.INFEASIBLE, certificate=BreaksToo()), "has a point"),
-        (LINEAR, eo.Outcome(eo.Status.UNBOUNDED, certificate=SolverClaim("unbounded", "liar")), "no witness"),
+        (LINEAR, eo.Outcome(eo.Status.UNBOUNDED, certificate=SolverClaim("unbounded", "liar")), "no certificate"),
         (INTEGER, eo.Outcome.optimal(CORNER, bound=inf), "bound inf contradicts"),
         (INTEGER, eo.Outcome.optimal(CORNER, bound=np.nan), "bound nan contradicts"),
         (INTEGER, eo.Outcome.optimal(CORNER, MixedIntegerBound(10.0, "liar")), "has a point of objective 1.0"),

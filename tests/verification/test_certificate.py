@@ -1,4 +1,4 @@
-"""Right witnesses hold and perturbed ones do not, on programs small enough to work by hand."""
+"""Right certificates hold and perturbed ones do not, on programs small enough to work by hand."""
 
 from __future__ import annotations
 

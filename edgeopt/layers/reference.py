@@ -36,7 +36,7 @@ def statuses(found: Vertices) -> NDArray[np.str_]:
     return named
 
 
-def settle(instances: Instances, found: Vertices) -> None:
+def solve_open(instances: Instances, found: Vertices) -> None:
     """Solve every open instance of `found` by HiGHS, in place.
 
     A back end that calls an instance infeasible or unbounded is not believed either: here that is proved.

@@ -33,8 +33,8 @@ from ..verification.unboundedness import PrimalRay
 from .linear_proofs import finished_exactly, shifted
 from .prepared import prepared
 from .registry import solvers
+from .repair import repaired
 from .risk import CP_SAT_STALLS, STALLING_RANGE, may_stall, risky
-from .settled import settled
 
 if TYPE_CHECKING:
     from ..model.certificate import Certificate
@@ -77,7 +77,7 @@ class Budget:
         return time.monotonic() - self.begun >= self.seconds
 
 
-def witnessed(problem: Problem, outcome: Outcome, solver: str, options: Options, spent: float = 0.0) -> Outcome:
+def with_evidence(problem: Problem, outcome: Outcome, solver: str, options: Options, spent: float = 0.0) -> Outcome:
     """Return `outcome` with the best certificate at hand: the problem's own, the solver's, or a supplied one.
 
     Parameters
@@ -111,7 +111,7 @@ def of_its_fields(outcome: Outcome) -> Outcome:
 def _quality(problem: Problem, outcome: Outcome, solver: str, options: Options, budget: Budget) -> Outcome:
     certificate = outcome.certificate
     if isinstance(certificate, MixedIntegerBound):
-        certificate = None  # a word, which is asked for here and never taken
+        certificate = None  # a solver's word, which this function supplies itself
     if certificate is None or isinstance(certificate, LinearDual):
         certificate = _own(problem, outcome) or certificate  # in the problem's own words
     outcome = replace(outcome, certificate=certificate)
@@ -345,7 +345,7 @@ def _status(problem: Problem, outcome: Outcome, solver: str, budget: Budget) -> 
 
 
 def _proves(certificate: StatusCertificate, problem: Problem) -> bool:
-    """Whether a solver's own certificate of its claim holds; a word is asked for here and never taken."""
+    """Whether a solver's own certificate of its claim holds; a word is none: this module asks engines itself."""
     try:
         return not isinstance(certificate, SolverClaim) and certificate.holds(problem)
     except Exception:  # a certificate may be anything: what cannot be checked proves nothing
@@ -434,7 +434,7 @@ def _least_violated(program: Program, budget: Budget) -> Point | None:
     if not found.claim.has_decision:
         return None
     near = Outcome.feasible(Point(found.decision.values[: program.columns]))
-    point = settled(program, near, budget.left())
+    point = repaired(program, near, budget.left())
     return point.decision if point.claim.has_decision else None
 
 
@@ -484,7 +484,7 @@ def _run(name: str, program: Program, seconds: float, *, scale: bool = True) -> 
         found = ready.restore(solvers()[name](ready.program, Options(time_limit=seconds)))
     except EdgeOptError as error:
         found = Outcome.failed(str(error))
-    found = settled(program, found, seconds)
+    found = repaired(program, found, seconds)
     left = seconds - (time.monotonic() - begun)
     again = program.integral and not ready.scaling.trivial and left > 0
     if again and not (found.claim is Status.INFEASIBLE or _held(program, found).claim.has_decision):
