@@ -182,7 +182,7 @@ def _family(
 ) -> Entries | Coordinates:
     terms = lowered(family.activity, values)
     # Constants within the activity, (x - 3).sum() say, move to the bound too.
-    inner = constant_part(family.activity)
+    inner = family.inner
     if family.constraint.switch is None and block.kept is None:
         _write_sides(family, values, inner, sides)
         return counted(terms, family.axes)

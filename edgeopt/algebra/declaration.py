@@ -22,6 +22,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+class Owner:
+    """What variables of one declaration have in common: their expressions hold it, and not the declaration itself.
+
+    Attributes
+    ----------
+    starts : dict
+        Position of each variable's first entry among the entries of all.
+    """
+
+    __slots__ = ("starts",)
+
+    def __init__(self, starts: dict[str, int]) -> None:
+        self.starts = starts
+
+
 class Declaration:
     """Variables, objective and constraints of one problem, as ``declare`` states them.
 
@@ -43,10 +58,11 @@ class Declaration:
         self.families: dict[str, Family | Loop] = {}
         self.kinds: dict[str, str] = {}
         self.starts: dict[str, int] = {}
+        self.owner = Owner(self.starts)
         self.sense = Sense.MINIMIZE
         self.goal: Expression | None = None
         self.entries = 0
-        self._value_of = value_of
+        self._value_of: Callable[[Expression], NDArray[np.float64]] | None = value_of
 
     # Dimensions and data.
 
@@ -70,7 +86,13 @@ class Declaration:
             return np.array(plain_array(expression), dtype=np.float64)
         if expression.owner is not None:
             raise InvalidProblemError("m.constant: a variable has no value while the problem is declared")
+        if self._value_of is None:
+            raise InvalidProblemError("m.constant: the problem is declared already; read its fields themselves")
         return self._value_of(expression)
+
+    def close(self) -> None:
+        """End the declaration: what is left holds the problem no more, so that nothing waits for the collector."""
+        self._value_of = None
 
     def array(self, values: Any, *dimensions: str) -> Expression:
         """Return plain numbers with named dimensions."""
@@ -148,7 +170,7 @@ class Declaration:
         made = Variable(name, axes, kind, bounds[0], bounds[1], mask, self.entries, epigraph)
         self.variables[name], self.starts[name] = made, self.entries
         self.entries += made.size
-        return Expression("variable", axes=axes, detail=made, owner=self)
+        return Expression("variable", axes=axes, detail=made, owner=self.owner)
 
     def maximum(self, name: str, *expressions: Any) -> Expression:
         """Return a variable that is at least each expression: their maximum where a small value is an advantage.
@@ -252,7 +274,7 @@ class Declaration:
         left, right = constraint.left, constraint.right
         if type(left) is not Scalars or type(right) is not Scalars:
             return False
-        if (left.owner or right.owner) is not self:
+        if (left.owner or right.owner) is not self.owner:
             self._check_constraint(name, constraint)
         known = self.families.get(name)
         if known is None:
@@ -279,5 +301,5 @@ class Declaration:
             self._check_owner(side, f"constraint {name!r}")
 
     def _check_owner(self, expression: Expression, what: str) -> None:
-        if expression.owner is not None and expression.owner is not self:
+        if expression.owner is not None and expression.owner is not self.owner:
             raise InvalidProblemError(f"{what} holds a variable of another declaration; make it by this m")

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..model.cached import cached_property
 from .axes import Axes, Axis
-from .constants import total
+from .constants import constant_part, total
 from .values import Values, addends, picked
 
 if TYPE_CHECKING:
@@ -57,26 +57,37 @@ class Family:
         )
 
     @cached_property
-    def activity(self) -> Expression:
-        """What of the difference holds variables."""
+    def _parts(self) -> tuple[Expression, Expression | None]:
+        """What of the difference holds variables, and the rest with its sign turned."""
         parts = addends(self.difference)
-        if all(part.owner is not None for _, part in parts):
-            return self.difference
+        data = [(-sign, part) for sign, part in parts if part.owner is None]
+        if not data:
+            return self.difference, None
         found = total((sign, part) for sign, part in parts if part.owner is not None)
         assert found is not None  # subject_to refuses a constraint without variables
-        return found
+        return found, total(data)
+
+    @property
+    def activity(self) -> Expression:
+        """What of the difference holds variables."""
+        return self._parts[0]
+
+    @cached_property
+    def inner(self) -> Expression | None:
+        """Constants within the activity, as of ``(x - 3).sum()``; None where there are none."""
+        return constant_part(self.activity)
 
     @cached_property
     def bound(self) -> Expression | None:
         """What the activity is compared with: data; None stands for 0."""
-        own = [(-sign, part) for sign, part in addends(self.difference) if part.owner is None]
-        return total(own if self.constraint.lower is None else [(1.0, self.constraint.right), *own])
+        own = self._parts[1]
+        return own if self.constraint.lower is None else total([(1.0, self.constraint.right), (1.0, own)])
 
     @cached_property
     def lower_bound(self) -> Expression | None:
         """What the activity must reach, where a range says so: data."""
-        own = [(-sign, part) for sign, part in addends(self.difference) if part.owner is None]
-        return None if self.constraint.lower is None else total([(1.0, self.constraint.lower), *own])
+        lower = self.constraint.lower
+        return None if lower is None else total([(1.0, lower), (1.0, self._parts[1])])
 
 
 @dataclass(eq=False)

@@ -42,6 +42,7 @@ def traced(problem: Any, known: tuple[Known, ...], sizes: Sizes) -> Declaration:
     for one in known:
         stand_in.__dict__[one.name] = _symbol(problem.__dict__[one.name], one, m)
     stand_in.declare(m)
+    m.close()
     return m
 
 

@@ -309,7 +309,7 @@ def _integrality(value: Any, columns: int) -> NDArray[np.bool_]:
     array = np.zeros(columns, dtype=bool) if value is None else np.array(plain(value, "integrality"))
     if array.ndim == 0:
         array = np.full(columns, bool(array))
-    if array.shape != (columns,) or not np.isin(array, (0, 1)).all():
+    if array.shape != (columns,) or not (array.dtype == bool or np.isin(array, (0, 1)).all()):
         raise InvalidProblemError(
             f"integrality is {array.dtype} of shape {array.shape}; expected ({columns},) booleans"
         )
