@@ -4,7 +4,7 @@
 
 Four cases: (a) one row over 10^6 binaries; (b) model caching of 1,000 requests and 1,000 models, 10^6 variables with
 3 * 10^6 entries; (c) 10^5 scalar rows written in a loop; (d) 6 requests and 4 models. Each route runs in a process of
-its own: seconds of the first and of the best call to the sparse matrix that a solver gets, and the memory that it adds
+its own: seconds (of the processor, which other work disturbs less) of the first and of the best call to the sparse matrix that a solver gets, and the memory that it adds
 at most to the inputs. Read the ratios, which are of one run; what is gated is in `TARGETS`.
 """
 
@@ -15,6 +15,7 @@ import multiprocessing
 import time
 import tracemalloc
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,15 +72,15 @@ class Ramp(eo.Formulation):
             m.subject_to("ramp", x[t + 1] - x[t] <= self.limit[t])
 
 
-def edgeopt_route(case: str, data: dict[str, object]) -> object:
+def edgeopt_route(case: str, data: dict[str, Any]) -> object:
     kind = {"a": Capacity, "b": ModelCaching, "c": Ramp, "d": ModelCaching}[case]
     return kind(**data).program()
 
 
-def by_hand(case: str, data: dict[str, object]) -> object:
+def by_hand(case: str, data: dict[str, Any]) -> object:
     """COO by scipy, and the program that edgeopt's solvers read."""
     if case == "a":
-        n = data["value"].size  # type: ignore[attr-defined]
+        n = data["value"].size
         entries = (np.ones(n), (np.zeros(n, np.int32), np.arange(n, dtype=np.int32)))
         matrix = sparse.coo_array(entries, shape=(1, n)).tocsc()
         ones = np.ones(n)
@@ -89,7 +90,7 @@ def by_hand(case: str, data: dict[str, object]) -> object:
     if case == "c":
         return _ramp_by_hand(data["limit"])
     size, latency = data["size"], data["latency"]
-    requests, models = latency.shape  # type: ignore[attr-defined]
+    requests, models = latency.shape
     pairs, columns = requests * models, models + requests * models
     serves = models + np.arange(pairs, dtype=np.int32)
     only = 1 + requests + np.arange(pairs, dtype=np.int32)
@@ -101,7 +102,7 @@ def by_hand(case: str, data: dict[str, object]) -> object:
     matrix = sparse.coo_array((value, (row, column)), shape=(1 + requests + pairs, columns)).tocsc()
     low = np.concatenate([[-np.inf], np.ones(requests), np.full(pairs, -np.inf)])
     high = np.concatenate([[data["memory"]], np.ones(requests), np.zeros(pairs)])
-    cost = np.concatenate([np.zeros(models), latency.ravel()])  # type: ignore[attr-defined]
+    cost = np.concatenate([np.zeros(models), latency.ravel()])
     ones = np.ones(columns)
     return eo.Program(cost, matrix, row_lower=low, row_upper=high, upper=ones, integrality=ones)
 
@@ -118,23 +119,23 @@ def _ramp_by_hand(limit: np.ndarray) -> object:
     return eo.Program(np.ones(limit.size), matrix, row_upper=high)
 
 
-def linopy_route(case: str, data: dict[str, object]) -> object:
+def linopy_route(case: str, data: dict[str, Any]) -> object:
     import linopy
     import xarray
 
     m = linopy.Model()
     if case == "a":
-        x = m.add_variables(binary=True, coords=[pd.RangeIndex(data["value"].size, name="items")])  # type: ignore[attr-defined]
+        x = m.add_variables(binary=True, coords=[pd.RangeIndex(data["value"].size, name="items")])
         m.add_constraints(x.sum() <= data["room"])
         m.add_objective((xarray.DataArray(data["value"], dims="items") * x).sum(), sense="max")
         return m.matrices.A
     if case == "c":
-        x = m.add_variables(lower=0, coords=[pd.RangeIndex(data["limit"].size, name="time")])  # type: ignore[attr-defined]
-        for t in range(data["limit"].size - 1):  # type: ignore[attr-defined]
-            m.add_constraints(x[t + 1] - x[t] <= data["limit"][t])  # type: ignore[index]
+        x = m.add_variables(lower=0, coords=[pd.RangeIndex(data["limit"].size, name="time")])
+        for t in range(data["limit"].size - 1):
+            m.add_constraints(x[t + 1] - x[t] <= data["limit"][t])
         m.add_objective(x.sum())
         return m.matrices.A
-    requests, models = (pd.RangeIndex(n, name=name) for n, name in zip(data["latency"].shape, ("r", "m"), strict=True))  # type: ignore[attr-defined]
+    requests, models = (pd.RangeIndex(n, name=name) for n, name in zip(data["latency"].shape, ("r", "m"), strict=True))
     held = m.add_variables(binary=True, coords=[models], name="held")
     serves = m.add_variables(binary=True, coords=[requests, models], name="serves")
     m.add_constraints((xarray.DataArray(data["size"], coords=[models]) * held).sum() <= data["memory"])
@@ -144,42 +145,42 @@ def linopy_route(case: str, data: dict[str, object]) -> object:
     return m.matrices.A
 
 
-def cvxpy_route(case: str, data: dict[str, object]) -> object:
+def cvxpy_route(case: str, data: dict[str, Any]) -> object:
     import cvxpy as cp
 
     if case == "a":
-        x = cp.Variable(data["value"].size, boolean=True)  # type: ignore[attr-defined]
+        x = cp.Variable(data["value"].size, boolean=True)
         problem = cp.Problem(cp.Maximize(data["value"] @ x), [cp.sum(x) <= data["room"]])
     elif case == "c":
-        x = cp.Variable(data["limit"].size, nonneg=True)  # type: ignore[attr-defined]
-        rows = [x[t + 1] - x[t] <= limit for t, limit in enumerate(data["limit"][:-1])]  # type: ignore[index]
+        x = cp.Variable(data["limit"].size, nonneg=True)
+        rows = [x[t + 1] - x[t] <= limit for t, limit in enumerate(data["limit"][:-1])]
         problem = cp.Problem(cp.Minimize(cp.sum(x)), rows)
     else:
         latency = data["latency"]
-        held = cp.Variable(latency.shape[1], boolean=True)  # type: ignore[attr-defined]
-        serves = cp.Variable(latency.shape, boolean=True)  # type: ignore[attr-defined]
+        held = cp.Variable(latency.shape[1], boolean=True)
+        serves = cp.Variable(latency.shape, boolean=True)
         rows = [data["size"] @ held <= data["memory"], cp.sum(serves, axis=1) == 1, serves <= held[None, :]]
         problem = cp.Problem(cp.Minimize(cp.sum(cp.multiply(latency, serves))), rows)
     return problem.get_problem_data(cp.HIGHS if hasattr(cp, "HIGHS") else cp.SCIPY)
 
 
-def pyomo_route(case: str, data: dict[str, object]) -> object:
+def pyomo_route(case: str, data: dict[str, Any]) -> object:
     import pyomo.environ as pyo
     from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 
     m = pyo.ConcreteModel()
     if case == "a":
-        value = data["value"].tolist()  # type: ignore[attr-defined]
+        value = data["value"].tolist()
         m.x = pyo.Var(range(len(value)), domain=pyo.Binary)
         m.room = pyo.Constraint(expr=pyo.quicksum(m.x.values()) <= data["room"])
         m.goal = pyo.Objective(expr=pyo.quicksum(-v * x for v, x in zip(value, m.x.values(), strict=True)))
     elif case == "c":
-        limit = data["limit"].tolist()  # type: ignore[attr-defined]
+        limit = data["limit"].tolist()
         m.x = pyo.Var(range(len(limit)), domain=pyo.NonNegativeReals)
         m.ramp = pyo.Constraint(range(len(limit) - 1), rule=lambda m, t: m.x[t + 1] - m.x[t] <= limit[t])
         m.goal = pyo.Objective(expr=pyo.quicksum(m.x.values()))
     else:
-        size, latency = data["size"].tolist(), data["latency"].tolist()  # type: ignore[attr-defined]
+        size, latency = data["size"].tolist(), data["latency"].tolist()
         requests, models = range(len(latency)), range(len(size))
         m.held, m.serves = pyo.Var(models, domain=pyo.Binary), pyo.Var(requests, models, domain=pyo.Binary)
         m.memory = pyo.Constraint(expr=pyo.quicksum(size[j] * m.held[j] for j in models) <= data["memory"])
@@ -189,12 +190,12 @@ def pyomo_route(case: str, data: dict[str, object]) -> object:
     return LinearStandardFormCompiler().write(m)
 
 
-ROUTES: dict[str, Callable[[str, dict[str, object]], object]] = {
+ROUTES: dict[str, Callable[[str, dict[str, Any]], object]] = {
     "edgeopt": edgeopt_route, "by hand": by_hand, "linopy": linopy_route, "CVXPY": cvxpy_route, "Pyomo": pyomo_route,
 }  # fmt: skip
 
 
-def data_of(case: str, quick: bool) -> dict[str, object]:
+def data_of(case: str, quick: bool) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     if case == "a":
         return {"value": rng.uniform(size=10**5 if quick else 10**6), "room": 5.0}
@@ -205,17 +206,17 @@ def data_of(case: str, quick: bool) -> dict[str, object]:
     return {"size": rng.uniform(size=shape[1]), "latency": rng.uniform(size=shape), "memory": 3.0}
 
 
-def measure(task: tuple[str, str, bool, int]) -> dict[str, object]:
+def measure(task: tuple[str, str, bool, int]) -> dict[str, Any]:
     """Seconds of the first and the best call, and MiB above the inputs of one more."""
     case, route, quick, repeats = task
     data, call = data_of(case, quick), ROUTES[route]
     many = 100 if case == "d" and route in ("edgeopt", "by hand") else 1
     times = []
     for number in range(repeats + 1):
-        started = time.perf_counter()
+        started = time.process_time()
         for _ in range(1 if number == 0 else many):
             call(case, data)
-        times.append((time.perf_counter() - started) / (1 if number == 0 else many))
+        times.append((time.process_time() - started) / (1 if number == 0 else many))
         if sum(times) > 60:
             break
     peak = 0

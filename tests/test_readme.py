@@ -21,6 +21,7 @@ PAGES = [
     ROOT / "docs" / "guide.md",
     ROOT / "docs" / "benchmarks.md",
     ROOT / "docs" / "proved.md",
+    ROOT / "docs" / "declare.md",
     ROOT / "CONTRIBUTING.md",
 ]
 
@@ -58,13 +59,14 @@ def test_every_block_of_the_guide_runs(tmp_path, monkeypatch, capsys):
     assert "0.5 is the largest feasible local fraction" in capsys.readouterr().out
 
 
-def test_the_page_on_proofs_prints_what_it_says(tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", ["proved.md", "declare.md"])
+def test_the_pages_on_proofs_and_declarations_print_what_they_say(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
-    for code, expected in blocks(ROOT / "docs" / "proved.md"):
+    names: dict[str, object] = {"__name__": "page"}
+    for code, expected in blocks(ROOT / "docs" / page):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            exec(compile(code, "proved.md", "exec"), names)
+            exec(compile(code, page, "exec"), names)
         assert printed.getvalue() == expected
 
 

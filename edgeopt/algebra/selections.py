@@ -8,7 +8,7 @@ import numpy as np
 
 from ..model.errors import InvalidProblemError
 from . import axes as named
-from . import scalars
+from . import scalars as scalars
 from .axes import Axes, Axis
 from .expression import Expression, as_expression
 from .named_array import NamedArray
