@@ -4,8 +4,9 @@
 
 Four cases: (a) one row over 10^6 binaries; (b) model caching of 1,000 requests and 1,000 models, 10^6 variables with
 3 * 10^6 entries; (c) 10^5 scalar rows written in a loop; (d) 6 requests and 4 models. Each route runs in a process of
-its own: seconds (of the processor, which other work disturbs less) of the first and of the best call to the sparse matrix that a solver gets, and the memory that it adds
-at most to the inputs. Read the ratios, which are of one run; what is gated is in `TARGETS`.
+its own: seconds of the processor, which other work on the machine disturbs less, of the first and of the best call to
+the sparse matrix that a solver gets, and the memory that it adds at most to the inputs. Read the ratios, which are of
+one run; what they should be stands in `TARGETS`.
 """
 
 from __future__ import annotations

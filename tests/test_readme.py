@@ -62,7 +62,7 @@ def test_every_block_of_the_guide_runs(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize("page", ["proved.md", "declare.md"])
 def test_the_pages_on_proofs_and_declarations_print_what_they_say(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {"__name__": "page"}
+    names: dict[str, object] = {"__name__": "__main__"}
     for code, expected in blocks(ROOT / "docs" / page):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
