@@ -192,8 +192,12 @@ def pyomo_route(case: str, data: dict[str, Any]) -> object:
 
 
 ROUTES: dict[str, Callable[[str, dict[str, Any]], object]] = {
-    "edgeopt": edgeopt_route, "by hand": by_hand, "linopy": linopy_route, "CVXPY": cvxpy_route, "Pyomo": pyomo_route,
-}  # fmt: skip
+    "edgeopt": edgeopt_route,
+    "by hand": by_hand,
+    "linopy": linopy_route,
+    "CVXPY": cvxpy_route,
+    "Pyomo": pyomo_route,
+}
 
 
 def data_of(case: str, quick: bool) -> dict[str, Any]:
@@ -239,8 +243,10 @@ def main() -> None:
     slow = {("c", "linopy"), ("c", "CVXPY")}
     tasks = [
         (case, route, given.quick, 5 if route in ("edgeopt", "by hand") else 2)
-        for case in given.cases for route in given.routes.split(",") if (case, route) not in slow
-    ]  # fmt: skip
+        for case in given.cases
+        for route in given.routes.split(",")
+        if (case, route) not in slow
+    ]
     context = multiprocessing.get_context("spawn")
     rows = []
     for task in tasks:
@@ -249,8 +255,9 @@ def main() -> None:
     table = pd.DataFrame(rows)
     for column in ("best", "MiB"):
         hand = table[table["route"] == "by hand"].set_index("case")[column]
-        table[f"{column} / by hand"] = [row[column] / hand.get(row["case"], np.nan) if row[column] else np.nan
-                                        for row in rows]  # fmt: skip
+        table[f"{column} / by hand"] = [
+            row[column] / hand.get(row["case"], np.nan) if row[column] else np.nan for row in rows
+        ]
     print(table.to_string(index=False, float_format=lambda value: f"{value:.4g}"))
     for row in rows:
         mine = table[(table["case"] == row["case"]) & (table["route"] == "edgeopt")]["best"]

@@ -69,9 +69,13 @@ def switching_pyomo(latency, edge_load, edge_capacity, cost):
         T, rule=lambda m, t: sum(edge_load[s] * m.chosen[d, s, t] for d in D for s in S) <= edge_capacity[t]
     )
     m.switch = pyo.Constraint(
-        D, S, T, rule=lambda m, d, s, t: m.on[d, s, t] >= m.chosen[d, s, t] - m.chosen[d, s, t - 1]
-        if t else pyo.Constraint.Skip
-    )  # fmt: skip
+        D,
+        S,
+        T,
+        rule=lambda m, d, s, t: (
+            m.on[d, s, t] >= m.chosen[d, s, t] - m.chosen[d, s, t - 1] if t else pyo.Constraint.Skip
+        ),
+    )
     return m
 
 
@@ -221,11 +225,17 @@ def count(source: str, package: str) -> tuple[int, int]:
     """Return statements of the model, whatever lines they take, and how many names of the package it uses."""
     first = statements(source)
     text = "\n".join(ast.unparse(one) for one in first)
-    used = set(re.findall({
-        "edgeopt": r"eo\.\w+|m\.\w+|\.sum\b|\.mean\b|@", "pyomo": r"pyo\.\w+(?:\.\w+)?",
-        "linopy": r"linopy\.\w+|m\.\w+|xarray\.\w+|\.sum\b|\.isel\b|\.shift\b|\.coords\b|mask=|binary=",
-        "cvxpy": r"cp\.\w+|boolean=|bounds=|@",
-    }[package], text))  # fmt: skip
+    used = set(
+        re.findall(
+            {
+                "edgeopt": r"eo\.\w+|m\.\w+|\.sum\b|\.mean\b|@",
+                "pyomo": r"pyo\.\w+(?:\.\w+)?",
+                "linopy": r"linopy\.\w+|m\.\w+|xarray\.\w+|\.sum\b|\.isel\b|\.shift\b|\.coords\b|mask=|binary=",
+                "cvxpy": r"cp\.\w+|boolean=|bounds=|@",
+            }[package],
+            text,
+        )
+    )
     return len(first), len(used)
 
 
@@ -235,8 +245,11 @@ def table() -> pd.DataFrame:
     import switching_splits
     import task_assignment
 
-    ours = {"caching": model_caching.ModelCaching, "assignment": task_assignment.TaskAssignment,
-            "switching": switching_splits.SwitchingSplits}  # fmt: skip
+    ours = {
+        "caching": model_caching.ModelCaching,
+        "assignment": task_assignment.TaskAssignment,
+        "switching": switching_splits.SwitchingSplits,
+    }
     rows = []
     for problem, kind in ours.items():
         row = {"problem": problem, "edgeopt": count(inspect.getsource(kind), "edgeopt")}

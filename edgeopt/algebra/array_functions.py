@@ -66,7 +66,14 @@ def _where(mask: Any, yes: Any, no: Any) -> Expression:
 
 
 _KNOWN: dict[Any, Callable[..., Any]] = {
-    np.sum: _sum, np.mean: _mean, np.max: _max, np.min: _min, np.amax: _max, np.amin: _min, np.where: _where,
-    np.shape: lambda expression: expression.shape, np.ndim: lambda expression: expression.ndim,
+    np.sum: _sum,
+    np.mean: _mean,
+    np.max: _max,
+    np.min: _min,
+    np.amax: _max,
+    np.amin: _min,
+    np.where: _where,
+    np.shape: lambda expression: expression.shape,
+    np.ndim: lambda expression: expression.ndim,
     np.transpose: lambda expression: expression.T,
-}  # fmt: skip
+}

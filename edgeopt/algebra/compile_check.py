@@ -148,9 +148,12 @@ def _of_family(family: Family, block: Block, readers: tuple[Values, Values]) -> 
     assert most is not None  # the compiler keeps it
     sign = 1.0 if family.relation == "<=" else -1.0
     return _Read(
-        activity + sign * most * (on - 1.0), low, high,
-        lambda: flat(magnitudes, family.activity) + most * (2.0 + np.abs(on)), True,
-    )  # fmt: skip
+        activity + sign * most * (on - 1.0),
+        low,
+        high,
+        lambda: flat(magnitudes, family.activity) + most * (2.0 + np.abs(on)),
+        True,
+    )
 
 
 def _compare(what: str, program: Any, tree: Any, magnitude: Callable[[], Any]) -> None:

@@ -8,10 +8,22 @@ from typing import Any
 from ..model.errors import InvalidProblemError
 
 ARITHMETIC = {
-    "add": "add", "subtract": "subtract", "multiply": "multiply", "divide": "divide", "true_divide": "divide",
-    "negative": "negative", "power": "power", "maximum": "maximum", "minimum": "minimum", "exp": "exp", "log": "log",
-    "log2": "log2", "sqrt": "sqrt", "absolute": "absolute", "square": "square",
-}  # fmt: skip
+    "add": "add",
+    "subtract": "subtract",
+    "multiply": "multiply",
+    "divide": "divide",
+    "true_divide": "divide",
+    "negative": "negative",
+    "power": "power",
+    "maximum": "maximum",
+    "minimum": "minimum",
+    "exp": "exp",
+    "log": "log",
+    "log2": "log2",
+    "sqrt": "sqrt",
+    "absolute": "absolute",
+    "square": "square",
+}
 """Universal functions of numpy, and the operation that each stands for."""
 
 _HINTS = {

@@ -154,9 +154,13 @@ class Loop:
         known: dict[str | None, int] = {None: -1}
         factors = [known.setdefault(name, len(known) - 1) for name in self.factor]
         return (
-            row, np.array(self.column, np.int64), np.array(self.coefficient, np.float64), np.array(factors, np.int64),
-            np.array(self.place, np.int64), list(known)[1:],
-        )  # fmt: skip
+            row,
+            np.array(self.column, np.int64),
+            np.array(self.coefficient, np.float64),
+            np.array(factors, np.int64),
+            np.array(self.place, np.int64),
+            list(known)[1:],
+        )
 
     def coefficients(self, values: Values) -> tuple[Any, Any, Any]:
         """Return row, column and coefficient of every entry, sorted by the field that multiplies it."""

@@ -275,6 +275,14 @@ def _rename(printer: _Printer, node: Expression, at: dict[str, str]) -> str:
 
 
 _PRINTERS: dict[str, Callable[[_Printer, Any, dict[str, str]], str]] = {
-    "field": _leaf, "variable": _leaf, "constant": _constant, "scalars": _scalars, "apply": _apply, "reduce": _reduce,
-    "take": _take, "group": _group, "shift": _shift, "rename": _rename,
-}  # fmt: skip
+    "field": _leaf,
+    "variable": _leaf,
+    "constant": _constant,
+    "scalars": _scalars,
+    "apply": _apply,
+    "reduce": _reduce,
+    "take": _take,
+    "group": _group,
+    "shift": _shift,
+    "rename": _rename,
+}

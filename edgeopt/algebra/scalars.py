@@ -60,9 +60,11 @@ class Scalars(Expression):
         if given is None or len(self.terms) + len(given.terms) > MOST:
             return apply("add", self, other)
         return Scalars(
-            _one(self.owner, given.owner), self.terms + given.terms, self.references + given.references,
+            _one(self.owner, given.owner),
+            self.terms + given.terms,
+            self.references + given.references,
             self.offset + given.offset,
-        )  # fmt: skip
+        )
 
     def __radd__(self, other: Any) -> Expression:
         if type(other) is int and other == 0:

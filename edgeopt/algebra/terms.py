@@ -187,9 +187,12 @@ def _regathered(term: Term, rows: Any, old: int, new: int, entries: NDArray[np.i
 
     sizes = {one: size for one, size in term.sizes.items() if one != old} | {new: entries.size}
     return replace(
-        term, sizes=sizes, rows=rows, columns=tuple(map(gathered, term.columns)),
+        term,
+        sizes=sizes,
+        rows=rows,
+        columns=tuple(map(gathered, term.columns)),
         factors=tuple(map(gathered, term.factors)),
-    )  # fmt: skip
+    )
 
 
 def _gridded(term: Term, name: str, index: NDArray[np.int64], axes: Axes) -> Term:
@@ -278,6 +281,12 @@ def _rename(node: Expression, values: Values) -> list[Term]:
 
 
 _LOWERERS: dict[str, Callable[[Any, Values], list[Term]]] = {
-    "variable": _variable, "scalars": _scalars, "apply": _apply, "reduce": _reduce, "take": _take, "group": _group,
-    "shift": _shift, "rename": _rename,
-}  # fmt: skip
+    "variable": _variable,
+    "scalars": _scalars,
+    "apply": _apply,
+    "reduce": _reduce,
+    "take": _take,
+    "group": _group,
+    "shift": _shift,
+    "rename": _rename,
+}

@@ -215,8 +215,10 @@ def _shift(values: Values, node: Expression) -> Any:
     # In a batch one of the two may be the same for all instances.
     lead = [max(array.shape[0], start.shape[0])] if values.lead else []
     shape = [axis.size for axis in operand.axes]
-    whole = [values.arithmetic.spread(part, (*lead, *shape[:place], size, *shape[place + 1 :]))
-             for part, size in ((start, 1), (rest, max(0, shape[place] - 1)))]  # fmt: skip
+    whole = [
+        values.arithmetic.spread(part, (*lead, *shape[:place], size, *shape[place + 1 :]))
+        for part, size in ((start, 1), (rest, max(0, shape[place] - 1)))
+    ]
     return values.arithmetic.joined(whole if shape[place] else whole[1:], at)
 
 
@@ -225,6 +227,14 @@ def _rename(values: Values, node: Expression) -> Any:
 
 
 _READERS: dict[str, Callable[[Values, Any], Any]] = {
-    "field": _field, "variable": _variable, "constant": _constant, "scalars": _scalars, "apply": _apply,
-    "reduce": _reduce, "take": _take, "group": _group, "shift": _shift, "rename": _rename,
-}  # fmt: skip
+    "field": _field,
+    "variable": _variable,
+    "constant": _constant,
+    "scalars": _scalars,
+    "apply": _apply,
+    "reduce": _reduce,
+    "take": _take,
+    "group": _group,
+    "shift": _shift,
+    "rename": _rename,
+}

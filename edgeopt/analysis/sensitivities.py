@@ -81,17 +81,28 @@ def _of_basis(problem: RevenueMaximization, admitted: NDArray[np.float64]) -> Se
     load = problem.load(admitted)
     loose = price == 0.0  # until the load itself comes down to the capacity
     kind = ["server"] * problem.compute_density.shape[0] + ["link"] * problem.link_density.shape[0]
-    resources = pd.DataFrame({
-        "kind": kind, "capacity": problem.capacity, "load": load, "price": price,
-        "price_from": np.where(loose, load, _values(ranging.row_bound_dn, problem.resources)),
-        "price_to": np.where(loose, np.inf, _values(ranging.row_bound_up, problem.resources)),
-    }, index=pd.Index(problem.resource_names, name="resource"))  # fmt: skip
-    services = pd.DataFrame({
-        "traffic": problem.traffic, "admitted": admitted, "unit_profit": problem.unit_profit,
-        "traffic_price": np.where(admitted >= problem.traffic, np.maximum(reduced, 0.0), 0.0),
-        "profit_from": -_values(ranging.col_cost_up, problem.services),
-        "profit_to": -_values(ranging.col_cost_dn, problem.services),
-    }, index=pd.Index(list(problem.service_names), name="service"))  # fmt: skip
+    resources = pd.DataFrame(
+        {
+            "kind": kind,
+            "capacity": problem.capacity,
+            "load": load,
+            "price": price,
+            "price_from": np.where(loose, load, _values(ranging.row_bound_dn, problem.resources)),
+            "price_to": np.where(loose, np.inf, _values(ranging.row_bound_up, problem.resources)),
+        },
+        index=pd.Index(problem.resource_names, name="resource"),
+    )
+    services = pd.DataFrame(
+        {
+            "traffic": problem.traffic,
+            "admitted": admitted,
+            "unit_profit": problem.unit_profit,
+            "traffic_price": np.where(admitted >= problem.traffic, np.maximum(reduced, 0.0), 0.0),
+            "profit_from": -_values(ranging.col_cost_up, problem.services),
+            "profit_to": -_values(ranging.col_cost_dn, problem.services),
+        },
+        index=pd.Index(list(problem.service_names), name="service"),
+    )
     return Sensitivity(resources, services)
 
 

@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from ..model.solution import Solution
 
 app = typer.Typer(
-    name="edgeopt", no_args_is_help=True, pretty_exceptions_enable=False,
+    name="edgeopt",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
     help="Solve edge-inference decision problems, compare solvers, verify answers. "
     "Exit codes: 0 done, 1 nothing was established, 2 wrong use or input.",
-)  # fmt: skip
+)
 data_app = typer.Typer(no_args_is_help=True, help="List and download the original data sets.")
 app.add_typer(data_app, name="data")
 app.add_typer(bench_app, name="bench")
@@ -130,9 +132,16 @@ def solve(
     problem = _problem(file)
     extra = dict(_setting(text) for text in option or [])
     solution = run(
-        problem, solver, time_limit=time_limit, relative_gap=relative_gap, threads=threads, seed=seed,
-        isolate=isolate, memory_limit=memory_limit, **extra,
-    )  # fmt: skip
+        problem,
+        solver,
+        time_limit=time_limit,
+        relative_gap=relative_gap,
+        threads=threads,
+        seed=seed,
+        isolate=isolate,
+        memory_limit=memory_limit,
+        **extra,
+    )
     if out is not None:
         save(solution, out)
     show_one(_summary(problem, solution), as_json, file)
@@ -173,9 +182,13 @@ def compare(
     with progress_bar("comparing") as tell:
         done = itertools.count()
         table = run(
-            problems, chosen, names=files, seed=seed,
-            progress=lambda *_: tell(next(done), len(problems) * len(chosen)), **limit,
-        )  # fmt: skip
+            problems,
+            chosen,
+            names=files,
+            seed=seed,
+            progress=lambda *_: tell(next(done), len(problems) * len(chosen)),
+            **limit,
+        )
     show([{str(k): v for k, v in row.items()} for row in table.to_dict("records")], as_json, "Comparison")
 
 
@@ -209,12 +222,20 @@ def verify(
     found = run(_problem(problem), answer, exact=exact, relative_gap=relative_gap)
     show_one(
         {
-            "holds": found.holds, "status": str(found.status), "objective": found.objective, "bound": found.bound,
-            "gap": found.gap, "claimed_bound": found.claimed_bound, "proved": found.proved, "evidence": found.evidence,
-            "exact": found.exact, "message": found.message,
+            "holds": found.holds,
+            "status": str(found.status),
+            "objective": found.objective,
+            "bound": found.bound,
+            "gap": found.gap,
+            "claimed_bound": found.claimed_bound,
+            "proved": found.proved,
+            "evidence": found.evidence,
+            "exact": found.exact,
+            "message": found.message,
         },
-        as_json, str(solution),
-    )  # fmt: skip
+        as_json,
+        str(solution),
+    )
     if not found.holds:
         raise typer.Exit(1)
 
@@ -274,10 +295,15 @@ def data_list(as_json: Json = False) -> None:
     from ..data.fetch import available
 
     rows = [
-        {"name": entry.name, "summary": entry.summary, "files": len(entry.files), "licence": entry.licence,
-         "citation": entry.citation}
+        {
+            "name": entry.name,
+            "summary": entry.summary,
+            "files": len(entry.files),
+            "licence": entry.licence,
+            "citation": entry.citation,
+        }
         for entry in available()
-    ]  # fmt: skip
+    ]
     show(rows, as_json, "Data sets")
 
 
@@ -367,13 +393,21 @@ def _decided(solution: Solution) -> dict[str, Any]:
 
 def _summary(problem: Problem, solution: Solution) -> dict[str, Any]:
     rows: dict[str, Any] = {
-        "problem": repr(problem), "solver": f"{solution.solver} {solution.solver_version}",
-        "status": str(solution.status), **_decided(solution), "objective": solution.objective, "bound": solution.bound,
-        "gap": solution.gap, "claimed_bound": solution.claimed_bound, "proved": solution.proved,
+        "problem": repr(problem),
+        "solver": f"{solution.solver} {solution.solver_version}",
+        "status": str(solution.status),
+        **_decided(solution),
+        "objective": solution.objective,
+        "bound": solution.bound,
+        "gap": solution.gap,
+        "claimed_bound": solution.claimed_bound,
+        "proved": solution.proved,
         "evidence": solution.evidence,
         "certificate": None if solution.certificate is None else str(solution.certificate),
-        "wall_time": solution.wall_time, "verify_time": solution.verify_time, "message": solution.message,
-    }  # fmt: skip
+        "wall_time": solution.wall_time,
+        "verify_time": solution.verify_time,
+        "message": solution.message,
+    }
     if str(solution.status) == "infeasible":
         rows |= _explained(solution)
     return rows

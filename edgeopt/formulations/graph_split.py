@@ -147,11 +147,16 @@ class GraphSplit(HasProgram):
             for name in ("backhaul_rate", "downlink_rate")
         }
         assign(
-            self, exec_time=times, edges=data_flow(self.edges, layers), output_bits=bits, names=names,
+            self,
+            exec_time=times,
+            edges=data_flow(self.edges, layers),
+            output_bits=bits,
+            names=names,
             input_bits=number(self.input_bits, "input_bits", at_least=0.0),
             uplink_rate=rate_array(self.uplink_rate, "uplink_rate"),
-            link_delay=link_delays(self.link_delay, tiers - 1), **optional,
-        )  # fmt: skip
+            link_delay=link_delays(self.link_delay, tiers - 1),
+            **optional,
+        )
         assign(self, outputs=returned(self.outputs, self.edges, layers))
         if self.uplink_rate.ndim or (self.downlink_rate is not None and self.downlink_rate.ndim):
             raise InvalidProblemError("uplink_rate and downlink_rate are numbers here; a graph has no batch axis")
@@ -173,8 +178,9 @@ class GraphSplit(HasProgram):
         layers = table.frame()
         times = np.stack([device.predict(layers).seconds for device in devices], axis=1)
         bits = layers["output_bits"].to_numpy()
-        return cls(times, table.edges, table.input_bits, bits, uplink_rate, outputs=table.outputs, names=table.names,
-                   **rest)  # fmt: skip
+        return cls(
+            times, table.edges, table.input_bits, bits, uplink_rate, outputs=table.outputs, names=table.names, **rest
+        )
 
     @property
     def layers(self) -> int:

@@ -136,8 +136,11 @@ class RevenueMaximization(BatchAxis, HasProgram):
     sense: ClassVar[Sense] = Sense.MAXIMIZE  # type: ignore[misc]
     integral: ClassVar[bool] = False
     batched_fields: ClassVar[Mapping[str, int]] = {
-        "unit_revenue": 1, "compute_capacity": 1, "link_capacity": 1, "traffic": 1
-    }  # fmt: skip
+        "unit_revenue": 1,
+        "compute_capacity": 1,
+        "link_capacity": 1,
+        "traffic": 1,
+    }
 
     def __post_init__(self) -> None:
         assign(self, unit_revenue=float_array(self.unit_revenue, "unit_revenue", ndim=(1, 2)))
@@ -238,11 +241,14 @@ class RevenueMaximization(BatchAxis, HasProgram):
         none, zero = -np.inf, np.zeros_like(d)
         found = {}
         for excess, what, names in (
-            (bound_excess(self.load(d), self.load(np.abs(d)), np.full_like(self.capacity, none), self.capacity),
-             "capacity", self.resource_names),
+            (
+                bound_excess(self.load(d), self.load(np.abs(d)), np.full_like(self.capacity, none), self.capacity),
+                "capacity",
+                self.resource_names,
+            ),
             (bound_excess(d, np.abs(d), np.full_like(d, none), self.traffic), "traffic", self.service_names),
             (bound_excess(d, np.abs(d), zero, np.full_like(d, np.inf)), "sign", self.service_names),
-        ):  # fmt: skip
+        ):
             worst = excess.max(axis=0) if excess.ndim == 2 else excess
             if worst.size and worst.max() > 0:
                 found[f"{what} of {names[int(worst.argmax())]}"] = float(worst.max())

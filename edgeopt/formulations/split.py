@@ -145,8 +145,11 @@ class StochasticSplit(BatchAxis, CertifiesOptimality, HasProgram):
     sense: ClassVar[Sense] = Sense.MINIMIZE  # type: ignore[misc]
     integral: ClassVar[bool] = True
     batched_fields: ClassVar[Mapping[str, int]] = {
-        "demand": 1, "uplink_rate": 0, "backhaul_rate": 1, "downlink_rate": 0
-    }  # fmt: skip
+        "demand": 1,
+        "uplink_rate": 0,
+        "backhaul_rate": 1,
+        "downlink_rate": 0,
+    }
 
     def __post_init__(self) -> None:
         exits = checked_exits(self.exits)
@@ -249,8 +252,10 @@ class StochasticSplit(BatchAxis, CertifiesOptimality, HasProgram):
                     f"{(*lead, entry.layers)}"
                 )
             if tiers.min() < 0 or tiers.max() >= self.tiers:
-                raise InvalidProblemError(f"decision.tiers[{k}] goes from {tiers.min()} to {tiers.max()}; there are "
-                                          f"tiers 0 to {self.tiers - 1}")  # fmt: skip
+                raise InvalidProblemError(
+                    f"decision.tiers[{k}] goes from {tiers.min()} to {tiers.max()}; there are "
+                    f"tiers 0 to {self.tiers - 1}"
+                )
 
     def node_tiers(self, decision: SplitDecision) -> NDArray[np.intp]:
         """(..., nodes) tier of every node of the tree."""

@@ -79,14 +79,18 @@ def record(name: str) -> dict[str, Any]:
         save(problem, _path(name))
     _write_best(best, name)
     return {
-        "formulation": type(problem).__name__, "size": instance.size, "version": family.version,
-        "fingerprint": instance.fingerprint, "status": str(best.status),
+        "formulation": type(problem).__name__,
+        "size": instance.size,
+        "version": family.version,
+        "fingerprint": instance.fingerprint,
+        "status": str(best.status),
         "objective": None if best.objective is None else float(np.mean(best.objective)),
         "bound": None if best.bound is None else float(np.mean(best.bound)),
         "claimed_bound": None if best.claimed_bound is None else float(np.mean(best.claimed_bound)),
-        "proved": best.proved, "proved_by": f"{best.solver} {best.solver_version}" if best.proved else "",
+        "proved": best.proved,
+        "proved_by": f"{best.solver} {best.solver_version}" if best.proved else "",
         "certificate": None if best.certificate is None else str(best.certificate).splitlines()[0],
-    }  # fmt: skip
+    }
 
 
 def best_of(problem: Problem) -> Solution:

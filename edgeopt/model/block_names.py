@@ -36,9 +36,11 @@ class BlockNames(Record, Sequence[str]):
 
     def __post_init__(self) -> None:
         assign(
-            self, stems=tuple(self.stems), shapes=tuple(tuple(map(int, shape)) for shape in self.shapes),
+            self,
+            stems=tuple(self.stems),
+            shapes=tuple(tuple(map(int, shape)) for shape in self.shapes),
             kept=tuple(self.kept),
-        )  # fmt: skip
+        )
 
     @cached_property
     def _ends(self) -> list[int]:

@@ -42,10 +42,16 @@ def cp_sat_options() -> Iterable[str]:
 
 
 @solver(
-    "cp-sat", solves=Program, exact=True, columns=Columns.INTEGER,
+    "cp-sat",
+    solves=Program,
+    exact=True,
+    columns=Columns.INTEGER,
     options=("time_limit", "relative_gap", "warm_start", "threads"),
-    own_options=cp_sat_options, requires=("ortools",), install="ortools>=9.12,<9.16", rank=40,
-)  # fmt: skip
+    own_options=cp_sat_options,
+    requires=("ortools",),
+    install="ortools>=9.12,<9.16",
+    rank=40,
+)
 def cp_sat(program: Program, options: Options) -> Outcome:
     """Solve in whole numbers; one thread unless more are asked for, because several may end at different optima."""
     if (known := trivial(program)) is not None:

@@ -34,10 +34,17 @@ if TYPE_CHECKING:
 
 
 @solver(
-    "cvxpy", solves=Program, exact=True, options=("time_limit", "relative_gap", "threads"),
-    own_options=("solver_options",), requires=("cvxpy",), install="cvxpy>=1.7", rank=90, variants=True,
+    "cvxpy",
+    solves=Program,
+    exact=True,
+    options=("time_limit", "relative_gap", "threads"),
+    own_options=("solver_options",),
+    requires=("cvxpy",),
+    install="cvxpy>=1.7",
+    rank=90,
+    variants=True,
     by_kind={SlotProblem: by_cone},
-)  # fmt: skip
+)
 def cvxpy(program: Program, options: Options) -> Outcome:
     """Solve through CVXPY; ``solver_options={...}`` goes to the back end under its own names."""
     name = _backend(program, options.variant)
@@ -54,8 +61,9 @@ def cvxpy(program: Program, options: Options) -> Outcome:
     own = options.extra.get("solver_options", {})
     return until_sure(
         lambda easier: _outcome(program, options, model, _run(model, name, {**chosen, **easier, **own}, options)),
-        program, options,
-    )  # fmt: skip
+        program,
+        options,
+    )
 
 
 _ANY = Range(smallest=0.0, largest=np.inf, infinite=np.inf)
@@ -147,10 +155,15 @@ def _found(program: Program, options: Options, model: Any, solution: Any, messag
     dual = None if program.integral else _duals(program, model, solution.dual_vars or {})
     optimal = solution.status == "optimal"
     return claimed(
-        program, np.asarray(values, dtype=np.float64).reshape(-1), finished=optimal or dual is not None, dual=dual,
-        relative_gap=options.relative_gap, bound=_bound(program, solution), message="" if optimal else message,
+        program,
+        np.asarray(values, dtype=np.float64).reshape(-1),
+        finished=optimal or dual is not None,
+        dual=dual,
+        relative_gap=options.relative_gap,
+        bound=_bound(program, solution),
+        message="" if optimal else message,
         approximate=not program.integral,
-    )  # fmt: skip
+    )
 
 
 def _duals(program: Program, model: Any, found: dict[int, Any]) -> NDArray[np.float64] | None:

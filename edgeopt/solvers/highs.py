@@ -29,9 +29,15 @@ if TYPE_CHECKING:
 
 
 @solver(
-    "highs", solves=Program, exact=True, options=("time_limit", "relative_gap", "warm_start", "threads"),
-    own_options=highs_options, requires=("highspy",), install="highspy==1.14.*", rank=20,
-)  # fmt: skip
+    "highs",
+    solves=Program,
+    exact=True,
+    options=("time_limit", "relative_gap", "warm_start", "threads"),
+    own_options=highs_options,
+    requires=("highspy",),
+    install="highspy==1.14.*",
+    rank=20,
+)
 def highs(program: Program, options: Options) -> Outcome:
     """Solve by simplex, or by branch and cut.
 

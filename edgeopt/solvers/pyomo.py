@@ -53,10 +53,17 @@ _SEED: Mapping[str, str] = {"highs": "random_seed", "gurobi_direct": "Seed", "gu
 
 
 @solver(
-    "pyomo", solves=Program, exact=True, options=("time_limit", "relative_gap", "threads"),
-    own_options=("solver_options",), requires=("pyomo",), install="pyomo>=6.9.2", rank=80, variants=True,
+    "pyomo",
+    solves=Program,
+    exact=True,
+    options=("time_limit", "relative_gap", "threads"),
+    own_options=("solver_options",),
+    requires=("pyomo",),
+    install="pyomo>=6.9.2",
+    rank=80,
+    variants=True,
     by_kind={SlotProblem: by_nonlinear_program},
-)  # fmt: skip
+)
 def pyomo(program: Program, options: Options) -> Outcome:
     """Solve through Pyomo; ``solver_options={...}`` goes to the back end under its own names."""
     backend, name = _backend(options.variant)
@@ -137,10 +144,14 @@ def _outcome(program: Program, options: Options, model: Any, results: Any) -> Ou
                 return Outcome(Status.NO_SOLUTION, message=message)
             dual = None if program.integral else _duals(program, model, results)
             return claimed(
-                program, _values(program, model, results), finished=ending == "solved", dual=dual,
-                relative_gap=options.relative_gap, bound=_bound(program, results),
+                program,
+                _values(program, model, results),
+                finished=ending == "solved",
+                dual=dual,
+                relative_gap=options.relative_gap,
+                bound=_bound(program, results),
                 message="" if ending == "solved" else message,
-            )  # fmt: skip
+            )
         case "infeasible":
             return infeasible(program, message=message)
         case "unbounded":

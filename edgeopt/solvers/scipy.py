@@ -40,9 +40,16 @@ _LIMIT, _INFEASIBLE = 1, 2
 
 
 @solver(
-    "scipy", solves=Program, exact=True, options=("time_limit", "relative_gap"), own_options=tuple(_KINDS),
-    requires=("scipy",), install="scipy>=1.13", rank=60, by_kind={SlotProblem: by_root},
-)  # fmt: skip
+    "scipy",
+    solves=Program,
+    exact=True,
+    options=("time_limit", "relative_gap"),
+    own_options=tuple(_KINDS),
+    requires=("scipy",),
+    install="scipy>=1.13",
+    rank=60,
+    by_kind={SlotProblem: by_root},
+)
 def scipy(program: Program, options: Options) -> Outcome:
     """Solve by ``scipy.optimize.milp`` if any column is integer, else by ``scipy.optimize.linprog``."""
     _check(program, options.extra)
@@ -58,10 +65,15 @@ def scipy(program: Program, options: Options) -> Outcome:
             if result.x is None or not np.isfinite(result.x).all():
                 return Outcome(Status.NO_SOLUTION, message=message, statistics=statistics)
             return claimed(
-                program, np.asarray(result.x), finished=status != _LIMIT, dual=_dual(program, result),
-                relative_gap=options.relative_gap, bound=_bound(program, result), statistics=statistics,
+                program,
+                np.asarray(result.x),
+                finished=status != _LIMIT,
+                dual=_dual(program, result),
+                relative_gap=options.relative_gap,
+                bound=_bound(program, result),
+                statistics=statistics,
                 message=message if status == _LIMIT else "",
-            )  # fmt: skip
+            )
         case 2:
             # SciPy says so of some unbounded linear programs too.
             if not program.integral and program.cost.any() and int(_solve(without_cost(program), options).status) == 0:

@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 
 Run = Callable[["Problem", "Solver", Options], Solution]
 
-_WORST_FIRST = (
-    Status.FAILED, Status.NO_SOLUTION, Status.INFEASIBLE, Status.UNBOUNDED, Status.FEASIBLE, Status.OPTIMAL
-)  # fmt: skip
+_WORST_FIRST = (Status.FAILED, Status.NO_SOLUTION, Status.INFEASIBLE, Status.UNBOUNDED, Status.FEASIBLE, Status.OPTIMAL)
 
 
 def batch_with_evidence(problem: Problem, outcome: Outcome) -> Outcome:
@@ -70,8 +68,10 @@ def solve_in_turn(problem: BatchAxis, chosen: Solver, options: Options, run: Run
     worst = min(solutions, key=lambda solution: _WORST_FIRST.index(solution.status))
     if not worst.status.has_decision:
         where = solutions.index(worst)
-        return Outcome(Status.FAILED if worst.status is not Status.NO_SOLUTION else worst.status,
-                       message=f"instance {where} ended {worst.status}: {worst.message}")  # fmt: skip
+        return Outcome(
+            Status.FAILED if worst.status is not Status.NO_SOLUTION else worst.status,
+            message=f"instance {where} ended {worst.status}: {worst.message}",
+        )
     return Outcome(
         worst.status,
         problem.stack([solution.decision for solution in solutions]),

@@ -61,9 +61,15 @@ class Answer:
         if solution.found is not None:
             rounding = ROUNDOFF * np.asarray(problem.magnitude(solution.found), float)
         return cls(
-            solver, str(solution.status), solution.objective, solution.bound, solution.claimed_bound, solution.proved,
-            rounding, problem,
-        )  # fmt: skip
+            solver,
+            str(solution.status),
+            solution.objective,
+            solution.bound,
+            solution.claimed_bound,
+            solution.proved,
+            rounding,
+            problem,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +121,12 @@ class _Said:
         self.least = _rows([_least(a, sign) if d else -np.inf for a, d in self._pairs()], width)
         self.rounding = _rows([np.nan_to_num(np.asarray(a.rounding, float)) for a in answers], width)
         self.looks: tuple[Callable[[int], Conflict], ...] = (
-            self._beaten, self._denied, self._beyond, self._beats, self._denies
-        )  # fmt: skip
+            self._beaten,
+            self._denied,
+            self._beyond,
+            self._beats,
+            self._denies,
+        )
 
     def _pairs(self) -> list[tuple[Answer, bool]]:
         return list(zip(self.answers, self.decided.tolist(), strict=True))

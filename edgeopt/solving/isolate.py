@@ -82,11 +82,18 @@ def _write_request(work: Path, problem: Problem, chosen: Solver, options: Option
         if name not in chosen.options:
             supported[name] = None
     request = {
-        "module": chosen.function.__module__, "name": chosen.name, "variant": options.variant, "seed": options.seed,
-        "log": options.log, "extra": dict(options.extra), "path": sys.path, "formulation": _home_of(problem),
+        "module": chosen.function.__module__,
+        "name": chosen.name,
+        "variant": options.variant,
+        "seed": options.seed,
+        "log": options.log,
+        "extra": dict(options.extra),
+        "path": sys.path,
+        "formulation": _home_of(problem),
         "file": _file_of(chosen.function.__module__),
-        "warm_up": warm_up, **supported,
-    }  # fmt: skip
+        "warm_up": warm_up,
+        **supported,
+    }
     try:
         text = json.dumps(request, default=_plain)
     except TypeError as error:
@@ -118,9 +125,13 @@ def _supervise(
     log = None if options.log else subprocess.DEVNULL
     with (work / "stderr.txt").open("wb") as errors:
         started = subprocess.Popen(
-            _command(work), stdin=subprocess.DEVNULL, stdout=log, stderr=errors, start_new_session=True,
+            _command(work),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=errors,
+            start_new_session=True,
             env={**os.environ, **_threads(options), "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
-        )  # fmt: skip
+        )
         try:
             killed = _watch(started, work, chosen, options, memory_limit)
         finally:
@@ -213,7 +224,12 @@ def _collect(code: int | None, work: Path) -> tuple[Outcome, float | None]:
     if not isinstance(solution, Solution):
         return Outcome.failed(f"the isolated solver's answer is a {type(solution).__name__}; expected a Solution"), None
     outcome = Outcome(
-        solution.status, solution.found, solution.certificate, objective=solution.objective,
-        bound=solution.claimed_bound, message=solution.message, statistics=solution.statistics,
-    )  # fmt: skip
+        solution.status,
+        solution.found,
+        solution.certificate,
+        objective=solution.objective,
+        bound=solution.claimed_bound,
+        message=solution.message,
+        statistics=solution.statistics,
+    )
     return outcome, solution.wall_time

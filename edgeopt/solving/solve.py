@@ -44,8 +44,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger("edgeopt")
 
 _CALLERS = (
-    InvalidOptionError, UnsupportedPairError, UnknownSolverError, SolverNotInstalledError, ExtraNotInstalledError
-)  # fmt: skip
+    InvalidOptionError,
+    UnsupportedPairError,
+    UnknownSolverError,
+    SolverNotInstalledError,
+    ExtraNotInstalledError,
+)
 """Errors that a solver may raise because the caller, not the solver, is to mend something."""
 
 

@@ -68,10 +68,13 @@ def verify(
     if fault := _of_another_problem(problem, solution):
         return refused(fault)
     outcome = Outcome(
-        solution.status, solution.found if solution.status.has_decision else None, solution.certificate,
-        objective=solution.objective, bound=solution.claimed_bound,
+        solution.status,
+        solution.found if solution.status.has_decision else None,
+        solution.certificate,
+        objective=solution.objective,
+        bound=solution.claimed_bound,
         message="" if solution.status.has_decision else solution.message,  # a file's words on its own proof are none
-    )  # fmt: skip
+    )
     batched = batch_of(problem) is not None
     outcome = without_words(problem, outcome) if batched else reexamined(problem, outcome, seconds)
     found = judge(problem, outcome, relative_gap)
@@ -142,9 +145,16 @@ def _exact_optimum(
     scaled = matrix_scaling(program).apply(program)
     try:
         vertex = exact_vertex(
-            sign * scaled.cost, sign * scaled.offset, scaled.matrix, scaled.row_lower, scaled.row_upper,
-            scaled.lower, scaled.upper, column_basis, row_basis,
-        )  # fmt: skip
+            sign * scaled.cost,
+            sign * scaled.offset,
+            scaled.matrix,
+            scaled.row_lower,
+            scaled.row_upper,
+            scaled.lower,
+            scaled.upper,
+            column_basis,
+            row_basis,
+        )
     except NoSolutionError as error:
         return replace(found, message=f"no exact check: {error}")
     if vertex.primal_violation or vertex.dual_violation:

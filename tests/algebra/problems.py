@@ -56,6 +56,9 @@ def caching(seed: int = 0, requests: int = 3, models: int = 2, memory: float = 3
 def dispatch(seed: int = 1) -> Dispatch:
     rng = np.random.default_rng(seed)
     return Dispatch(
-        price=rng.uniform(1, 2, (3, 4)), demand=rng.uniform(2, 4, 4), capacity=rng.uniform(1, 2, 3),
-        decay=rng.uniform(0, 1, 3), ramp=0.7,
-    )  # fmt: skip
+        price=rng.uniform(1, 2, (3, 4)),
+        demand=rng.uniform(2, 4, 4),
+        capacity=rng.uniform(1, 2, 3),
+        decay=rng.uniform(0, 1, 3),
+        ramp=0.7,
+    )

@@ -125,8 +125,20 @@ def test_a_script_s_own_class_is_found_in_a_process_of_its_own(tmp_path):
 def test_a_campaign_runs_it(tmp_path):
     (tmp_path / "declared_problems.py").write_text((HERE / "problems.py").read_text())
     eo.save(caching(0), tmp_path / "problem.json")
-    command = [sys.executable, "-m", "edgeopt", "bench", "run", "problem.json", "--solvers", "highs,cp-sat",
-               "--out", "out", "--trust", "declared_problems"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "edgeopt",
+        "bench",
+        "run",
+        "problem.json",
+        "--solvers",
+        "highs,cp-sat",
+        "--out",
+        "out",
+        "--trust",
+        "declared_problems",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=ENVIRONMENT, check=False)
     assert done.returncode == 0, done.stderr
     assert "2 rows, 0 of them without a verified answer" in done.stdout

@@ -130,10 +130,11 @@ FAULTS = {
         compiler, "_cost", lambda original: lambda *args: np.roll(original(*args), 1)
     ),
     "a bound is halved": patched(
-        compiler, "_loop",
+        compiler,
+        "_loop",
         lambda original: lambda family, values, sides: (original(family, values, sides), sides[1].__imul__(0.5))[0],
     ),
-}  # fmt: skip
+}
 
 
 def test_the_program_without_a_fault_passes():

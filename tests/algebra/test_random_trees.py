@@ -195,10 +195,16 @@ def problem_of(seed):
     r, m = (3, 3) if seed % 2 else (int(rng.integers(1, 5)), int(rng.integers(1, 5)))
     groups = int(rng.integers(1, 4))
     return Box(
-        a=rng.uniform(1, 2, r), b=rng.uniform(1, 2, (m, r)), c=rng.uniform(1, 2, m), scalar=float(rng.uniform(1, 2)),
-        model_of=rng.integers(0, m, r), group_of=rng.integers(0, groups, m), kept=rng.random(m) < 0.6, groups=groups,
+        a=rng.uniform(1, 2, r),
+        b=rng.uniform(1, 2, (m, r)),
+        c=rng.uniform(1, 2, m),
+        scalar=float(rng.uniform(1, 2)),
+        model_of=rng.integers(0, m, r),
+        group_of=rng.integers(0, groups, m),
+        kept=rng.random(m) < 0.6,
+        groups=groups,
         seed=seed,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("block", range(8))
@@ -253,8 +259,10 @@ def test_rational_and_torch_values_are_those_of_float64():
         for family in m.families.values():
             np.testing.assert_allclose(
                 under_torch.full(family.difference, family.axes).numpy(),
-                wanted.full(family.difference, family.axes), rtol=1e-12, atol=1e-12,
-            )  # fmt: skip
+                wanted.full(family.difference, family.axes),
+                rtol=1e-12,
+                atol=1e-12,
+            )
         objective, _ = exactly(m, fields, points)
         assert float(objective) == pytest.approx(float(wanted.of(m.goal)), rel=1e-12)
 

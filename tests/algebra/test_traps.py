@@ -127,13 +127,17 @@ def test_arrays_and_numbers_on_the_left_reach_the_expression():
         whole = m.continuous("z", upper=100.0)
         m.minimize(whole)
         for name, row in {
-            "array": (values * x).sum() <= whole, "scalar": np.float64(2.0) * x.sum() <= whole,
-            "product": values @ x <= whole, "compared": (np.float64(3.0) <= x.sum() + 0 * whole),
+            "array": (values * x).sum() <= whole,
+            "scalar": np.float64(2.0) * x.sum() <= whole,
+            "product": values @ x <= whole,
+            "compared": (np.float64(3.0) <= x.sum() + 0 * whole),
             "dense": np.ones((2, 3)) @ x <= np.array([3.0, 3.0]),
             "sparse": sparse.csr_array(np.eye(3)) @ x == np.ones(3),
-            "equal": values - 2.0 * values <= x, "sum": np.sum(x) <= 3.0, "listed": x <= [1.0, 1.0, 1.0],
+            "equal": values - 2.0 * values <= x,
+            "sum": np.sum(x) <= 3.0,
+            "listed": x <= [1.0, 1.0, 1.0],
             "matrix": self.ct @ x <= 1000.0,
-        }.items():  # fmt: skip
+        }.items():
             m.subject_to(**{name: row})
 
     problem = declared(body)

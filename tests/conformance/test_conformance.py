@@ -39,13 +39,25 @@ def a_large_problem(entry):
     chains = [eo.Exit(k / 10, rng.gamma(1.0, 1.0, (60, 3)), rng.gamma(1.0, 1.0, 61)) for k in range(10)]
     paths = rng.random((200, 2000)) < 0.05
     candidates = [
-        eo.RevenueMaximization(rng.gamma(2.0, 1.0, 2000), paths[:100], paths[100:], np.full(100, 40.0),
-                               np.full(100, 40.0), rng.gamma(2.0, 1.0, 2000)),
+        eo.RevenueMaximization(
+            rng.gamma(2.0, 1.0, 2000),
+            paths[:100],
+            paths[100:],
+            np.full(100, 40.0),
+            np.full(100, 40.0),
+            rng.gamma(2.0, 1.0, 2000),
+        ),
         eo.OfflineOffloading(rng.gamma(2.0, 1.0, 15_000), rng.gamma(2.0, 0.8, 15_000), 0.6),
         eo.StochasticSplit(chains, np.full(10, 0.1), 1.0, 2.0),
-        eo.GraphSplit(rng.gamma(1.0, 1.0, (300, 3)), [(p, c) for c in range(300) for p in range(max(-1, c - 5), c)],
-                      1.0, rng.gamma(1.0, 1.0, 300), 1.0, 2.0),
-    ]  # fmt: skip
+        eo.GraphSplit(
+            rng.gamma(1.0, 1.0, (300, 3)),
+            [(p, c) for c in range(300) for p in range(max(-1, c - 5), c)],
+            1.0,
+            rng.gamma(1.0, 1.0, 300),
+            1.0,
+            2.0,
+        ),
+    ]
     return next((problem for problem in candidates if not entry.refusal(problem)), None)
 
 

@@ -42,8 +42,20 @@ def wheel(source: Path, folder: Path) -> Path:
 def install(source: Path, folder: Path) -> Path:
     """Install the plug-in in `source` into `folder` with pip."""
     target = folder / "site"
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-compile",
-               "--disable-pip-version-check", "--target", str(target), str(wheel(source, folder))]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-index",
+        "--no-deps",
+        "--no-compile",
+        "--disable-pip-version-check",
+        "--target",
+        str(target),
+        str(wheel(source, folder)),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return target

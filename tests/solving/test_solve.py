@@ -147,7 +147,7 @@ def test_auto_takes_the_best_ranked_exact_solver_that_supports_the_options():
         ([1.0, 2.0], "auto", eo.UnsupportedPairError, "problem is a list; expected a formulation or a Program"),
         (eo.OfflineOffloading(np.ones(21), np.ones(21)), "exhaustive", eo.UnsupportedPairError, r"2\^21 choices"),
     ],
-)  # fmt: skip
+)
 def test_pairs_that_cannot_be(problem, solver, error, words):
     with pytest.raises(error, match=words) as caught:
         eo.solve(problem, solver)

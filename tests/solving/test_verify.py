@@ -85,7 +85,7 @@ def answer(outcome, problem):
         (PROBLEM, eo.Outcome.feasible(BEST, objective=1.4), "reports objective 1.4"),
         (PROBLEM, eo.Outcome.feasible(BEST, bound=1.3), "bound 1.3 contradicts"),
     ],
-)  # fmt: skip
+)
 def test_no_false_claim_stands(problem, outcome, reason):
     solution = answer(outcome, problem)
     assert solution.status == "failed", solution
@@ -140,8 +140,15 @@ def test_a_row_that_overflows_is_violated():
 
 
 def test_violations_name_the_worst_row_bound_and_integer():
-    program = eo.Program([0.0, 0.0], [[1.0, 1.0], [1.0, 0.0]], [4.0, 200.0], upper=[1.0, 1.0], integrality=True,
-                         column_names=["a", "b"], row_names=["sum", "first"])  # fmt: skip
+    program = eo.Program(
+        [0.0, 0.0],
+        [[1.0, 1.0], [1.0, 0.0]],
+        [4.0, 200.0],
+        upper=[1.0, 1.0],
+        integrality=True,
+        column_names=["a", "b"],
+        row_names=["sum", "first"],
+    )
     found = program.violations(eo.Point([0.5, 3.0]))
     assert found["row sum"] == 1.0  # a row in whole numbers: it holds or it does not
     assert found["bound of b"] == pytest.approx(2 / 4)  # relative to bound and value

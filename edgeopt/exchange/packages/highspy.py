@@ -41,20 +41,29 @@ def from_highspy(h: Any) -> Program:
     lp = h if isinstance(h, highspy.HighsLp) else h.getLp()
     if lp is not h and (quadratic := np.count_nonzero(h.getModel().hessian_.value_)):
         raise refused(
-            "the objective of the highspy model", f"has {quadratic} quadratic terms, which no linear program holds",
+            "the objective of the highspy model",
+            f"has {quadratic} quadratic terms, which no linear program holds",
             "leave them out, or solve it with HiGHS itself",
-        )  # fmt: skip
+        )
     columns = distinct(_names(lp.col_names_, lp.num_col_), "x")
     infinite = highspy.kHighsInf if lp is h else h.getOptionValue("infinite_bound")[1]
     row_lower, row_upper, lower, upper = (
         _bounds(side, infinite) for side in (lp.row_lower_, lp.row_upper_, lp.col_lower_, lp.col_upper_)
     )
     return Program(
-        np.array(lp.col_cost_, dtype=float), _matrix(lp), row_lower, row_upper, lower, upper, _integral(lp, columns),
+        np.array(lp.col_cost_, dtype=float),
+        _matrix(lp),
+        row_lower,
+        row_upper,
+        lower,
+        upper,
+        _integral(lp, columns),
         sense=Sense.MAXIMIZE if lp.sense_ == highspy.ObjSense.kMaximize else Sense.MINIMIZE,
-        offset=float(lp.offset_), name=lp.model_name_,
-        column_names=columns, row_names=distinct(_names(lp.row_names_, lp.num_row_), "row"),
-    )  # fmt: skip
+        offset=float(lp.offset_),
+        name=lp.model_name_,
+        column_names=columns,
+        row_names=distinct(_names(lp.row_names_, lp.num_row_), "row"),
+    )
 
 
 def assign_highspy(h: Any, names: Sequence[str], values: NDArray[np.float64], solution: Solution) -> None:
@@ -98,9 +107,10 @@ def _integral(lp: Any, names: list[str]) -> NDArray[np.bool_]:
     for j, kind in enumerate(lp.integrality_):
         if kind in (kinds.kSemiContinuous, kinds.kSemiInteger):
             raise refused(
-                f"column {names[j]!r} of the highspy model", "is semi-continuous, which no linear program holds",
+                f"column {names[j]!r} of the highspy model",
+                "is semi-continuous, which no linear program holds",
                 "write it with a binary column y: lower * y <= x <= upper * y",
-            )  # fmt: skip
+            )
     if not len(lp.integrality_):
         return np.zeros(lp.num_col_, dtype=bool)
     # What HiGHS calls an implied integer is continuous: its rows make it whole by themselves.

@@ -45,10 +45,18 @@ def from_linopy(model: Any) -> Program:
     rows, matrix, row_lower, row_upper = _rows(model, places)
     cost, offset = _objective(model, places)
     return Program(
-        cost, matrix, row_lower, row_upper, lower, upper, integral,
+        cost,
+        matrix,
+        row_lower,
+        row_upper,
+        lower,
+        upper,
+        integral,
         sense=Sense.MAXIMIZE if str(model.objective.sense) == "max" else Sense.MINIMIZE,
-        offset=offset, column_names=columns, row_names=rows,
-    )  # fmt: skip
+        offset=offset,
+        column_names=columns,
+        row_names=rows,
+    )
 
 
 def assign_linopy(model: Any, names: Sequence[str], values: NDArray[np.float64], solution: Solution) -> None:
@@ -75,20 +83,23 @@ def _check(model: Any) -> None:
     for name, variable in model.variables.items():
         if name in getattr(model, "semi_continuous", ()):
             raise refused(
-                f"variable {name!r} of the linopy model", "is semi-continuous, which no linear program holds",
+                f"variable {name!r} of the linopy model",
+                "is semi-continuous, which no linear program holds",
                 "write it with a binary variable y: lower * y <= x <= upper * y",
-            )  # fmt: skip
+            )
         if "sos_type" in variable.attrs:
             raise refused(
-                f"variable {name!r} of the linopy model", "belongs to a special ordered set",
+                f"variable {name!r} of the linopy model",
+                "belongs to a special ordered set",
                 "write it with binary variables first: model.reformulate_sos_constraints()",
-            )  # fmt: skip
+            )
     for name, constraint in model.constraints.items():
         if getattr(constraint, "is_indicator", False):
             raise refused(
-                f"constraint {name!r} of the linopy model", "holds only where a binary variable is true",
+                f"constraint {name!r} of the linopy model",
+                "holds only where a binary variable is true",
                 "write it as a row with a large constant: x <= limit * y",
-            )  # fmt: skip
+            )
 
 
 def _labels(holder: Any) -> tuple[list[str], NDArray[np.int64]]:

@@ -40,9 +40,10 @@ def from_pulp(problem: Any) -> Program:
     for kind in ("sos1", "sos2"):
         for name in getattr(problem, kind):
             raise refused(
-                f"constraint {name!r} of the PuLP problem", f"is a special ordered set ({kind})",
+                f"constraint {name!r} of the PuLP problem",
+                f"is a special ordered set ({kind})",
                 "write it with binary variables",
-            )  # fmt: skip
+            )
     columns, rows = Columns(), Rows()
     variables = problem.variables()
     places = {id(v): columns.add(v.name, v.lowBound, v.upBound, v.cat == pulp.LpInteger) for v in variables}

@@ -22,10 +22,24 @@ OWN = "_edgeopt_components"
 
 _HARMLESS = frozenset(
     {
-        "Var", "Constraint", "Objective", "Block", "Param", "Set", "RangeSet", "SetOf", "Expression", "Suffix", "Port",
-        "BooleanVar", "BuildAction", "BuildCheck", "ContinuousSet", "Any",
+        "Var",
+        "Constraint",
+        "Objective",
+        "Block",
+        "Param",
+        "Set",
+        "RangeSet",
+        "SetOf",
+        "Expression",
+        "Suffix",
+        "Port",
+        "BooleanVar",
+        "BuildAction",
+        "BuildCheck",
+        "ContinuousSet",
+        "Any",
     }
-)  # fmt: skip
+)
 """Kinds of components that are read, or that restrict nothing by themselves."""
 _REMEDIES = {
     "Disjunction": "write it as rows first: pyo.TransformationFactory('gdp.bigm').apply_to(model)",
@@ -113,9 +127,10 @@ class _Reading:
             raise refused(f"{what} cannot be evaluated:", str(error).strip(), "give every parameter a value") from error
         if found.nonlinear_expr is not None:
             raise refused(
-                f"{what} is not linear in the variables that are not fixed:", _shortened(expression),
+                f"{what} is not linear in the variables that are not fixed:",
+                _shortened(expression),
                 "write it with linear terms, or give the model to a nonlinear solver of Pyomo",
-            )  # fmt: skip
+            )
         return [self.column(v) for v in found.linear_vars], list(map(float, found.linear_coefs)), float(found.constant)
 
     def program(self) -> Program:
@@ -195,9 +210,10 @@ def _integral(variable: Any) -> bool:
     # The step is 0 in continuous domains and 1 in whole ones; None where there are gaps of other kinds.
     if interval is None or interval[2] not in (0, 1):
         raise refused(
-            f"variable {variable.name!r} has the domain {variable.domain}, which", "is no interval of numbers",
+            f"variable {variable.name!r} has the domain {variable.domain}, which",
+            "is no interval of numbers",
             "use an interval, or one binary variable for each value",
-        )  # fmt: skip
+        )
     return bool(interval[2] == 1)
 
 

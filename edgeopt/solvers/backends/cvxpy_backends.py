@@ -47,15 +47,21 @@ class Backend:
 
 BACKENDS: Mapping[str, Backend] = {
     "HIGHS": Backend(
-        "time_limit", "mip_rel_gap", "threads", "random_seed",
+        "time_limit",
+        "mip_rel_gap",
+        "threads",
+        "random_seed",
         {**OWN, **LINEAR},
         {**OWN, **INTEGER},
     ),
     "SCIPY": Backend(
-        "scipy_options/time_limit", "scipy_options/mip_rel_gap", integer={"scipy_options/mip_rel_gap": 1e-9},
+        "scipy_options/time_limit",
+        "scipy_options/mip_rel_gap",
+        integer={"scipy_options/mip_rel_gap": 1e-9},
     ),
     "CLARABEL": Backend(
-        "time_limit", threads="max_threads",
+        "time_limit",
+        threads="max_threads",
         linear={"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11},
     ),
     "SCS": Backend("time_limit_secs", linear={"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 1_000_000}, single=True),
@@ -69,7 +75,7 @@ BACKENDS: Mapping[str, Backend] = {
     "CBC": Backend("maximumSeconds", "allowablePercentageGap", "numberThreads"),
     "SCIP": Backend("scip_params/limits/time", "scip_params/limits/gap", integer={"scip_params/limits/gap": 1e-9}),
     "GUROBI": Backend("TimeLimit", "MIPGap", "Threads", "Seed", integer={"MIPGap": 1e-9}),
-}  # fmt: skip
+}
 """Back ends by CVXPY's name; any other runs too, but supports no limit."""
 
 

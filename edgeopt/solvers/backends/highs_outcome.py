@@ -97,9 +97,13 @@ def _with_point(model: Any, program: Program, options: Options, ending: Ending, 
         message = f"HiGHS ended with: {words}, and without a feasible point"
         return replace(Outcome.failed(message), approximate=not program.integral)
     found = claimed(
-        program, np.array(solution.col_value), finished=ending == "solved", dual=_dual(model, program, solution),
-        relative_gap=options.relative_gap, bound=_bound(program, info),
-    )  # fmt: skip
+        program,
+        np.array(solution.col_value),
+        finished=ending == "solved",
+        dual=_dual(model, program, solution),
+        relative_gap=options.relative_gap,
+        bound=_bound(program, info),
+    )
     return found if ending == "solved" or found.message else replace(found, message=f"HiGHS ended with: {words}")
 
 

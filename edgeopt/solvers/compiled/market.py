@@ -74,11 +74,21 @@ class Market:
         limits = (problem.max_power / problem.noise, problem.min_rate * LN2, problem.min_speed, *ends)
         capacity = np.array([problem.bandwidth, problem.remote_speed])
         return cls(
-            problem.local_seconds, problem.remote, problem.sent * LN2, problem.local_joules, problem.delay_queue,
-            problem.outage_queue, problem.tradeoff, problem.noise, problem.max_delay, capacity, capacity,
+            problem.local_seconds,
+            problem.remote,
+            problem.sent * LN2,
+            problem.local_joules,
+            problem.delay_queue,
+            problem.outage_queue,
+            problem.tradeoff,
+            problem.noise,
+            problem.max_delay,
+            capacity,
+            capacity,
             np.ascontiguousarray(np.stack(limits, axis=1)),
-            problem.choices, min(threads, max(1, problem.users // 256)),
-        )  # fmt: skip
+            problem.choices,
+            min(threads, max(1, problem.users // 256)),
+        )
 
     @property
     def users(self) -> int:
@@ -124,9 +134,24 @@ class Market:
 
         def part(first: int, last: int) -> None:
             choose_all(
-                self.seconds, self.flops, self.nats, self.joules, self.queue, self.step, self.tradeoff, self.noise,
-                self.deadline, prices, self.widest, self.own, self.allowed, first, last, deadline_price, chosen,
-            )  # fmt: skip
+                self.seconds,
+                self.flops,
+                self.nats,
+                self.joules,
+                self.queue,
+                self.step,
+                self.tradeoff,
+                self.noise,
+                self.deadline,
+                prices,
+                self.widest,
+                self.own,
+                self.allowed,
+                first,
+                last,
+                deadline_price,
+                chosen,
+            )
 
         if self.threads == 1:
             part(0, self.users)
