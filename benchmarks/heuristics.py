@@ -55,16 +55,18 @@ def rules(folder: Path, quick: bool) -> list[dict[str, object]]:
 
 def shown(found: pd.DataFrame) -> pd.DataFrame:
     """Return the table as people read it."""
-    return pd.DataFrame({
-        "heuristic": found["heuristic"],
-        "instances": found["instances"],
-        "runs": found["runs"],
-        "optimal": [f"{100 * share:.0f} %" for share in found["optimal"]],
-        "median gap": [f"{100 * gap:.3g} %" for gap in found["median_gap"]],
-        "worst gap": [f"{100 * gap:.3g} %" for gap in found["worst_gap"]],
-        "unanswered": found["unanswered"],
-        "median time": [f"{1e3 * seconds:.2g} ms" for seconds in found["median_time"]],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "heuristic": found["heuristic"],
+            "instances": found["instances"],
+            "runs": found["runs"],
+            "optimal": [f"{100 * share:.0f} %" for share in found["optimal"]],
+            "median gap": [f"{100 * gap:.3g} %" for gap in found["median_gap"]],
+            "worst gap": [f"{100 * gap:.3g} %" for gap in found["worst_gap"]],
+            "unanswered": found["unanswered"],
+            "median time": [f"{1e3 * seconds:.2g} ms" for seconds in found["median_time"]],
+        }
+    )
 
 
 def main() -> None:

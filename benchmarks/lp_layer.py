@@ -46,9 +46,13 @@ def network(services: int, seed: int = 0) -> eo.RevenueMaximization:
     load = density.sum(axis=1) * 10.0 + 1.0
     capacity = load * rng.uniform(0.4, 1.6, load.size)
     return eo.RevenueMaximization(
-        rng.uniform(1.0, 3.0, services), density[:SERVERS], density[SERVERS:], capacity[:SERVERS], capacity[SERVERS:],
+        rng.uniform(1.0, 3.0, services),
+        density[:SERVERS],
+        density[SERVERS:],
+        capacity[:SERVERS],
+        capacity[SERVERS:],
         np.full(services, 10.0),
-    )  # fmt: skip
+    )
 
 
 def draw(problem: eo.RevenueMaximization, batch: int, seed: int = 1) -> tuple[torch.Tensor, torch.Tensor]:

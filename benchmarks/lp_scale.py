@@ -52,9 +52,14 @@ def measure(name: str, sizes: tuple[int, int, int], limit: float) -> dict[str, o
     seconds = time.perf_counter() - started
     peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     return {
-        "route": name, "status": str(found.status), "seconds": seconds, "memory_MiB": peak,
-        "revenue": found.objective, "proved_gap": found.gap, "message": found.message[:60],
-    }  # fmt: skip
+        "route": name,
+        "status": str(found.status),
+        "seconds": seconds,
+        "memory_MiB": peak,
+        "revenue": found.objective,
+        "proved_gap": found.gap,
+        "message": found.message[:60],
+    }
 
 
 def main() -> None:

@@ -224,8 +224,10 @@ def table(size: int, routes: list[str], budget: float) -> None:
     rows = {route: run(route, size, budget) for route in routes if size <= ROUTES[route]}
     base = rows.get("selection")
     print(f"\n### K = {size:,}\n")
-    print("| route | build [ms] | solve [ms] | of it verification [ms] | solve / selection | peak memory [MB] | "
-          "relative difference of the optimum | runs |")  # fmt: skip
+    print(
+        "| route | build [ms] | solve [ms] | of it verification [ms] | solve / selection | peak memory [MB] | "
+        "relative difference of the optimum | runs |"
+    )
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for route, row in rows.items():
         if isinstance(row, str) or not isinstance(base, dict):

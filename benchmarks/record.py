@@ -30,7 +30,14 @@ def median(call: Callable[[], object], repeats: int, patience: float = float("in
 def note(case: str, route: str, value: float, unit: str, ratio: float | None = None, against: str = "") -> None:
     """Leave a row: what was measured, and its ratio to another route of the same run (above 1: better than it)."""
     if path := os.environ.get(ROWS):
-        row = {"benchmark": Path(sys.argv[0]).stem, "case": case, "route": route, "value": float(value), "unit": unit,
-               "ratio": None if ratio is None else float(ratio), "against": against}  # fmt: skip
+        row = {
+            "benchmark": Path(sys.argv[0]).stem,
+            "case": case,
+            "route": route,
+            "value": float(value),
+            "unit": unit,
+            "ratio": None if ratio is None else float(ratio),
+            "against": against,
+        }
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")

@@ -69,13 +69,11 @@ def over_splits(environment: Environment, controller: DriftPlusPenalty, block: t
 
 
 def compiled(environment: Environment, controller: DriftPlusPenalty, block: tuple[np.ndarray, ...], rule: int) -> float:
-    costs, sums = environment.costs, np.zeros((20, 7))
-    run_slots(
-        rule, environment.local_seconds, costs.remote_flops, costs.payload_bits, costs.local_energy, *block,
-        environment.bandwidth, environment.noise_density, *environment.power_bounds, controller.tradeoff,
-        controller.average_delay, controller.max_delay, controller.outage, 0, 0, max(1, block[0].size // 20),
-        np.zeros(2), sums, np.zeros(costs.local_flops.size), np.empty((0, 7)), False,
-    )  # fmt: skip
+    costs, sums = environment.split_costs, np.zeros((20, 7))
+    link = environment.bandwidth, environment.noise_density, *environment.power_bounds
+    control = controller.tradeoff, controller.average_delay, controller.max_delay, controller.outage
+    clock, totals = (0, 0, max(1, block[0].size // 20)), (np.zeros(2), sums, np.zeros(costs[0].size))
+    run_slots(rule, costs, block, link, control, clock, totals, np.empty((0, 7)))
     return float(sums[:, 1].sum())
 
 
@@ -131,8 +129,12 @@ def growth(environment: Environment, controller: DriftPlusPenalty, block: tuple[
     counts, times = [20, 80, 320, 1280], []
     for count in counts:
         rows = np.linspace(0, 19, count)
-        costs = SplitCosts(*(np.interp(rows, np.arange(20), getattr(environment.costs, name)) for name in
-                             ("local_flops", "remote_flops", "payload_bits", "local_energy")))  # fmt: skip
+        costs = SplitCosts(
+            *(
+                np.interp(rows, np.arange(20), getattr(environment.costs, name))
+                for name in ("local_flops", "remote_flops", "payload_bits", "local_energy")
+            )
+        )
         wide = replace(environment, costs=costs)
         times.append(median(lambda: compiled(wide, controller, few, 0), repeats))  # noqa: B023
     print(f"time grows as splits^{exponent(counts, times):.2f}")

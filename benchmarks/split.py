@@ -77,9 +77,12 @@ def pymoo_ga(problem: eo.StochasticSplit, seed: int = 0) -> float:
             out["F"] = problem.costs.expected_latency(np.asarray(x, int)) + problem.constant
 
     algorithm = GA(
-        pop_size=POPULATION, sampling=IntegerRandomSampling(), crossover=SinglePointCrossover(),
-        mutation=PM(prob_var=1.0 / layers, vtype=float, repair=RoundingRepair()), eliminate_duplicates=False,
-    )  # fmt: skip
+        pop_size=POPULATION,
+        sampling=IntegerRandomSampling(),
+        crossover=SinglePointCrossover(),
+        mutation=PM(prob_var=1.0 / layers, vtype=float, repair=RoundingRepair()),
+        eliminate_duplicates=False,
+    )
     return float(minimize(Split(), algorithm, ("n_gen", ITERATIONS), seed=seed).F[0])
 
 

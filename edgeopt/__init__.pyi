@@ -2,6 +2,12 @@
 
 from . import analysis as analysis
 from . import instances as instances
+from .algebra.declaration import Declaration as Declaration
+from .algebra.fields import Array as Array
+from .algebra.fields import Index as Index
+from .algebra.fields import Mask as Mask
+from .algebra.fields import data as data
+from .algebra.formulation import Formulation as Formulation
 from .analysis.admission import admit as admit
 from .analysis.conflicts import explain as explain
 from .analysis.sensitivities import sensitivity as sensitivity

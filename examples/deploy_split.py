@@ -139,8 +139,11 @@ def main() -> None:
     problem = eo.StochasticSplit([exit], [1.0], arguments.rate)
     best = eo.solve(problem)
     print(f"{NETWORK}: {chain.units} units; link {arguments.rate / 1e6:g} Mbit/s; device {arguments.slow}x slower")
-    everywhere = {"exact split": best.decision, "all on the device": eo.solve(problem, "local-only").decision,
-                  "all at the edge": eo.solve(problem, "remote-only").decision}  # fmt: skip
+    everywhere = {
+        "exact split": best.decision,
+        "all on the device": eo.solve(problem, "local-only").decision,
+        "all at the edge": eo.solve(problem, "remote-only").decision,
+    }
     for name, decision in everywhere.items():
         tiers = decision.tiers[0].tolist()
         latency, difference = deploy(tiers, arguments.slow, arguments.rate, 5 if arguments.quick else 20)

@@ -68,12 +68,13 @@ def main() -> None:
     print(f"Exact optimum with half of them local: {best.objective:.3f} ({best.status}, gap {best.gap:.0e})")
 
     rules = {
-        "Oracle": lambda share, _: Oracle(share), "Random": RandomRule,
+        "Oracle": lambda share, _: Oracle(share),
+        "Random": RandomRule,
         "Uncertainty, B = 10": lambda share, seed: UncertaintyRule(model, share, seed=seed),
         "Optimized": lambda share, seed: OptimizedRule(share, seed=seed),
         "Optimized, weighted": lambda share, seed: OptimizedRule(share, weighted=True, seed=seed),
         "Benefit regression": lambda share, seed: BenefitRule(share, seed=seed),
-    }  # fmt: skip
+    }
     print(f"\n{'rule':<22}{'asked':>7}{'local':>8}{'cost':>9}{'latency':>10}")
     for name, make in rules.items():
         for point in trade_off(make, training, test, (0.5,) if arguments.quick else (0.3, 0.5, 0.7)).itertuples():

@@ -34,9 +34,26 @@ def _():
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_known_args()[0].quick
     return (
-        AllocationCost, DDNN, ExitSamples, GIANNAKAS2025, MinMax, OptimizedRule, TrafficBox, UncertaintyRule,
-        chronological, data_folder, eo, mo, np, plt, quick, torch, traffic, train_jointly, windows,
-    )  # fmt: skip
+        AllocationCost,
+        DDNN,
+        ExitSamples,
+        GIANNAKAS2025,
+        MinMax,
+        OptimizedRule,
+        TrafficBox,
+        UncertaintyRule,
+        chronological,
+        data_folder,
+        eo,
+        mo,
+        np,
+        plt,
+        quick,
+        torch,
+        traffic,
+        train_jointly,
+        windows,
+    )
 
 
 @app.cell
@@ -61,10 +78,15 @@ def _(TrafficBox, data_folder, mo, plt, quick, traffic):
     _axes.set(xlabel="slot of 10 minutes", ylabel="activity", title="five of the cells, three days")
     box = TrafficBox.fit(frame.to_numpy()[: round(0.6 * len(frame))])
     _grid = box.draw(frame.columns)
-    mo.vstack([
-        mo.md(f"## 1. Traffic\n\n{source}. Cells that rise and fall together are neighbours in the **traffic box**."),
-        _figure, _grid.figure,
-    ])  # fmt: skip
+    mo.vstack(
+        [
+            mo.md(
+                f"## 1. Traffic\n\n{source}. Cells that rise and fall together are neighbours in the **traffic box**."
+            ),
+            _figure,
+            _grid.figure,
+        ]
+    )
     return box, frame
 
 
@@ -120,10 +142,12 @@ def _(
 @app.cell
 def _(mo):
     share = mo.ui.slider(0.0, 1.0, 0.05, value=0.5, label="least local share L0", show_value=True)
-    mo.vstack([
-        mo.md("## 4. Which decisions stay?\n\nThe offline problem is solved exactly; its multiplier is b*."),
-        share,
-    ])  # fmt: skip
+    mo.vstack(
+        [
+            mo.md("## 4. Which decisions stay?\n\nThe offline problem is solved exactly; its multiplier is b*."),
+            share,
+        ]
+    )
     return (share,)
 
 
@@ -132,8 +156,9 @@ def _(GIANNAKAS2025, OptimizedRule, UncertaintyRule, eo, mo, model, np, plt, sha
     _curve = eo.trade_off_curve(test.problem())
     _best = eo.solve(test.problem(share.value))
     _rules = {
-        "Optimized": OptimizedRule(share.value, epochs=10), "Uncertainty, B = 10": UncertaintyRule(model, share.value),
-    }  # fmt: skip
+        "Optimized": OptimizedRule(share.value, epochs=10),
+        "Uncertainty, B = 10": UncertaintyRule(model, share.value),
+    }
     _figure, _axes = plt.subplots(figsize=(7, 4), layout="constrained")
     _axes.plot(100 * _curve.local_fraction, _curve.cost, label="Oracle, every share")
     _axes.plot([0, 100], _curve.cost[[0, -1]], "--", color="grey", label="Random")
@@ -143,14 +168,23 @@ def _(GIANNAKAS2025, OptimizedRule, UncertaintyRule, eo, mo, model, np, plt, sha
         _local = _rule.fit(training).decide(test)
         _axes.plot(100 * _local.mean(), test.cost(_local), "o", label=_name)
         _latency = 1e3 * GIANNAKAS2025.expected(float(np.mean(_local)))
-        _rows.append({"rule": _name, "local": f"{_local.mean():.0%}", "cost": round(test.cost(_local), 3),
-                      "latency [ms]": round(_latency, 1)})  # fmt: skip
+        _rows.append(
+            {
+                "rule": _name,
+                "local": f"{_local.mean():.0%}",
+                "cost": round(test.cost(_local), 3),
+                "latency [ms]": round(_latency, 1),
+            }
+        )
     _axes.set(xlabel="resolved locally [%]", ylabel="mean cost")
     _axes.legend()
-    mo.vstack([
-        _figure, mo.ui.table(_rows, selection=None),
-        mo.md(f"Critical benefit b* = **{_best.certificate.multiplier:.3f}**: what one more local decision costs."),
-    ])  # fmt: skip
+    mo.vstack(
+        [
+            _figure,
+            mo.ui.table(_rows, selection=None),
+            mo.md(f"Critical benefit b* = **{_best.certificate.multiplier:.3f}**: what one more local decision costs."),
+        ]
+    )
     return
 
 

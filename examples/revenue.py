@@ -68,8 +68,9 @@ def main() -> None:
 
     past, target = windows(network.traffic.to_numpy(), WINDOW)
     optimum = eo.solve(replace(problem, traffic=target))
-    tensors = [torch.tensor(np.array(a), dtype=torch.float32)
-               for a in (past.swapaxes(1, 2), target, optimum.decision.admitted)]  # fmt: skip
+    tensors = [
+        torch.tensor(np.array(a), dtype=torch.float32) for a in (past.swapaxes(1, 2), target, optimum.decision.admitted)
+    ]
     cut = chronological(len(target))
     training, validation, test = ([t[rows] for t in tensors] for rows in (cut.train, cut.validation, cut.test))
     truth = torch.tensor(problem.capacity, dtype=torch.float32)

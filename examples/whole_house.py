@@ -47,8 +47,10 @@ def main() -> None:
     model = DDNN("conv3d", series=25, window=6)
     train_jointly(model, parts[0], parts[1], cost, local_weight=0.2, epochs=2 if arguments.quick else 15)
     training, test = (ExitSamples.of(model, *parts[i], cost) for i in (0, 2))
-    print(f"2. Predictor: a forecast of the edge costs {test.cost(np.ones(len(test), bool)):.3f} a slot, "
-          f"one of the cloud {test.cost(np.zeros(len(test), bool)):.3f}")  # fmt: skip
+    print(
+        f"2. Predictor: a forecast of the edge costs {test.cost(np.ones(len(test), bool)):.3f} a slot, "
+        f"one of the cloud {test.cost(np.zeros(len(test), bool)):.3f}"
+    )
 
     # formulation: declared once, validated once
     problem = test.problem(min_local_fraction=arguments.share)
@@ -69,15 +71,19 @@ def main() -> None:
     demanded = torch.tensor(np.array(program.row_lower), requires_grad=True)
     (layer(demanded) @ torch.tensor(np.array(program.cost))).sum().backward()
     price = float(demanded.grad.sum())
-    print(f"6. Layer: one more local decision demanded raises the mean cost by {price:.3g}, "
-          f"{price * problem.samples:.4g} for that decision: the certificate's multiplier")  # fmt: skip
+    print(
+        f"6. Layer: one more local decision demanded raises the mean cost by {price:.3g}, "
+        f"{price * problem.samples:.4g} for that decision: the certificate's multiplier"
+    )
 
     # rule: decides from what the edge sees
     rule = OptimizedRule(arguments.share, weighted=True).fit(training)
     local = rule.decide(test)
     more = test.cost(local) / solution.objective - 1
-    print(f"7. Rule: keeps {local.mean():.0%} local at {test.cost(local):.3f} a slot; not knowing the costs, it pays "
-          f"{more:.1%} more than the optimum")  # fmt: skip
+    print(
+        f"7. Rule: keeps {local.mean():.0%} local at {test.cost(local):.3f} a slot; not knowing the costs, it pays "
+        f"{more:.1%} more than the optimum"
+    )
 
 
 if __name__ == "__main__":

@@ -97,8 +97,13 @@ def _flows(folder: Path, rng: np.random.Generator) -> None:
 
 def _links(folder: Path, rng: np.random.Generator) -> None:
     """Write rates of five links by the second, with seconds without service (mahimahi's, averaged)."""
-    names = ("ATT-LTE-driving.up", "Verizon-LTE-short.up", "Verizon-LTE-short.down", "TMobile-LTE-short.up",
-             "TMobile-LTE-short.down")  # fmt: skip
+    names = (
+        "ATT-LTE-driving.up",
+        "Verizon-LTE-short.up",
+        "Verizon-LTE-short.down",
+        "TMobile-LTE-short.up",
+        "TMobile-LTE-short.down",
+    )
     rows = [
         (name, second, f"{0.0 if second % 37 == 36 else rng.lognormal(1.5, 0.6):.3f}")
         for name in names
@@ -135,9 +140,12 @@ def _scission(folder: Path, rng: np.random.Generator) -> None:
 
 
 PORTEND_SETS = {
-    "ResNet20": ("CIFAR10", 10), "ResNet110": ("CIFAR10", 55), "EfficientNetB0": ("ImageNet", 8),
-    "EfficientNetB7": ("ImageNet", 8), "VGGish": ("AudioSet", 4),
-}  # fmt: skip
+    "ResNet20": ("CIFAR10", 10),
+    "ResNet110": ("CIFAR10", 55),
+    "EfficientNetB0": ("ImageNet", 8),
+    "EfficientNetB7": ("ImageNet", 8),
+    "VGGish": ("AudioSet", 4),
+}
 THRESHOLDS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)
 
 
@@ -166,8 +174,10 @@ def _portend(folder: Path, rng: np.random.Generator) -> None:
     ]
     head = "machine,num_channels,input_size,pickled_size,dump_latency,load_latency"
     _lines(at / "serialisation.csv", head, tensors)
-    whole = [("EfficientNetB0", "ImageNet", "test_exp", '"[[1, 4], [5, 8]]"', threshold, f'"[{out}, {25000 - out}]"', 18000)
-             for threshold, out in ((0.0, 0), (0.2, 671), (0.5, 9000))]  # fmt: skip
+    whole = [
+        ("EfficientNetB0", "ImageNet", "test_exp", '"[[1, 4], [5, 8]]"', threshold, f'"[{out}, {25000 - out}]"', 18000)
+        for threshold, out in ((0.0, 0), (0.2, 671), (0.5, 9000))
+    ]
     head = "model,dataset,split,partitioning,threshold,exits_per_partition,correct_total"
     _lines(at / "exit_rate_accuracy_partitionings.csv", head, whole)
 

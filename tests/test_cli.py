@@ -244,10 +244,16 @@ def test_profile_takes_a_model_of_ones_own(run, tmp_path, monkeypatch):
     assert (code, json.loads(out)[-1]["macs"]) == (0, 8)
     sys.modules.pop("ours")
     for words in (
-        ("nonsense",), ("ours:build",), ("ours:missing", "--input", "1,4"), ("ours:build", "--input", "1,x"),
-        ("missing:build", "--input", "1,4"), ("ours:nothing", "--input", "1,4"), ("ours:build", "--input", "1,5"),
-        ("os.path:join", "--input", "1"), ("resnet18", "--input", "99999999,99999,99999"),
-    ):  # fmt: skip
+        ("nonsense",),
+        ("ours:build",),
+        ("ours:missing", "--input", "1,4"),
+        ("ours:build", "--input", "1,x"),
+        ("missing:build", "--input", "1,4"),
+        ("ours:nothing", "--input", "1,4"),
+        ("ours:build", "--input", "1,5"),
+        ("os.path:join", "--input", "1"),
+        ("resnet18", "--input", "99999999,99999,99999"),
+    ):
         code, _, err = run("profile", *words)
         assert code == 2, words
         assert err.count("\n") == 1, words
@@ -274,17 +280,23 @@ def test_a_campaign_from_the_command_line(run, tmp_path):
 @pytest.mark.parametrize(
     "words",
     [
-        ("bench", "run", "nonsense"), ("bench", "run", "slot/generated-tiny", "--solvers", "nonsense"),
-        ("bench", "run", "slot/generated-tiny", "--seeds", "x"), ("bench", "run", "slot/*", "--repetitions", "0"),
-        ("bench", "show"), ("bench", "report"), ("bench", "instances", "nonsense"),
+        ("bench", "run", "nonsense"),
+        ("bench", "run", "slot/generated-tiny", "--solvers", "nonsense"),
+        ("bench", "run", "slot/generated-tiny", "--seeds", "x"),
+        ("bench", "run", "slot/*", "--repetitions", "0"),
+        ("bench", "show"),
+        ("bench", "report"),
+        ("bench", "instances", "nonsense"),
         ("bench", "run", "slot/generated-tiny", "--seeds", "18446744073709551616"),
         ("bench", "run", "slot/generated-tiny", "--solvers", "two-regime[seed=3]"),
         ("bench", "run", "slot/generated-tiny", "--solvers", "two-regime", "--out", "a-file"),
         ("bench", "run", "slot/generated-tiny", "--solvers", "two-regime", "--dask", "nonsense"),
-        ("solve", "offloading/generated[ties=abc]"), ("solve", "split/generated[seed=-1]"), ("solve", "x" * 5000),
+        ("solve", "offloading/generated[ties=abc]"),
+        ("solve", "split/generated[seed=-1]"),
+        ("solve", "x" * 5000),
         ("solve", "split/generated-tiny", "--option", "solver=highs"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_campaign_is_one_line_and_exit_code_2(run, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a-file").write_text("")
@@ -326,9 +338,12 @@ def test_shell_completion_works_from_outside():
     import os
 
     done = subprocess.run(
-        [sys.executable, "-c", "from edgeopt.cli import main; main()"], capture_output=True, text=True, check=False,
+        [sys.executable, "-c", "from edgeopt.cli import main; main()"],
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, "_EDGEOPT_COMPLETE": "complete_bash", "COMP_WORDS": "edgeopt be", "COMP_CWORD": "1"},
-    )  # fmt: skip
+    )
     assert "bench" in done.stdout
 
 

@@ -20,9 +20,15 @@ import edgeopt as eo
 from edgeopt.solving.registry import solvers
 
 NAMES = (
-    "offloading/generated-small", "split/generated-small", "split/generated-trunk", "graph-split/generated-small",
-    "revenue/generated-small", "slot/labriji2023-typical", "shared-slot/crowd-two", "program/assignment-small",
-)  # fmt: skip
+    "offloading/generated-small",
+    "split/generated-small",
+    "split/generated-trunk",
+    "graph-split/generated-small",
+    "revenue/generated-small",
+    "slot/labriji2023-typical",
+    "shared-slot/crowd-two",
+    "program/assignment-small",
+)
 SLOW = ("pyomo", "exhaustive")
 """Solvers that take seconds here; threads of them would only wait for each other."""
 
@@ -104,12 +110,16 @@ def test_ten_thousand_solves_leave_nothing_behind():
     work = [
         (eo.instances.load(name).problem, solver)
         for name, solver in (
-            ("offloading/generated-small", "selection"), ("offloading/generated-small", "highs"),
-            ("split/generated-small", "shortest-path"), ("revenue/generated-small", "simplex"),
-            ("revenue/generated-small", "glop"), ("slot/labriji2023-typical", "two-regime"),
-            ("graph-split/generated-small", "min-cut"), ("program/assignment-tiny", "scipy"),
+            ("offloading/generated-small", "selection"),
+            ("offloading/generated-small", "highs"),
+            ("split/generated-small", "shortest-path"),
+            ("revenue/generated-small", "simplex"),
+            ("revenue/generated-small", "glop"),
+            ("slot/labriji2023-typical", "two-regime"),
+            ("graph-split/generated-small", "min-cut"),
+            ("program/assignment-tiny", "scipy"),
         )
-    ]  # fmt: skip
+    ]
 
     def rounds(number: int) -> None:
         for _ in range(number):

@@ -47,10 +47,44 @@ SLOWEST = 20.0
 """Seconds of the processor, whatever else the machine does, after which one case counts as a hang."""
 
 PAYLOADS = [
-    b"nan", b"inf", b"-1", b"0", b"1e999", b"-1e308", b"99999999999", b"1e15", b"0.5", b"", b" ", b"\t", b"\n", b"\x00",
-    b"\xff\xfe", "é".encode(), b'"', b"'", b",", b";", b"<", b">", b"]]>", b"&x;", b"{", b"}", b"[", b"null", b"true",
-    b"9" * 400, b"x" * 2000, b'{"mapping": {}}', b'{"float": "nan"}', b"ENDATA\n", b"RANGES\n", b"subject to\n", b"\r",
-]  # fmt: skip
+    b"nan",
+    b"inf",
+    b"-1",
+    b"0",
+    b"1e999",
+    b"-1e308",
+    b"99999999999",
+    b"1e15",
+    b"0.5",
+    b"",
+    b" ",
+    b"\t",
+    b"\n",
+    b"\x00",
+    b"\xff\xfe",
+    "é".encode(),
+    b'"',
+    b"'",
+    b",",
+    b";",
+    b"<",
+    b">",
+    b"]]>",
+    b"&x;",
+    b"{",
+    b"}",
+    b"[",
+    b"null",
+    b"true",
+    b"9" * 400,
+    b"x" * 2000,
+    b'{"mapping": {}}',
+    b'{"float": "nan"}',
+    b"ENDATA\n",
+    b"RANGES\n",
+    b"subject to\n",
+    b"\r",
+]
 EDITS = st.lists(
     st.tuples(
         st.sampled_from(["cut", "drop", "repeat", "swap", "number", "insert", "flip", "erase", "word"]),
@@ -115,9 +149,15 @@ def head(path: Path, lines: int) -> bytes:
 def records() -> Iterator[tuple[str, object]]:
     """Every kind of problem, and a solution."""
     for name in (
-        "offloading/generated-tiny", "split/generated-tiny", "split/generated-trunk", "graph-split/generated-tiny",
-        "revenue/generated-tiny", "slot/generated-tiny", "shared-slot/crowd-two", "program/knapsack-tiny",
-    ):  # fmt: skip
+        "offloading/generated-tiny",
+        "split/generated-tiny",
+        "split/generated-trunk",
+        "graph-split/generated-tiny",
+        "revenue/generated-tiny",
+        "slot/generated-tiny",
+        "shared-slot/crowd-two",
+        "program/knapsack-tiny",
+    ):
         yield name, eo.instances.load(name).problem
     yield "solution", eo.solve(eo.instances.load("program/assignment-tiny"))
 
@@ -217,9 +257,11 @@ def folders(profiles: Path) -> Iterator[Target]:
 
     name = "edge_maxpool_lat.csv.gz"
     yield Target(
-        "layer timings", name, gzip.compress(head(timings / name, 30), mtime=0),
+        "layer timings",
+        name,
+        gzip.compress(head(timings / name, 30), mtime=0),
         beside(timings, name, layer_timings.read_layer_timings),
-    )  # fmt: skip
+    )
     name = "serialisation.csv"
     source = profiles / "portend"
     yield Target("portend", name, head(source / name, 40), beside(source, name, portend.read_portend))
@@ -262,12 +304,60 @@ def test_a_damaged_file_is_read_or_refused(place, listed, tmp_path_factory):
 
 
 WORDS = [
-    "solvers", "solve", "compare", "verify", "profile", "reproduce", "data", "bench", "list", "fetch", "show", "report",
-    "instances", "--json", "--solver", "--solvers", "--time-limit", "--seed", "--out", "--option", "--isolate", "--exact",
-    "--units", "--input", "--version", "--help", "--debug", "highs", "selection", "random", "nonsense", "auto", "-1", "0",
-    "1", "nan", "1e999", "x=1", "=", "", "é", "\x00", "p.json", "s.json", "p.mps", "missing.json", "d.json", "[",
-    "offloading/generated-tiny", "offloading/generated[samples=3", "offloading/generated[samples=3]", "split/*", "../..",
-]  # fmt: skip
+    "solvers",
+    "solve",
+    "compare",
+    "verify",
+    "profile",
+    "reproduce",
+    "data",
+    "bench",
+    "list",
+    "fetch",
+    "show",
+    "report",
+    "instances",
+    "--json",
+    "--solver",
+    "--solvers",
+    "--time-limit",
+    "--seed",
+    "--out",
+    "--option",
+    "--isolate",
+    "--exact",
+    "--units",
+    "--input",
+    "--version",
+    "--help",
+    "--debug",
+    "highs",
+    "selection",
+    "random",
+    "nonsense",
+    "auto",
+    "-1",
+    "0",
+    "1",
+    "nan",
+    "1e999",
+    "x=1",
+    "=",
+    "",
+    "é",
+    "\x00",
+    "p.json",
+    "s.json",
+    "p.mps",
+    "missing.json",
+    "d.json",
+    "[",
+    "offloading/generated-tiny",
+    "offloading/generated[samples=3",
+    "offloading/generated[samples=3]",
+    "split/*",
+    "../..",
+]
 HEAVY = ("reproduce", "fetch", "run", "profile")
 """What takes minutes or a network where it is right; each has tests of its own."""
 

@@ -23,6 +23,7 @@ PAGES = [
     ROOT / "docs" / "proved.md",
     ROOT / "docs" / "bring_a_model.md",
     ROOT / "docs" / "model_files.md",
+    ROOT / "docs" / "declare.md",
     ROOT / "CONTRIBUTING.md",
 ]
 
@@ -60,10 +61,10 @@ def test_every_block_of_the_guide_runs(tmp_path, monkeypatch, capsys):
     assert "0.5 is the largest feasible local fraction" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("page", ["proved.md", "bring_a_model.md"])
+@pytest.mark.parametrize("page", ["proved.md", "declare.md", "bring_a_model.md"])
 def test_a_page_prints_what_it_says(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
+    names: dict[str, object] = {"__name__": "__main__"}
     for code, expected in blocks(ROOT / "docs" / page):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):

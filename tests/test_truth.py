@@ -37,41 +37,60 @@ SLOW = {
 
 DRAWS = {
     "offloading/generated": lambda r: {
-        "samples": int(r.integers(1, 40)), "tightness": float(r.choice([0.0, 0.3, 0.5, 0.9, 1.0])),
-        "correlation": float(r.random()), "ties": float(r.choice([0.0, 0.5, 1.0])),
-        "degeneracy": float(r.choice([0.0, 0.5, 1.0])), "sites": int(r.integers(1, 4)),
+        "samples": int(r.integers(1, 40)),
+        "tightness": float(r.choice([0.0, 0.3, 0.5, 0.9, 1.0])),
+        "correlation": float(r.random()),
+        "ties": float(r.choice([0.0, 0.5, 1.0])),
+        "degeneracy": float(r.choice([0.0, 0.5, 1.0])),
+        "sites": int(r.integers(1, 4)),
     },
     "split/generated": lambda r: {
-        "layers": int(r.integers(1, 9)), "exits": int(r.integers(1, 4)), "tiers": int(r.integers(2, 4)),
-        "correlation": float(r.random()), "ties": float(r.choice([0.0, 1.0])), "shared_trunk": bool(r.integers(2)),
+        "layers": int(r.integers(1, 9)),
+        "exits": int(r.integers(1, 4)),
+        "tiers": int(r.integers(2, 4)),
+        "correlation": float(r.random()),
+        "ties": float(r.choice([0.0, 1.0])),
+        "shared_trunk": bool(r.integers(2)),
     },
     "graph-split/generated": lambda r: {
-        "layers": int(r.integers(2, 9)), "tiers": int(r.integers(2, 4)), "branching": float(r.random()),
+        "layers": int(r.integers(2, 9)),
+        "tiers": int(r.integers(2, 4)),
+        "branching": float(r.random()),
         "ties": float(r.choice([0.0, 1.0])),
     },
     "revenue/generated": lambda r: {
-        "services": int(r.integers(1, 12)), "servers": int(r.integers(1, 5)), "links": int(r.integers(0, 6)),
-        "tightness": float(r.choice([0.0, 0.5, 0.99])), "ties": float(r.choice([0.0, 1.0])),
+        "services": int(r.integers(1, 12)),
+        "servers": int(r.integers(1, 5)),
+        "links": int(r.integers(0, 6)),
+        "tightness": float(r.choice([0.0, 0.5, 0.99])),
+        "ties": float(r.choice([0.0, 1.0])),
         "degeneracy": float(r.choice([0.0, 1.0])),
     },
     "slot/generated": lambda r: {
-        "splits": int(r.integers(2, 30)), "max_delay": float(r.choice([0.001, 0.03, 0.1, 10.0])),
+        "splits": int(r.integers(2, 30)),
+        "max_delay": float(r.choice([0.001, 0.03, 0.1, 10.0])),
         "tradeoff": float(r.choice([0.0, 1.0, 300.0])),
     },
     "shared-slot/crowd": lambda r: {
-        "users": int(r.integers(1, 6)), "splits": int(r.integers(2, 5)), "bandwidth": float(r.choice([1e6, 2e7])),
+        "users": int(r.integers(1, 6)),
+        "splits": int(r.integers(2, 5)),
+        "bandwidth": float(r.choice([1e6, 2e7])),
         "max_delay": float(r.choice([0.01, 0.1])),
     },
     "program/knapsack": lambda r: {
-        "items": int(r.integers(1, 12)), "rows": int(r.integers(1, 4)), "tightness": float(r.choice([0.2, 0.5, 1.0])),
+        "items": int(r.integers(1, 12)),
+        "rows": int(r.integers(1, 4)),
+        "tightness": float(r.choice([0.2, 0.5, 1.0])),
         "correlation": float(r.choice([0.0, 1.0])),
     },
     "program/assignment": lambda r: {"size": int(r.integers(1, 6)), "ties": float(r.choice([0.0, 1.0]))},
     "program/covering": lambda r: {
-        "sets": int(r.integers(1, 12)), "elements": int(r.integers(1, 8)), "density": float(r.choice([0.1, 0.5])),
+        "sets": int(r.integers(1, 12)),
+        "elements": int(r.integers(1, 8)),
+        "density": float(r.choice([0.1, 0.5])),
         "ties": float(r.choice([0.0, 1.0])),
     },
-}  # fmt: skip
+}
 
 
 def drawn(rng: np.random.Generator) -> tuple[str, Problem]:

@@ -17,7 +17,7 @@ from ..model.errors import NoSolutionError
 from ..model.explanation import Bound, Explanation, Field, Repair, with_bounds
 from ..model.instance import Instance, problem_of
 from ..model.outcome import Status
-from ..model.problem import Problem, Sense
+from ..model.problem import Problem, Sense, with_program
 from ..model.program import IndexedNames, Point, Program
 from ..model.solution import Solution
 from ..model.tolerance import FEASIBILITY
@@ -42,7 +42,9 @@ def explain(given: Problem | Instance | Solution) -> Explanation:
     NoSolutionError
         If feasibility could not be decided, or a solution is not infeasible or was loaded without its problem.
     """
-    return given.explain() if isinstance(given, Solution) else problem_of(given).explain()
+    if isinstance(given, Solution):
+        return given.explain()
+    return with_program(problem_of(given)).explain()
 
 
 def explain_program(program: Program) -> Explanation:
@@ -102,8 +104,11 @@ def _suspects(program: Program) -> list[Bound]:
     y = relaxed.certificate.row_multiplier
     combined = y @ program.matrix
     parts: tuple[tuple[Field, Any], ...] = (
-        ("row_lower", y > 0), ("row_upper", y < 0), ("upper", combined > 0), ("lower", combined < 0),
-    )  # fmt: skip
+        ("row_lower", y > 0),
+        ("row_upper", y < 0),
+        ("upper", combined > 0),
+        ("lower", combined < 0),
+    )
     return [Bound(f, int(i)) for f, used in parts for i in np.flatnonzero(used & np.isfinite(getattr(program, f)))]
 
 
@@ -128,9 +133,12 @@ def _irreducible(program: Program, members: list[Bound]) -> tuple[list[Bound], b
 def _only(program: Program, members: Sequence[Bound]) -> Program:
     """Return the program with all bounds dropped but `members`."""
     free = replace(
-        program, row_lower=np.full(program.rows, -np.inf), row_upper=np.full(program.rows, np.inf),
-        lower=np.full(program.columns, -np.inf), upper=np.full(program.columns, np.inf),
-    )  # fmt: skip
+        program,
+        row_lower=np.full(program.rows, -np.inf),
+        row_upper=np.full(program.rows, np.inf),
+        lower=np.full(program.columns, -np.inf),
+        upper=np.full(program.columns, np.inf),
+    )
     return with_bounds(free, members, [member.value(program) for member in members])
 
 

@@ -151,9 +151,11 @@ def _energy_costs(problem: StochasticSplit, compute: Any, sending: Any, receivin
     # 0 watts times an infinite time is still a place where the layer cannot run.
     energy = np.where(np.isfinite(times), np.where(np.isfinite(times), times, 0.0) * compute, np.inf)
     return replace(
-        costs, tree=replace(costs.tree, exec_time=energy), per_bit=between_tiers(up, down),
+        costs,
+        tree=replace(costs.tree, exec_time=energy),
+        per_bit=between_tiers(up, down),
         per_crossing=0.0 * costs.per_crossing,
-    )  # fmt: skip
+    )
 
 
 def _own(cost: PlacementCosts) -> NDArray[np.float64]:

@@ -106,9 +106,12 @@ def split_under_uncertainty(
     mean_demand = scenarios.demand if scenarios.demand.ndim == 1 else shares @ scenarios.demand
     mean = solve(replace(problem, uplink_rate=float(shares @ rates), demand=mean_demand / mean_demand.sum())).decision
     return StaticSplit(
-        problem.decision_at(best), average.expected(best), float(shares @ known.objective),
-        mean, average.expected(problem.node_tiers(mean)),
-    )  # fmt: skip
+        problem.decision_at(best),
+        average.expected(best),
+        float(shares @ known.objective),
+        mean,
+        average.expected(problem.node_tiers(mean)),
+    )
 
 
 def _shares(probabilities: ArrayLike | None, count: int) -> NDArray[np.float64]:

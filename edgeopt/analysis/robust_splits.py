@@ -217,10 +217,14 @@ def _regret_program(problem: StochasticSplit, slow: StochasticSplit) -> tuple[Pr
     upper[entry_of[tree.parent < 0, 1:].ravel()] = 0.0
     upper[value_of[~available]] = 0.0
     return Program(
-        cost=gain, matrix=sparse.vstack([wide, matrix]),
-        row_lower=np.r_[flow.row_lower, np.full(right.size, -np.inf)], row_upper=np.r_[flow.row_upper, right],
-        upper=upper, integrality=np.arange(total) < moves, name="least_regret",
-    ), moves  # fmt: skip
+        cost=gain,
+        matrix=sparse.vstack([wide, matrix]),
+        row_lower=np.r_[flow.row_lower, np.full(right.size, -np.inf)],
+        row_upper=np.r_[flow.row_upper, right],
+        upper=upper,
+        integrality=np.arange(total) < moves,
+        name="least_regret",
+    ), moves
 
 
 class _Rows:

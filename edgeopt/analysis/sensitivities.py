@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..algebra.formulation import Formulation
 from ..formulations.revenue import RevenueMaximization
 from ..model.errors import InvalidProblemError
 from ..model.outcome import Options
@@ -38,8 +39,12 @@ class Sensitivity:
     services: pd.DataFrame
 
 
-def sensitivity(solution: Solution) -> Sensitivity:
-    """Price the servers, links and traffic of a solved :class:`RevenueMaximization`.
+def sensitivity(solution: Solution) -> Any:
+    """Say what the data of a solved problem are worth.
+
+    Of a :class:`RevenueMaximization` the prices of servers, links and traffic with their ranges
+    (:class:`Sensitivity`). Of a declared problem the derivative of the optimal value with respect to every entry of
+    every float field (:class:`~edgeopt.analysis.field_values.FieldValues`).
 
     Parameters
     ----------
@@ -49,9 +54,13 @@ def sensitivity(solution: Solution) -> Sensitivity:
     Raises
     ------
     InvalidProblemError
-        If the solution is not of a single revenue program, or not optimal.
+        If the solution is not of a single revenue program or declared problem, or not optimal.
     """
     problem = solution.problem
+    if isinstance(problem, Formulation):
+        from .field_values import field_values
+
+        return field_values(solution)
     if not isinstance(problem, RevenueMaximization):
         raise InvalidProblemError(f"sensitivity needs the solution of a RevenueMaximization, not {problem!r}")
     if problem.batch is not None:
@@ -72,17 +81,28 @@ def _of_basis(problem: RevenueMaximization, admitted: NDArray[np.float64]) -> Se
     load = problem.load(admitted)
     loose = price == 0.0  # until the load itself comes down to the capacity
     kind = ["server"] * problem.compute_density.shape[0] + ["link"] * problem.link_density.shape[0]
-    resources = pd.DataFrame({
-        "kind": kind, "capacity": problem.capacity, "load": load, "price": price,
-        "price_from": np.where(loose, load, _values(ranging.row_bound_dn, problem.resources)),
-        "price_to": np.where(loose, np.inf, _values(ranging.row_bound_up, problem.resources)),
-    }, index=pd.Index(problem.resource_names, name="resource"))  # fmt: skip
-    services = pd.DataFrame({
-        "traffic": problem.traffic, "admitted": admitted, "unit_profit": problem.unit_profit,
-        "traffic_price": np.where(admitted >= problem.traffic, np.maximum(reduced, 0.0), 0.0),
-        "profit_from": -_values(ranging.col_cost_up, problem.services),
-        "profit_to": -_values(ranging.col_cost_dn, problem.services),
-    }, index=pd.Index(list(problem.service_names), name="service"))  # fmt: skip
+    resources = pd.DataFrame(
+        {
+            "kind": kind,
+            "capacity": problem.capacity,
+            "load": load,
+            "price": price,
+            "price_from": np.where(loose, load, _values(ranging.row_bound_dn, problem.resources)),
+            "price_to": np.where(loose, np.inf, _values(ranging.row_bound_up, problem.resources)),
+        },
+        index=pd.Index(problem.resource_names, name="resource"),
+    )
+    services = pd.DataFrame(
+        {
+            "traffic": problem.traffic,
+            "admitted": admitted,
+            "unit_profit": problem.unit_profit,
+            "traffic_price": np.where(admitted >= problem.traffic, np.maximum(reduced, 0.0), 0.0),
+            "profit_from": -_values(ranging.col_cost_up, problem.services),
+            "profit_to": -_values(ranging.col_cost_dn, problem.services),
+        },
+        index=pd.Index(list(problem.service_names), name="service"),
+    )
     return Sensitivity(resources, services)
 
 

@@ -74,10 +74,13 @@ class SplitMap:
         edges = np.r_[0.0, self.breaks, math.inf]
         return pd.DataFrame(
             {
-                "from_rate": edges[:-1], "to_rate": edges[1:], "intercept": self.intercepts, "slope": self.slopes,
+                "from_rate": edges[:-1],
+                "to_rate": edges[1:],
+                "intercept": self.intercepts,
+                "slope": self.slopes,
                 "layers_sent": [sum(int((t > 0).sum()) for t in d.tiers) for d in self.decisions],
             }
-        )  # fmt: skip
+        )
 
 
 def split_map(problem: StochasticSplit, uplink_rates: ArrayLike | None = None) -> SplitMap:

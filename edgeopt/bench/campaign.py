@@ -85,9 +85,12 @@ class Campaign:
         pairs = set(zip(self.instances, self.fingerprints, strict=True))
         limits = all(task[name] == getattr(self, name) for name in ("time_limit", "memory_limit", "threads"))
         known = task["solver"] in self.solvers and task["seed"] in self.seeds
-        return limits and known and task["repetition"] < self.repetitions and (
-            task["instance"], task["fingerprint"]
-        ) in pairs  # fmt: skip
+        return (
+            limits
+            and known
+            and task["repetition"] < self.repetitions
+            and (task["instance"], task["fingerprint"]) in pairs
+        )
 
     @classmethod
     def of(

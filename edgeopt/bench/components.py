@@ -84,7 +84,7 @@ def solver(folder: str | Path) -> type[BaseSolver]:
                 refusal = find(parse(self.solver)[0])[0].refusal(load(instance, fingerprint).problem)
             except EdgeOptError:
                 return False, None  # the task fails with this error, and says so
-            return refusal is not None, refusal
+            return refusal is not None, str(refusal) if refusal else None
 
         def set_objective(self, **task: Any) -> None:
             self.task = task

@@ -29,9 +29,13 @@ def performance_profile(table: pd.DataFrame, tolerance: float = measures.SOLVED,
         style = ("-", "--", ":", "-.")[place // 10 % 4]
         axes.step(lines.index, shares, where="post", label=solver, linestyle=style)
     axes.set(
-        xscale="log", xlim=(1.0, lines.index[-1]), ylim=(-0.02, 1.02), xlabel="time relative to the fastest solver",
-        ylabel="share of runs solved", title=f"Performance profile over {len(seconds)} runs",
-    )  # fmt: skip
+        xscale="log",
+        xlim=(1.0, lines.index[-1]),
+        ylim=(-0.02, 1.02),
+        xlabel="time relative to the fastest solver",
+        ylabel="share of runs solved",
+        title=f"Performance profile over {len(seconds)} runs",
+    )
     _legend(axes)
     axes.grid(alpha=0.3)
     return axes
@@ -51,9 +55,12 @@ def mean_times(table: pd.DataFrame, tolerance: float = measures.SOLVED, axes: Ax
         axes.barh(place, mean, color="tab:blue", alpha=0.7)
         axes.plot([low, high], [place, place], color="black", linewidth=1.5)
     axes.set(
-        xscale="log", yticks=range(len(order)), yticklabels=order,
-        xlabel="shifted geometric mean time [s]; 95 % over instances", title="Mean times, failures at their limit",
-    )  # fmt: skip
+        xscale="log",
+        yticks=range(len(order)),
+        yticklabels=order,
+        xlabel="shifted geometric mean time [s]; 95 % over instances",
+        title="Mean times, failures at their limit",
+    )
     axes.grid(alpha=0.3, axis="x")
     return axes
 
@@ -95,9 +102,12 @@ def gap_against_time(table: pd.DataFrame, axes: Axes | None = None) -> Axes:
             time, middle, yerr=[[middle - low], [high - middle]], fmt=marker, color=f"C{place % 10}", label=solver
         )
     axes.set(
-        xscale="log", yscale="log", xlabel="median time [s]",
-        ylabel="above the best known objective (relative)", title="Median, and 10 to 90 % of the runs; 1e-12 is none",
-    )  # fmt: skip
+        xscale="log",
+        yscale="log",
+        xlabel="median time [s]",
+        ylabel="above the best known objective (relative)",
+        title="Median, and 10 to 90 % of the runs; 1e-12 is none",
+    )
     _legend(axes)
     axes.grid(alpha=0.3)
     return axes
@@ -114,9 +124,11 @@ def win_loss(table: pd.DataFrame, tolerance: float = measures.SOLVED, axes: Axes
             if not np.isnan(share[i, j]):
                 axes.text(j, i, f"{100 * share[i, j]:.0f}", ha="center", va="center", fontsize=7)
     axes.set(
-        xticks=range(len(order)), yticks=range(len(order)), yticklabels=order,
+        xticks=range(len(order)),
+        yticks=range(len(order)),
+        yticklabels=order,
         title="Runs won by the row against the column [%]",
-    )  # fmt: skip
+    )
     axes.set_xticks(range(len(order)), order, rotation=60, ha="right")
     return axes
 

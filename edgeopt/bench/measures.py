@@ -23,9 +23,18 @@ SOLVED = 1e-6
 SHIFT = 0.01
 """Seconds added to all times of a shifted geometric mean, so that microseconds do not decide it."""
 RANKED = (
-    "solver", "kind", "runs", "solved", "low", "high", "unverified", "proved", "mean_time", "median_excess",
+    "solver",
+    "kind",
+    "runs",
+    "solved",
+    "low",
+    "high",
+    "unverified",
+    "proved",
+    "mean_time",
+    "median_excess",
     "worst_excess",
-)  # fmt: skip
+)
 RUN = ["instance", "seed", "repetition"]
 """What makes two runs of different solvers comparable."""
 
@@ -186,23 +195,28 @@ def by_solver(table: pd.DataFrame, tolerance: float = SOLVED) -> pd.DataFrame:
     """
     import pandas as pd
 
-    table = table.assign(
-        distance=excess(table), good=solved(table, tolerance), seconds=counted(table, tolerance)
-    )  # fmt: skip
+    table = table.assign(distance=excess(table), good=solved(table, tolerance), seconds=counted(table, tolerance))
     rows = []
     for solver, runs in table.groupby("solver"):
         good = runs["good"].to_numpy()
         # Runs of one instance are no independent draws: instances are.
         low, high = bootstrap_interval(runs.groupby("instance")["good"].mean())
         shown = runs["distance"][np.isfinite(runs["distance"])]
-        rows.append({
-            "solver": solver, "kind": runs["kind"].iloc[0], "runs": len(runs), "solved": float(good.mean()),
-            "low": low, "high": high, "unverified": int((~runs["verified"]).sum()),
-            "proved": int(runs["proved"].sum()),
-            "mean_time": shifted_geometric_mean(runs["seconds"]),
-            "median_excess": float(shown.median()) if len(shown) else np.inf,
-            "worst_excess": float(shown.max()) if len(shown) else np.inf,
-        })  # fmt: skip
+        rows.append(
+            {
+                "solver": solver,
+                "kind": runs["kind"].iloc[0],
+                "runs": len(runs),
+                "solved": float(good.mean()),
+                "low": low,
+                "high": high,
+                "unverified": int((~runs["verified"]).sum()),
+                "proved": int(runs["proved"].sum()),
+                "mean_time": shifted_geometric_mean(runs["seconds"]),
+                "median_excess": float(shown.median()) if len(shown) else np.inf,
+                "worst_excess": float(shown.max()) if len(shown) else np.inf,
+            }
+        )
     ranked = pd.DataFrame(rows, columns=list(RANKED))
     # Solvers that solved nothing still differ: no answer at all is worse than a poor one.
     ranked["silent"] = ranked["unverified"] / ranked["runs"]

@@ -25,10 +25,28 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TABLE = (
-    "instance", "solver", "kind", "seed", "repetition", "status", "verified", "proved", "objective", "excess", "bound",
-    "gap", "claimed_bound", "wall_time", "build_time", "verify_time", "memory", "size", "conflict", "message",
+    "instance",
+    "solver",
+    "kind",
+    "seed",
+    "repetition",
+    "status",
+    "verified",
+    "proved",
+    "objective",
+    "excess",
+    "bound",
+    "gap",
+    "claimed_bound",
+    "wall_time",
+    "build_time",
+    "verify_time",
+    "memory",
+    "size",
+    "conflict",
+    "message",
     "command",
-)  # fmt: skip
+)
 MACHINE = ("machine", "processor", "cores", "system", "python", "numpy", "edgeopt", "revision", "threads")
 DASHES = ("solid", "dash", "dot")
 SYMBOLS = ("circle", "diamond-open", "x")
@@ -109,16 +127,25 @@ def _profile_plot(kind: str, table: pd.DataFrame) -> dict[str, Any]:
         lines = lines.iloc[np.unique(np.linspace(0, len(lines) - 1, MOST_POINTS).astype(int))]
     traces = [
         {
-            "type": "scatter", "mode": "lines", "name": solver,
+            "type": "scatter",
+            "mode": "lines",
+            "name": solver,
             "line": {"shape": "hv", "dash": DASHES[place // 10 % 3]},
-            "x": lines.index.tolist(), "y": shares.tolist(),
+            "x": lines.index.tolist(),
+            "y": shares.tolist(),
         }
         for place, (solver, shares) in enumerate(lines.items())
-    ]  # fmt: skip
+    ]
     title = f"{kind}: performance profile over {len(seconds)} runs"
-    return {"id": f"profile-{kind}", "data": traces, "layout": _layout(
-        title, {"type": "log", "title": "time relative to the fastest"}, {"title": "share solved", "range": [0, 1.02]}
-    )}  # fmt: skip
+    return {
+        "id": f"profile-{kind}",
+        "data": traces,
+        "layout": _layout(
+            title,
+            {"type": "log", "title": "time relative to the fastest"},
+            {"title": "share solved", "range": [0, 1.02]},
+        ),
+    }
 
 
 def _gap_plot(table: pd.DataFrame) -> dict[str, Any]:
@@ -126,17 +153,26 @@ def _gap_plot(table: pd.DataFrame) -> dict[str, Any]:
     shown = shown[np.isfinite(shown["distance"])]
     traces = [
         {
-            "type": "scatter", "mode": "markers", "marker": {"symbol": SYMBOLS[place // 10 % 3]}, "name": solver,
+            "type": "scatter",
+            "mode": "markers",
+            "marker": {"symbol": SYMBOLS[place // 10 % 3]},
+            "name": solver,
             "x": runs["wall_time"].tolist(),
-            "y": np.maximum(runs["distance"], ROUNDOFF).tolist(), "text": runs["instance"].tolist(),
+            "y": np.maximum(runs["distance"], ROUNDOFF).tolist(),
+            "text": runs["instance"].tolist(),
             "hovertemplate": "%{text}<br>%{x:.3g} s, %{y:.3g} above the best<extra>%{fullData.name}</extra>",
         }
         for place, (solver, runs) in enumerate(shown.groupby("solver"))
-    ]  # fmt: skip
-    return {"id": "gap", "data": traces, "layout": _layout(
-        "Distance to the best known objective against time (1e-12: none)", {"type": "log", "title": "time [s]"},
-        {"type": "log", "title": "relative distance"},
-    )}  # fmt: skip
+    ]
+    return {
+        "id": "gap",
+        "data": traces,
+        "layout": _layout(
+            "Distance to the best known objective against time (1e-12: none)",
+            {"type": "log", "title": "time [s]"},
+            {"type": "log", "title": "relative distance"},
+        ),
+    }
 
 
 def _scaling_plot(kind: str, table: pd.DataFrame) -> dict[str, Any]:
@@ -145,18 +181,26 @@ def _scaling_plot(kind: str, table: pd.DataFrame) -> dict[str, Any]:
     exponents = {row["solver"]: row["exponent"] for row in _records(fits)}
     traces = [
         {
-            "type": "scatter", "mode": "markers", "marker": {"symbol": SYMBOLS[place // 10 % 3]},
-            "x": runs["size"].tolist(), "y": runs["wall_time"].tolist(),
+            "type": "scatter",
+            "mode": "markers",
+            "marker": {"symbol": SYMBOLS[place // 10 % 3]},
+            "x": runs["size"].tolist(),
+            "y": runs["wall_time"].tolist(),
             "text": runs["instance"].tolist(),
             "name": f"{solver}: size^{exponents[solver]:.2f}" if solver in exponents else str(solver),
             "hovertemplate": "%{text}<br>%{x} numbers, %{y:.3g} s<extra>%{fullData.name}</extra>",
         }
         for place, (solver, runs) in enumerate(shown.groupby("solver"))
-    ]  # fmt: skip
-    return {"id": f"scaling-{kind}", "data": traces, "layout": _layout(
-        f"{kind}: time against size, solved runs", {"type": "log", "title": "numbers in the problem's data"},
-        {"type": "log", "title": "time [s]"},
-    )}  # fmt: skip
+    ]
+    return {
+        "id": f"scaling-{kind}",
+        "data": traces,
+        "layout": _layout(
+            f"{kind}: time against size, solved runs",
+            {"type": "log", "title": "numbers in the problem's data"},
+            {"type": "log", "title": "time [s]"},
+        ),
+    }
 
 
 def _win_plot(table: pd.DataFrame) -> dict[str, Any]:
@@ -164,9 +208,15 @@ def _win_plot(table: pd.DataFrame) -> dict[str, Any]:
     share = measures.win_loss(table).loc[order, order].to_numpy(float)
     cells = [[None if np.isnan(value) else round(100 * value, 1) for value in row] for row in share]
     trace = {
-        "type": "heatmap", "x": order, "y": order, "z": cells, "zmin": 0, "zmax": 100, "colorscale": "RdBu",
+        "type": "heatmap",
+        "x": order,
+        "y": order,
+        "z": cells,
+        "zmin": 0,
+        "zmax": 100,
+        "colorscale": "RdBu",
         "hovertemplate": "%{y} beats %{x} in %{z} % of their common runs<extra></extra>",
-    }  # fmt: skip
+    }
     layout = _layout("Runs won by the row against the column [%]", {"tickangle": -60}, {"autorange": "reversed"})
     return {"id": "wins", "data": [trace], "layout": layout}
 
@@ -177,9 +227,13 @@ def _layout(title: str, x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
         return {"automargin": True, **given, **named}
 
     return {
-        "title": {"text": title, "font": {"size": 15}}, "xaxis": axis(x), "yaxis": axis(y), "height": 460,
-        "margin": {"t": 50, "r": 10, "b": 50, "l": 60}, "legend": {"orientation": "h", "yanchor": "top", "y": -0.18},
-    }  # fmt: skip
+        "title": {"text": title, "font": {"size": 15}},
+        "xaxis": axis(x),
+        "yaxis": axis(y),
+        "height": 460,
+        "margin": {"t": 50, "r": 10, "b": 50, "l": 60},
+        "legend": {"orientation": "h", "yanchor": "top", "y": -0.18},
+    }
 
 
 def _thinned(rows: pd.DataFrame) -> pd.DataFrame:
@@ -205,12 +259,17 @@ def _ranked(row: dict[str, Any]) -> dict[str, str]:
         return f"{100 * value:.1f} %" if np.isfinite(value) else "no answer"
 
     return {
-        "solver": row["solver"], "kind": row["kind"], "runs": str(row["runs"]), "solved": percent(row["solved"]),
-        "interval": f"{percent(row['low'])} to {percent(row['high'])}", "unverified": str(row["unverified"]),
+        "solver": row["solver"],
+        "kind": row["kind"],
+        "runs": str(row["runs"]),
+        "solved": percent(row["solved"]),
+        "interval": f"{percent(row['low'])} to {percent(row['high'])}",
+        "unverified": str(row["unverified"]),
         "proved": str(row["proved"]),
-        "mean_time": f"{row['mean_time']:.3g} s", "median": _gap(row["median_excess"]),
+        "mean_time": f"{row['mean_time']:.3g} s",
+        "median": _gap(row["median_excess"]),
         "worst": _gap(row["worst_excess"]),
-    }  # fmt: skip
+    }
 
 
 def _gap(value: float) -> str:

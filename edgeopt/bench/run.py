@@ -126,7 +126,7 @@ def _demand_a_pair(campaign: Campaign) -> None:
             refusal = find(parse(text)[0])[0].refusal(problem)
             if refusal is None:
                 return
-            reasons.append(f"{text} {refusal}, and {name} is a {type(problem).__name__}")
+            reasons.append(f"{name}: {refusal}")
     raise InvalidOptionError(f"none of these solvers takes any of these instances: {reasons[0]}")
 
 
@@ -191,9 +191,16 @@ def _benchopt(folder: Path, *, force: bool = False, collect: bool = False, **opt
     try:
         with contextlib.redirect_stdout(said):
             run_benchmark(
-                folder, plot_result=False, display=False, show_progress=False, collect=collect, n_repetitions=1,
-                forced_solvers=["solver"] if force else [], output_file=str(output), **options,
-            )  # fmt: skip
+                folder,
+                plot_result=False,
+                display=False,
+                show_progress=False,
+                collect=collect,
+                n_repetitions=1,
+                forced_solvers=["solver"] if force else [],
+                output_file=str(output),
+                **options,
+            )
         found: pd.DataFrame = read_results(output).filter(regex="^objective_")
         return found.rename(columns=lambda name: name.removeprefix("objective_")).reindex(columns=list(COLUMNS))
     except Exception as error:

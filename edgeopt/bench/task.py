@@ -64,11 +64,19 @@ def perform(
 def blank(instance: str, fingerprint: str, solver: str, seed: int, repetition: int, **limits: float) -> dict[str, Any]:
     """Return what a row says before anything is solved."""
     return {
-        "instance": instance, "fingerprint": fingerprint, "solver": solver, "kind": find(parse(solver)[0])[0].kind,
-        "seed": seed, "repetition": repetition, **limits, "status": str(Status.FAILED), "verified": False,
-        "started": datetime.now(UTC).isoformat(timespec="seconds"), "command": command(instance, solver, seed, limits),
+        "instance": instance,
+        "fingerprint": fingerprint,
+        "solver": solver,
+        "kind": find(parse(solver)[0])[0].kind,
+        "seed": seed,
+        "repetition": repetition,
+        **limits,
+        "status": str(Status.FAILED),
+        "verified": False,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command(instance, solver, seed, limits),
         **machine(),
-    }  # fmt: skip
+    }
 
 
 @lru_cache(maxsize=2)
@@ -99,16 +107,25 @@ def outcome(instance: Instance, solution: Solution) -> dict[str, Any]:
         excess = float(relative_excess(sign * objective, sign * best, magnitude or 0.0))
     reason = contradiction(instance, solution)
     return {
-        "status": str(solution.status), "verified": solution.status in ANSWERS and reason is None,
+        "status": str(solution.status),
+        "verified": solution.status in ANSWERS and reason is None,
         "proved": solution.proved and reason is None,
-        "objective": objective, "bound": bound, "gap": gap, "best": best,
+        "objective": objective,
+        "bound": bound,
+        "gap": gap,
+        "best": best,
         "claimed_bound": _whole(solution.claimed_bound),
         "best_status": "" if instance.best is None else str(instance.best.status),
-        "excess": excess, "magnitude": magnitude,
-        "wall_time": solution.wall_time, "build_time": solution.statistics.get("build_time"),
-        "verify_time": solution.verify_time, "memory": solution.statistics.get("memory"),
-        "conflict": reason or "", "message": reason or solution.message, "solver_version": solution.solver_version,
-    }  # fmt: skip
+        "excess": excess,
+        "magnitude": magnitude,
+        "wall_time": solution.wall_time,
+        "build_time": solution.statistics.get("build_time"),
+        "verify_time": solution.verify_time,
+        "memory": solution.statistics.get("memory"),
+        "conflict": reason or "",
+        "message": reason or solution.message,
+        "solver_version": solution.solver_version,
+    }
 
 
 def contradiction(instance: Instance, solution: Solution) -> str | None:
@@ -144,9 +161,15 @@ def machine() -> dict[str, Any]:
     from .. import __version__
 
     return {
-        "machine": platform.node(), "processor": _processor(), "cores": os.cpu_count(), "system": platform.platform(),
-        "python": platform.python_version(), "numpy": np.__version__, "edgeopt": __version__, "revision": _revision(),
-    }  # fmt: skip
+        "machine": platform.node(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "edgeopt": __version__,
+        "revision": _revision(),
+    }
 
 
 def _processor() -> str:

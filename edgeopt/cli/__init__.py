@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
     from ..model.solution import Solution
 
 app = typer.Typer(
-    name="edgeopt", no_args_is_help=True, pretty_exceptions_enable=False,
+    name="edgeopt",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
     help="Solve edge-inference decision problems, compare solvers, verify answers. "
     "Exit codes: 0 done, 1 nothing was established, 2 wrong use or input.",
-)  # fmt: skip
+)
 data_app = typer.Typer(no_args_is_help=True, help="List and download the original data sets.")
 app.add_typer(data_app, name="data")
 app.add_typer(bench_app, name="bench")
@@ -56,7 +59,13 @@ Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
 def _root(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(help="Module with a formulation of your own that a file may import; repeatable, anywhere."),
+    ] = None,
 ) -> None:
+    if trust:
+        _allow(trust)
     if version:
         from .. import __version__
 
@@ -83,7 +92,7 @@ def solvers(as_json: Json = False) -> None:
                 "solver": f"{entry.name}[:NAME]" if entry.variants else entry.name,
                 "kind": entry.kind,
                 "reads": ", ".join(kind.__name__ for kind in reads),
-                "honours": ", ".join(entry.honours),
+                "options": ", ".join(entry.options),
                 "installed": entry.installed,
                 "version": entry.version if entry.installed else "",
                 "install": "" if entry.installed else f"pip install '{entry.install or ' '.join(entry.requires)}'",
@@ -123,9 +132,16 @@ def solve(
     problem = _problem(file)
     extra = dict(_setting(text) for text in option or [])
     solution = run(
-        problem, solver, time_limit=time_limit, relative_gap=relative_gap, threads=threads, seed=seed,
-        isolate=isolate, memory_limit=memory_limit, **extra,
-    )  # fmt: skip
+        problem,
+        solver,
+        time_limit=time_limit,
+        relative_gap=relative_gap,
+        threads=threads,
+        seed=seed,
+        isolate=isolate,
+        memory_limit=memory_limit,
+        **extra,
+    )
     if out is not None:
         save(solution, out)
     show_one(_summary(problem, solution), as_json, file)
@@ -166,9 +182,13 @@ def compare(
     with progress_bar("comparing") as tell:
         done = itertools.count()
         table = run(
-            problems, chosen, names=files, seed=seed,
-            progress=lambda *_: tell(next(done), len(problems) * len(chosen)), **limit,
-        )  # fmt: skip
+            problems,
+            chosen,
+            names=files,
+            seed=seed,
+            progress=lambda *_: tell(next(done), len(problems) * len(chosen)),
+            **limit,
+        )
     show([{str(k): v for k, v in row.items()} for row in table.to_dict("records")], as_json, "Comparison")
 
 
@@ -202,12 +222,20 @@ def verify(
     found = run(_problem(problem), answer, exact=exact, relative_gap=relative_gap)
     show_one(
         {
-            "holds": found.holds, "status": str(found.status), "objective": found.objective, "bound": found.bound,
-            "gap": found.gap, "claimed_bound": found.claimed_bound, "proved": found.proved, "evidence": found.evidence,
-            "exact": found.exact, "message": found.message,
+            "holds": found.holds,
+            "status": str(found.status),
+            "objective": found.objective,
+            "bound": found.bound,
+            "gap": found.gap,
+            "claimed_bound": found.claimed_bound,
+            "proved": found.proved,
+            "evidence": found.evidence,
+            "exact": found.exact,
+            "message": found.message,
         },
-        as_json, str(solution),
-    )  # fmt: skip
+        as_json,
+        str(solution),
+    )
     if not found.holds:
         raise typer.Exit(1)
 
@@ -267,10 +295,15 @@ def data_list(as_json: Json = False) -> None:
     from ..data.fetch import available
 
     rows = [
-        {"name": entry.name, "summary": entry.summary, "files": len(entry.files), "licence": entry.licence,
-         "citation": entry.citation}
+        {
+            "name": entry.name,
+            "summary": entry.summary,
+            "files": len(entry.files),
+            "licence": entry.licence,
+            "citation": entry.citation,
+        }
         for entry in available()
-    ]  # fmt: skip
+    ]
     show(rows, as_json, "Data sets")
 
 
@@ -296,7 +329,7 @@ def main() -> None:
     """Run the command line; an error of edgeopt is one line on standard error and exit code 2."""
     debug = "--debug" in sys.argv[1:]
     # Anywhere on the line, as users type it last.
-    arguments = [word for word in sys.argv[1:] if word != "--debug"]
+    arguments = _trust_first([word for word in sys.argv[1:] if word != "--debug"])
     try:
         app(arguments, prog_name="edgeopt")
     except (EdgeOptError, OSError) as error:
@@ -305,6 +338,28 @@ def main() -> None:
         words = str(error).encode(errors="backslashreplace").decode()
         typer.echo(f"edgeopt: {words}", err=True)
         raise SystemExit(2) from None
+
+
+def _trust_first(words: list[str]) -> list[str]:
+    """Return the words with each ``--trust MODULE`` in front, where the command line expects it."""
+    first: list[str] = []
+    rest: list[str] = []
+    remaining = iter(words)
+    for word in remaining:
+        if word == "--trust":
+            first += [word, next(remaining, "")]
+        else:
+            (first if word.startswith("--trust=") else rest).append(word)
+    return first + rest
+
+
+def _allow(modules: list[str]) -> None:
+    """Let files import these modules, here and in the processes that are started; also from the current folder."""
+    from ..exchange.trust import VARIABLE
+
+    os.environ[VARIABLE] = ",".join([*os.environ.get(VARIABLE, "").split(","), *modules]).strip(",")
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
 
 
 def _problem(name: str) -> Problem:
@@ -331,18 +386,28 @@ def _decided(solution: Solution) -> dict[str, Any]:
     """Return the fields of the decision, where there is one."""
     if solution.found is None:
         return {}
+    if isinstance(named := getattr(solution.found, "values", None), dict):  # of a declared problem
+        return dict(named)
     return {field.name: getattr(solution.found, field.name) for field in fields(solution.found)}
 
 
 def _summary(problem: Problem, solution: Solution) -> dict[str, Any]:
     rows: dict[str, Any] = {
-        "problem": repr(problem), "solver": f"{solution.solver} {solution.solver_version}",
-        "status": str(solution.status), **_decided(solution), "objective": solution.objective, "bound": solution.bound,
-        "gap": solution.gap, "claimed_bound": solution.claimed_bound, "proved": solution.proved,
+        "problem": repr(problem),
+        "solver": f"{solution.solver} {solution.solver_version}",
+        "status": str(solution.status),
+        **_decided(solution),
+        "objective": solution.objective,
+        "bound": solution.bound,
+        "gap": solution.gap,
+        "claimed_bound": solution.claimed_bound,
+        "proved": solution.proved,
         "evidence": solution.evidence,
         "certificate": None if solution.certificate is None else str(solution.certificate),
-        "wall_time": solution.wall_time, "verify_time": solution.verify_time, "message": solution.message,
-    }  # fmt: skip
+        "wall_time": solution.wall_time,
+        "verify_time": solution.verify_time,
+        "message": solution.message,
+    }
     if str(solution.status) == "infeasible":
         rows |= _explained(solution)
     return rows

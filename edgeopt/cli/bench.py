@@ -25,9 +25,19 @@ solved: verified and within 1e-6 of the best known objective; low, high: 95 % in
 mean_time: shifted geometric mean, a run that did not solve its instance counts as its time limit;
 excess: relative distance to the best known objective, of verified answers."""
 SHOWN = [
-    "instance", "solver", "seed", "repetition", "status", "verified", "proved", "objective", "gap", "excess",
-    "wall_time", "conflict",
-]  # fmt: skip
+    "instance",
+    "solver",
+    "seed",
+    "repetition",
+    "status",
+    "verified",
+    "proved",
+    "objective",
+    "gap",
+    "excess",
+    "wall_time",
+    "conflict",
+]
 
 
 @app.command("instances")
@@ -86,9 +96,14 @@ def run(
     from ..bench.run import run as run_campaign
 
     campaign = Campaign.of(
-        instances or None, None if solvers is None else solver_names(solvers), seeds=_seeds(seeds),
-        repetitions=repetitions, time_limit=time_limit, memory_limit=memory_limit, threads=threads,
-    )  # fmt: skip
+        instances or None,
+        None if solvers is None else solver_names(solvers),
+        seeds=_seeds(seeds),
+        repetitions=repetitions,
+        time_limit=time_limit,
+        memory_limit=memory_limit,
+        threads=threads,
+    )
     with progress_bar("running") as progress:
         table = run_campaign(campaign, folder, jobs=jobs, dask=dask, force=force, progress=progress)
     failed = int((~table["verified"]).sum())

@@ -50,11 +50,16 @@ def _layers(table: LayerTable) -> list[dict[str, Any]]:
     """One row for each layer, and their sums."""
     rows = [
         {
-            "layer": layer.name, "kind": layer.kind, "output": "x".join(map(str, layer.output_shape)),
-            "output_bits": layer.output_bits, "parameters": layer.parameters, "macs": layer.macs, "flops": layer.flops,
+            "layer": layer.name,
+            "kind": layer.kind,
+            "output": "x".join(map(str, layer.output_shape)),
+            "output_bits": layer.output_bits,
+            "parameters": layer.parameters,
+            "macs": layer.macs,
+            "flops": layer.flops,
         }
         for layer in table.layers
-    ]  # fmt: skip
+    ]
     total = {"layer": "total", "kind": "", "output": "", "output_bits": float(table.layers[-1].output_bits)}
     return [*rows, total | {name: getattr(table, name) for name in ("parameters", "macs", "flops")}]
 
@@ -63,14 +68,18 @@ def _units(table: LayerTable) -> list[dict[str, Any]]:
     """One row for each unit of each exit."""
     return [
         {
-            "exit": place, "unit": name, "layers": len(layers), "output_bits": float(bits),
-            "parameters": sum(layer.parameters for layer in layers), "macs": sum(layer.macs for layer in layers),
+            "exit": place,
+            "unit": name,
+            "layers": len(layers),
+            "output_bits": float(bits),
+            "parameters": sum(layer.parameters for layer in layers),
+            "macs": sum(layer.macs for layer in layers),
         }
         for place, chain in enumerate(table.exits())
         for name, layers, bits in zip(
             chain.names, (chain.table.layers[part] for part in chain.parts()), chain.output_bits[1:], strict=True
         )
-    ]  # fmt: skip
+    ]
 
 
 def _model(name: str, shape: str | None) -> tuple[torch.nn.Module, torch.Tensor]:

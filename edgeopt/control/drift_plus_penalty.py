@@ -96,10 +96,22 @@ class DriftPlusPenalty(Record):
         costs, bandwidth = environment.costs, environment.bandwidth
         low, high = self.rates(state, environment)
         return SlotProblem(
-            costs.local_flops, costs.remote_flops, costs.payload_bits, costs.local_energy, state.arrivals,
-            state.channel_gain, bandwidth, environment.noise_density, environment.local_speed, state.remote_speed,
-            (low, high), self.delay_queue, self.outage_queue, self.tradeoff, self.max_delay,
-        )  # fmt: skip
+            costs.local_flops,
+            costs.remote_flops,
+            costs.payload_bits,
+            costs.local_energy,
+            state.arrivals,
+            state.channel_gain,
+            bandwidth,
+            environment.noise_density,
+            environment.local_speed,
+            state.remote_speed,
+            (low, high),
+            self.delay_queue,
+            self.outage_queue,
+            self.tradeoff,
+            self.max_delay,
+        )
 
     def step(self, state: SlotState, environment: Environment) -> tuple[SlotDecision, DriftPlusPenalty]:
         """Decide one slot; return the decision and the controller with its queues moved on.
@@ -108,13 +120,14 @@ class DriftPlusPenalty(Record):
         """
         from ..solvers.compiled.slots import decide
 
-        costs, (low, high) = environment.costs, self.rates(state, environment)
+        slot = state.arrivals, state.channel_gain, state.remote_speed, *self.rates(state, environment)
         split, rate, delay, _, late = decide(
-            RULES.index(self.rule), environment.local_seconds, costs.remote_flops, costs.payload_bits,
-            costs.local_energy, state.arrivals, state.channel_gain, state.remote_speed, low, high,
-            environment.bandwidth, environment.noise_density, self.delay_queue, self.outage_queue, self.tradeoff,
-            self.max_delay,
-        )  # fmt: skip
+            RULES.index(self.rule),
+            environment.split_costs,
+            slot,
+            (environment.bandwidth, environment.noise_density),
+            (self.delay_queue, self.outage_queue, self.tradeoff, self.max_delay),
+        )
         return SlotDecision(split, rate), self._after(delay, late)
 
     def _after(self, delay: float, late: bool) -> DriftPlusPenalty:

@@ -80,6 +80,12 @@ class Environment(Record):
         """(splits,) seconds of one image on the device."""
         return np.ascontiguousarray(self.costs.local_flops / self.local_speed)
 
+    @cached_property
+    def split_costs(self) -> tuple[NDArray[np.float64], ...]:
+        """(splits,) seconds of the device, FLOPs of the host, bits and joule of an image, as the loops take them."""
+        costs = self.costs
+        return self.local_seconds, costs.remote_flops, costs.payload_bits, costs.local_energy
+
     def blocks(self, slots: int, seed: int, size: int = 65_536) -> Iterator[tuple[NDArray[np.float64], ...]]:
         """Yield arrivals, gains, available FLOP/s and rate limits, block by block; the same seed, the same slots."""
         streams = [np.random.default_rng([seed, part]) for part in range(3)]  # each its own, so one can be replaced

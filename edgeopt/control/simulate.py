@@ -129,25 +129,24 @@ def _run(
 ) -> tuple[dict[str, float], Any, Any, DriftPlusPenalty]:
     from ..solvers.compiled.slots import run_slots
 
-    costs = environment.costs
+    energies = environment.costs.local_energy
     queues = np.array([controller.delay_queue, controller.outage_queue])
-    sums, chosen = np.zeros((BATCHES, 7)), np.zeros(costs.local_flops.size)
+    sums, chosen = np.zeros((BATCHES, 7)), np.zeros(energies.size)
+    link = environment.bandwidth, environment.noise_density, *environment.power_bounds
+    control = controller.tradeoff, controller.average_delay, controller.max_delay, controller.outage
     batch, first, kept = max(1, (slots - warm_up) // BATCHES), 0, []
     images, everything = 0.0, 0.0
-    for arrivals, gains, speeds, limits in environment.blocks(slots, seed):
-        block = np.empty((arrivals.size if keep else 0, len(_KEPT)))
-        run_slots(
-            RULES.index(controller.rule), environment.local_seconds, costs.remote_flops, costs.payload_bits,
-            costs.local_energy, arrivals, gains, speeds, limits, environment.bandwidth, environment.noise_density,
-            *environment.power_bounds, controller.tradeoff, controller.average_delay, controller.max_delay,
-            controller.outage, first, warm_up, batch, queues, sums, chosen, block, keep,
-        )  # fmt: skip
+    for block in environment.blocks(slots, seed):
+        arrivals = block[0]
+        rows = np.empty((arrivals.size if keep else 0, len(_KEPT)))
+        rule, clock = RULES.index(controller.rule), (first, warm_up, batch)
+        run_slots(rule, environment.split_costs, block, link, control, clock, (queues, sums, chosen), rows)
         counted = arrivals[max(0, warm_up - first) :]
         images, everything = images + counted.size, everything + float(counted.sum())
         first += arrivals.size
-        kept.append(block)
+        kept.append(rows)
     after = replace(controller, delay_queue=float(queues[0]), outage_queue=float(queues[1]))
-    row = _summary(sums, after, slots, costs.local_energy[-1] * everything / images)
+    row = _summary(sums, after, slots, energies[-1] * everything / images)
     return row, chosen / chosen.sum(), _frame(kept) if keep else None, after
 
 

@@ -51,8 +51,12 @@ def read_jetson(path: str | Path) -> pd.DataFrame:
     if missing := sorted(set(range(_MODULES + 1)) - set(module.tolist())):
         raise DataFormatError(f"{path}: no layer of module {missing[0]}; expected those of MobileNetV2")
     seconds = raw["average_run_time"] * 1e-3
-    layers = {"name": raw["layer name"], "module": module, "seconds": seconds,
-              "joules": seconds * raw["average_power"] * 1e-6}  # fmt: skip
+    layers = {
+        "name": raw["layer name"],
+        "module": module,
+        "seconds": seconds,
+        "joules": seconds * raw["average_power"] * 1e-6,
+    }
     return pd.DataFrame(layers)
 
 

@@ -20,9 +20,22 @@ if TYPE_CHECKING:
 
 MACHINES = ("edge", "cloud")
 COLUMNS = (
-    "machine", "name", "kind", "input_bits", "output_bits", "parameters", "macs", "flops", "kernel", "stride",
-    "in_channels", "out_channels", "groups", "input_size", "seconds",
-)  # fmt: skip
+    "machine",
+    "name",
+    "kind",
+    "input_bits",
+    "output_bits",
+    "parameters",
+    "macs",
+    "flops",
+    "kernel",
+    "stride",
+    "in_channels",
+    "out_channels",
+    "groups",
+    "input_size",
+    "seconds",
+)
 
 _SHAPES: dict[str, tuple[str, tuple[str, ...]]] = {
     "conv": ("conv", ("HW", "kernel", "stride", "Cin", "Cout")),
@@ -112,6 +125,15 @@ def _sizes(kind: str, raw: pd.DataFrame) -> dict[str, Any]:
 
 
 def _shape(*columns: Any) -> dict[str, Any]:
-    names = ("input_size", "output_size", "in_channels", "out_channels", "kernel", "stride", "groups", "macs_each",
-             "parameters")  # fmt: skip
+    names = (
+        "input_size",
+        "output_size",
+        "in_channels",
+        "out_channels",
+        "kernel",
+        "stride",
+        "groups",
+        "macs_each",
+        "parameters",
+    )
     return dict(zip(names, columns, strict=True))

@@ -83,8 +83,10 @@ def read_portend(folder: str | Path) -> Portend:
 
 def _latency(path: Path) -> pd.DataFrame:
     milliseconds = {
-        "seconds": "latency_ms_median", "seconds_least": "latency_ms_min", "seconds_greatest": "latency_ms_max"
-    }  # fmt: skip
+        "seconds": "latency_ms_median",
+        "seconds_least": "latency_ms_min",
+        "seconds_greatest": "latency_ms_max",
+    }
     columns: dict[str, Column] = {"machine": "text", **_NETWORK, **_PARTITION, "n_repeats": "positive"}
     frame = read_columns(path, {**columns, **dict.fromkeys(milliseconds.values(), "amount")})
     _refuse(path, frame, frame["partition_start"] > frame["partition_end"], "partition_start exceeds partition_end")
@@ -98,10 +100,14 @@ def _serialisation(path: Path) -> pd.DataFrame:
     frame = read_columns(
         path,
         {
-            "machine": "text", "num_channels": "positive", "input_size": "positive", "pickled_size": "positive",
-            "dump_latency": "amount", "load_latency": "amount",
+            "machine": "text",
+            "num_channels": "positive",
+            "input_size": "positive",
+            "pickled_size": "positive",
+            "dump_latency": "amount",
+            "load_latency": "amount",
         },
-    )  # fmt: skip
+    )
     return frame.rename(columns={"num_channels": "channels"}).assign(
         pickled_bits=8.0 * frame.pop("pickled_size"),
         dump_seconds=frame.pop("dump_latency") / 1e3,

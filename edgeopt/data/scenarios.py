@@ -188,16 +188,34 @@ def split_services(
     used = models if deployment == "gus" else [_whole(model) for model in models]
     density, table = _deploy(topology, used, chosen, deployment)
     scaled = chosen * (mean_total / float(chosen.sum(axis=1).mean()))
-    nodes = len(topology.nodes)
-    rng = np.random.default_rng(seed)
-    capacity = normal_capacities(density.shape[0], mean_capacity, deviation, rng)
     scaled.columns = table.index
-    problem = RevenueMaximization(
-        np.broadcast_to(np.asarray(unit_revenue, float), (count,)), density[:nodes], density[nodes:], capacity[:nodes],
-        capacity[nodes:], scaled.mean().to_numpy(), compute_price, link_price,
-        service_names=tuple(table.index), server_names=topology.nodes, link_names=topology.link_names,
-    )  # fmt: skip
+    capacity = normal_capacities(density.shape[0], mean_capacity, deviation, np.random.default_rng(seed))
+    problem = _program(topology, density, capacity, scaled, unit_revenue, (compute_price, link_price))
     return Scenario(problem, scaled, table)
+
+
+def _program(
+    topology: Topology,
+    density: sparse.csr_array,
+    capacity: NDArray[np.float64],
+    arrivals: pd.DataFrame,
+    unit_revenue: float | NDArray[np.float64],
+    prices: tuple[float, float],
+) -> RevenueMaximization:
+    """Return the revenue program of a deployment (servers + links, services) at the mean arrivals."""
+    nodes = len(topology.nodes)
+    return RevenueMaximization(
+        np.broadcast_to(np.asarray(unit_revenue, float), (arrivals.shape[1],)),
+        density[:nodes],
+        density[nodes:],
+        capacity[:nodes],
+        capacity[nodes:],
+        arrivals.mean().to_numpy(),
+        *prices,
+        service_names=tuple(arrivals.columns),
+        server_names=topology.nodes,
+        link_names=topology.link_names,
+    )
 
 
 def _model(entry: SplitModel | str, parts: int) -> SplitModel:
@@ -254,10 +272,15 @@ def _deploy(
         for hop, (tail, head) in enumerate(pairwise(route)):
             done = sum(host <= hop for host in hosts)  # parts that ran before this hop
             density[nodes + graph.edges[tail, head]["index"], k] = model.crossing[done]
-        rows.append({
-            "source": source, "target": target, "network": model.name,
-            "servers": tuple(route[host] for host in hosts), "route": tuple(route),
-        })  # fmt: skip
+        rows.append(
+            {
+                "source": source,
+                "target": target,
+                "network": model.name,
+                "servers": tuple(route[host] for host in hosts),
+                "route": tuple(route),
+            }
+        )
     names = [f"{row['network']}:{row['source']}->{row['target']}" for row in rows]
     return sparse.csr_array(density), pd.DataFrame(rows, index=pd.Index(names, name="service"))
 

@@ -56,10 +56,15 @@ def read_scission(path: str | Path) -> pd.DataFrame:
     frame = read_columns(
         path,
         {
-            "machine": "text", "model": "text", "block": "count", "first_layer": "count", "last_layer": "count",
-            "seconds": "amount", "output_bytes": "positive",
+            "machine": "text",
+            "model": "text",
+            "block": "count",
+            "first_layer": "count",
+            "last_layer": "count",
+            "seconds": "amount",
+            "output_bytes": "positive",
         },
-    )  # fmt: skip
+    )
     small = (frame["output_bytes"] <= NPY_HEADER_BYTES).to_numpy()
     if small.any():
         row = int(np.argmax(small))

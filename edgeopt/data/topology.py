@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..model.errors import ExtraNotInstalledError, InvalidProblemError
-from ..model.records import Record, assign, float_array, require
+from ..model.records import Record, assign, float_array, read_only, require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,7 +62,7 @@ class Topology(Record):
             )
         known = np.where(checked < 0, np.nan, checked)
         for array in (links, known):
-            array.flags.writeable = False
+            read_only(array)
         assign(self, nodes=nodes, links=links, capacity=known)
 
     @property

@@ -14,7 +14,7 @@ import json
 import math
 import pkgutil
 import re
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from numbers import Real
 from pathlib import Path
@@ -26,11 +26,12 @@ from scipy import sparse
 from ..model.errors import DataFormatError, EdgeOptError
 from ..model.records import Record
 from .file_limits import check_zip, read
+from .trust import chosen, import_trusted, own_module
 from .writing import alone_in, part_of, remove_others, replace_files
 from .writing import write_atomically as write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 FORMAT = 1
 _LARGEST = 10**300
@@ -92,6 +93,7 @@ def content(record: Any) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]
 def fingerprint(record: Any) -> str:
     """Return a hash of everything that `record` holds; it depends on no file, time or machine."""
     head, arrays = content(record)
+    head = _without_modules(head)
     digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -101,8 +103,35 @@ def fingerprint(record: Any) -> str:
     return digest.hexdigest()[:16]
 
 
-def load(path: str | Path) -> Any:
+@dataclass(frozen=True)
+class _Source:
+    """The file that is read, and the modules that it may ask to import."""
+
+    path: Path
+    trust: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+def _without_modules(head: Any) -> Any:
+    """Return a head without the places of its classes: a script and a module may hold the same one."""
+    if isinstance(head, list):
+        return [_without_modules(part) for part in head]
+    if not isinstance(head, dict):
+        return head
+    return {key: _without_modules(part) for key, part in head.items() if key != "module" or "type" not in head}
+
+
+def load(path: str | Path, *, trust: Iterable[str] = ()) -> Any:
     """Read what :func:`save` wrote, or a head written by hand; everything is validated anew.
+
+    Parameters
+    ----------
+    trust : iterable of str
+        Modules that may be imported where the file holds a class of theirs: a formulation of your own, say. Those that
+        are imported already, and those that an installed package names in the group ``edgeopt.formulations``, need not
+        be listed.
 
     Raises
     ------
@@ -114,7 +143,7 @@ def load(path: str | Path) -> Any:
     path = Path(path)
     head, arrays = _read_pair(path)
     try:
-        return _decode(head, arrays, path)
+        return _decode(head, arrays, _Source(path, tuple(trust)))
     except RecursionError as error:
         raise DataFormatError(f"{path}: nested too deeply") from error
 
@@ -141,7 +170,9 @@ def _encode(value: Any, arrays: dict[str, np.ndarray[Any, Any]], key: str) -> An
     if isinstance(value, Record) and is_dataclass(value):
         kind = type(value).__name__
         kept = [f.name for f in fields(value) if f.init and f.name not in _SKIPPED.get(kind, ())]
-        return {"type": kind, **{name: _encode(getattr(value, name), arrays, f"{key}.{name}") for name in kept}}
+        module = own_module(type(value))
+        head = {"type": kind} if module is None else {"type": kind, "module": module}
+        return {**head, **{name: _encode(getattr(value, name), arrays, f"{key}.{name}") for name in kept}}
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
             raise DataFormatError(f"{key.lstrip('.')} holds {value.dtype} values, which cannot be stored")
@@ -217,7 +248,7 @@ def _read_arrays(path: Path, name: Any, digest: Any) -> Mapping[str, Any]:
         raise DataFormatError(f"{file} is no npz archive of plain arrays: {error}") from error
 
 
-def _decode(value: Any, arrays: Mapping[str, Any], path: Path) -> Any:
+def _decode(value: Any, arrays: Mapping[str, Any], path: _Source) -> Any:
     if isinstance(value, list):
         return [_decode(item, arrays, path) for item in value]
     if not isinstance(value, dict):
@@ -239,7 +270,7 @@ def _decode(value: Any, arrays: Mapping[str, Any], path: Path) -> Any:
     return _decode_mapping(value, arrays, path)
 
 
-def _decode_mapping(value: dict[str, Any], arrays: Mapping[str, Any], path: Path) -> Any:
+def _decode_mapping(value: dict[str, Any], arrays: Mapping[str, Any], path: _Source) -> Any:
     if value.get("float") in ("inf", "-inf", "nan"):
         return float(value["float"])
     if isinstance(value.get("mapping"), dict):
@@ -247,13 +278,10 @@ def _decode_mapping(value: dict[str, Any], arrays: Mapping[str, Any], path: Path
     raise DataFormatError(f"{path} holds an entry that is no edgeopt value: {str(value)[:80]}")
 
 
-def _decode_record(value: dict[str, Any], arrays: Mapping[str, Any], path: Path) -> Any:
-    known = _record_types()
-    kind = value["type"]
-    if not isinstance(kind, str) or kind not in known:
-        raise DataFormatError(f"{path} holds a {kind!r}; known types: {', '.join(sorted(known))}")
-    names = {f.name for f in fields(known[kind]) if f.init} - set(_SKIPPED.get(kind, ()))
-    given = {key: item for key, item in value.items() if key not in ("edgeopt", "type", "arrays", "sha256")}
+def _decode_record(value: dict[str, Any], arrays: Mapping[str, Any], path: _Source) -> Any:
+    kind, found = value["type"], _class_of(value, path)
+    names = {f.name for f in fields(found) if f.init} - set(_SKIPPED.get(kind, ()))
+    given = {key: item for key, item in value.items() if key not in ("edgeopt", "type", "module", "arrays", "sha256")}
     if unknown := sorted(set(given) - names):
         raise DataFormatError(f"{path}: {kind} has no field {unknown[0]!r}; its fields: {', '.join(sorted(names))}")
     decoded = {key: _decode(item, arrays, path) for key, item in given.items()}
@@ -261,14 +289,14 @@ def _decode_record(value: dict[str, Any], arrays: Mapping[str, Any], path: Path)
         _check_solution(decoded, path)
         decoded["status"] = _status(decoded.get("status"), path)
     try:
-        return known[kind](**decoded)
+        return found(**decoded)
     except EdgeOptError:
         raise
     except (TypeError, ValueError, AttributeError, OverflowError, MemoryError) as error:
         raise DataFormatError(f"{path}: {kind} cannot be built from these fields: {error}") from error
 
 
-def _check_solution(decoded: dict[str, Any], path: Path) -> None:
+def _check_solution(decoded: dict[str, Any], path: _Source) -> None:
     expected: dict[type, tuple[str, ...]] = {
         Real: ("objective", "bound", "gap", "claimed_bound", "wall_time", "verify_time", "seed"),
         dict: ("options", "statistics"),
@@ -292,7 +320,7 @@ def _check_solution(decoded: dict[str, Any], path: Path) -> None:
         raise DataFormatError(f"{path}: proved of the solution is {proved!r}; expected true or false")
 
 
-def _status(value: Any, path: Path) -> Any:
+def _status(value: Any, path: _Source) -> Any:
     from ..model.outcome import Status
 
     try:
@@ -301,19 +329,36 @@ def _status(value: Any, path: Path) -> Any:
         raise DataFormatError(f"{path}: status is {value!r}; expected one of {', '.join(Status)}") from error
 
 
-def _record_types() -> dict[str, Any]:
-    """Every record class by name; importing the formulations first makes them known."""
+def _class_of(value: dict[str, Any], path: _Source) -> Any:
+    """Return the class that a record of a file is of; its module is imported if that is allowed."""
+    kind, module = value["type"], value.get("module")
+    known = _record_types()
+    if isinstance(kind, str) and (module is None or isinstance(module, str)):
+        if (found := chosen(known.get(kind, []), module)) is not None:
+            return found
+        if module is not None:
+            import_trusted(kind, module, path.trust, path)
+            if (found := chosen(_record_types().get(kind, []), module)) is not None:
+                return found
+            raise DataFormatError(f"{path} holds a {kind!r}, which the module {module!r} does not have")
+    own = sorted(name for name, kinds in known.items() if chosen(kinds, None) is not None)
+    raise DataFormatError(f"{path} holds a {kind!r}; known types: {', '.join(own)}")
+
+
+def _record_types() -> dict[str, list[type[Any]]]:
+    """Every record class by name, in the order of their making; importing the formulations first makes them known."""
     from .. import formulations
 
     for module in pkgutil.iter_modules(formulations.__path__):
         importlib.import_module(f"{formulations.__name__}.{module.name}")
+    from ..algebra import decision  # noqa: F401
     from ..model import certificate, solution  # noqa: F401
 
-    found: dict[str, Any] = {}
+    found: dict[str, list[type[Any]]] = {}
     queue: list[type[Any]] = [Record]
     while queue:
         kind = queue.pop()
         queue += kind.__subclasses__()
         if is_dataclass(kind):
-            found[kind.__name__] = kind
+            found.setdefault(kind.__name__, []).append(kind)
     return found

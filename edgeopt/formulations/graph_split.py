@@ -18,9 +18,9 @@ import numpy as np
 from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
-from ..model.problem import Decision, Formulation, Problem, Sense
+from ..model.problem import Decision, HasProgram, Problem, Sense
 from ..model.program import Program
-from ..model.records import assign, float_array, number, plain, require
+from ..model.records import assign, float_array, number, plain, read_only, require
 from .placement.cut_network import SINK, SOURCE, CutNetwork, cut_program, place_auxiliary_nodes
 from .placement.data_flow import data_flow, exec_times, returned
 from .placement.links import between_tiers, link_delays, link_rates, rate_array
@@ -43,8 +43,7 @@ class GraphSplitDecision(Decision):
 
     def __post_init__(self) -> None:
         tiers = np.array(plain(self.tiers, "tiers"))
-        tiers.flags.writeable = False
-        assign(self, tiers=tiers)
+        assign(self, tiers=read_only(tiers))
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +60,7 @@ class CutFlow(OptimalityCertificate):
 
     def __post_init__(self) -> None:
         flow = np.array(self.flow, np.float64)
-        flow.flags.writeable = False
-        assign(self, flow=flow)
+        assign(self, flow=read_only(flow))
 
     def optimality_gap(self, problem: Problem, decision: Decision) -> float:
         """Latency of the decision minus the value of the flow, of which whatever it violates is taken off."""
@@ -83,7 +81,7 @@ class CutFlow(OptimalityCertificate):
 
 
 @dataclass(frozen=True, eq=False)
-class GraphSplit(Formulation):
+class GraphSplit(HasProgram):
     """Place the layers of a network with any data flow so that the latency is least (Hu et al. 2019).
 
     The latency is the execution time of all layers plus the transfer of every tensor over each link that it has to
@@ -149,11 +147,16 @@ class GraphSplit(Formulation):
             for name in ("backhaul_rate", "downlink_rate")
         }
         assign(
-            self, exec_time=times, edges=data_flow(self.edges, layers), output_bits=bits, names=names,
+            self,
+            exec_time=times,
+            edges=data_flow(self.edges, layers),
+            output_bits=bits,
+            names=names,
             input_bits=number(self.input_bits, "input_bits", at_least=0.0),
             uplink_rate=rate_array(self.uplink_rate, "uplink_rate"),
-            link_delay=link_delays(self.link_delay, tiers - 1), **optional,
-        )  # fmt: skip
+            link_delay=link_delays(self.link_delay, tiers - 1),
+            **optional,
+        )
         assign(self, outputs=returned(self.outputs, self.edges, layers))
         if self.uplink_rate.ndim or (self.downlink_rate is not None and self.downlink_rate.ndim):
             raise InvalidProblemError("uplink_rate and downlink_rate are numbers here; a graph has no batch axis")
@@ -175,8 +178,9 @@ class GraphSplit(Formulation):
         layers = table.frame()
         times = np.stack([device.predict(layers).seconds for device in devices], axis=1)
         bits = layers["output_bits"].to_numpy()
-        return cls(times, table.edges, table.input_bits, bits, uplink_rate, outputs=table.outputs, names=table.names,
-                   **rest)  # fmt: skip
+        return cls(
+            times, table.edges, table.input_bits, bits, uplink_rate, outputs=table.outputs, names=table.names, **rest
+        )
 
     @property
     def layers(self) -> int:

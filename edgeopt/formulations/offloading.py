@@ -19,10 +19,10 @@ from ..model.cached import cached_property
 from ..model.certificate import Certificate, OptimalityCertificate, StatusCertificate
 from ..model.errors import InvalidProblemError
 from ..model.explanation import Explanation, Repair
-from ..model.problem import Decision, Formulation, Problem, Sense
+from ..model.problem import CertifiesInfeasibility, CertifiesOptimality, Decision, HasProgram, Problem, Sense
 from ..model.program import IndexedNames, Program
-from ..model.records import assign, float_array, number, plain
-from ..model.tolerance import ROUNDOFF
+from ..model.records import assign, float_array, number, plain, read_only
+from ..model.tolerance import least_count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,8 +42,7 @@ class OffloadingDecision(Decision):
 
     def __post_init__(self) -> None:
         local = np.array(plain(self.local, "local"))
-        local.flags.writeable = False
-        object.__setattr__(self, "local", local)
+        object.__setattr__(self, "local", read_only(local))
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +106,7 @@ class TooFewAvailable(StatusCertificate):
 
 
 @dataclass(frozen=True, eq=False)
-class OfflineOffloading(Formulation):
+class OfflineOffloading(CertifiesOptimality, CertifiesInfeasibility, HasProgram):
     """Choose which samples a distributed DNN resolves at the edge (Giannakas et al. 2025, eq. 11).
 
     Minimise the mean over samples of ``local_cost * l + (remote_cost + transmission_cost) * (1 - l)`` subject to
@@ -200,16 +199,14 @@ class OfflineOffloading(Formulation):
         """(decisions,) cost of deciding locally, sites summed unless they are independent."""
         together = self.local_cost.ndim == 2 and not self.independent_sites
         totals: NDArray[np.float64] = self.local_cost.sum(axis=1) if together else self.local_cost.ravel()
-        totals.flags.writeable = False
-        return totals
+        return read_only(totals)
 
     @cached_property
     def remote_totals(self) -> NDArray[np.float64]:
         """(decisions,) cost of sending, transmission included."""
         remote = self.remote_cost.ravel()
         totals = remote + self.transmission_cost if self.transmission_cost else remote
-        totals.flags.writeable = False
-        return totals
+        return read_only(totals)
 
     @cached_property
     def benefit(self) -> NDArray[np.float64]:
@@ -217,8 +214,7 @@ class OfflineOffloading(Formulation):
         benefit = self.local_totals - self.remote_totals
         if self.local_available is not None:
             benefit[~self.available] = np.inf
-        benefit.flags.writeable = False
-        return benefit
+        return read_only(benefit)
 
     @property
     def available(self) -> NDArray[np.bool_]:
@@ -228,7 +224,7 @@ class OfflineOffloading(Formulation):
     @property
     def min_local(self) -> int:
         """Smallest number of local decisions: the smallest m with m / K >= L0, free of floating-point surprises."""
-        return math.ceil(self.min_local_fraction * self.local_totals.size * (1.0 - ROUNDOFF))
+        return least_count(self.min_local_fraction, self.local_totals.size)
 
     def check(self, decision: OffloadingDecision) -> None:
         """Raise unless `decision` is an :class:`OffloadingDecision` of this problem's shape, boolean."""
@@ -349,5 +345,4 @@ def _availability(value: Any, shape: tuple[int, ...]) -> NDArray[np.bool_]:
         raise InvalidProblemError(
             f"local_available is {array.dtype} of shape {array.shape}; expected bool of shape {shape}"
         )
-    array.flags.writeable = False
-    return array
+    return read_only(array)

@@ -22,9 +22,9 @@ from ..model.batch_axis import BatchAxis
 from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
-from ..model.problem import Decision, Formulation, Problem, Sense
+from ..model.problem import Decision, HasProgram, Problem, Sense
 from ..model.program import IndexedNames, Program, bound_excess
-from ..model.records import assign, float_array, plain, require
+from ..model.records import assign, float_array, plain, read_only, require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,8 +44,7 @@ class AdmissionDecision(Decision):
 
     def __post_init__(self) -> None:
         admitted = np.array(plain(self.admitted, "admitted"), dtype=np.float64)
-        admitted.flags.writeable = False
-        object.__setattr__(self, "admitted", admitted)
+        object.__setattr__(self, "admitted", read_only(admitted))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +61,7 @@ class ResourcePrices(OptimalityCertificate):
 
     def __post_init__(self) -> None:
         price = np.array(self.resource_price, dtype=np.float64)
-        price.flags.writeable = False
-        object.__setattr__(self, "resource_price", price)
+        object.__setattr__(self, "resource_price", read_only(price))
 
     def optimality_gap(self, problem: Problem, decision: Decision) -> Any:
         """Proven distance from the optimum: a sum of complementarity terms, none of which cancels another."""
@@ -86,7 +84,7 @@ class ResourcePrices(OptimalityCertificate):
 
 
 @dataclass(frozen=True, eq=False)
-class RevenueMaximization(BatchAxis, Formulation):
+class RevenueMaximization(BatchAxis, HasProgram):
     """Admit traffic so that the network's revenue is largest (Lyu et al. 2024, eq. 1 to 5).
 
     Attributes
@@ -138,8 +136,11 @@ class RevenueMaximization(BatchAxis, Formulation):
     sense: ClassVar[Sense] = Sense.MAXIMIZE  # type: ignore[misc]
     integral: ClassVar[bool] = False
     batched_fields: ClassVar[Mapping[str, int]] = {
-        "unit_revenue": 1, "compute_capacity": 1, "link_capacity": 1, "traffic": 1
-    }  # fmt: skip
+        "unit_revenue": 1,
+        "compute_capacity": 1,
+        "link_capacity": 1,
+        "traffic": 1,
+    }
 
     def __post_init__(self) -> None:
         assign(self, unit_revenue=float_array(self.unit_revenue, "unit_revenue", ndim=(1, 2)))
@@ -208,8 +209,7 @@ class RevenueMaximization(BatchAxis, Formulation):
         """(..., services) revenue of one unit less what its resources cost, ``p_k`` (eq. 4c)."""
         cost = self.compute_price @ self.compute_density + self.link_price @ self.link_density
         profit: NDArray[np.float64] = self.unit_revenue - cost
-        profit.flags.writeable = False
-        return profit
+        return read_only(profit)
 
     def load(self, admitted: NDArray[np.float64]) -> NDArray[np.float64]:
         """(..., servers + links) what `admitted` (..., services) takes of each resource."""
@@ -241,11 +241,14 @@ class RevenueMaximization(BatchAxis, Formulation):
         none, zero = -np.inf, np.zeros_like(d)
         found = {}
         for excess, what, names in (
-            (bound_excess(self.load(d), self.load(np.abs(d)), np.full_like(self.capacity, none), self.capacity),
-             "capacity", self.resource_names),
+            (
+                bound_excess(self.load(d), self.load(np.abs(d)), np.full_like(self.capacity, none), self.capacity),
+                "capacity",
+                self.resource_names,
+            ),
             (bound_excess(d, np.abs(d), np.full_like(d, none), self.traffic), "traffic", self.service_names),
             (bound_excess(d, np.abs(d), zero, np.full_like(d, np.inf)), "sign", self.service_names),
-        ):  # fmt: skip
+        ):
             worst = excess.max(axis=0) if excess.ndim == 2 else excess
             if worst.size and worst.max() > 0:
                 found[f"{what} of {names[int(worst.argmax())]}"] = float(worst.max())
@@ -312,7 +315,7 @@ def _density(value: Any, field: str, services: int) -> sparse.csc_array:
             f"{field}[{row}, {column}] is {matrix.data[bad[0]]}; densities must be finite and not negative"
         )
     for part in (matrix.data, matrix.indices, matrix.indptr):
-        part.flags.writeable = False
+        read_only(part)
     return matrix
 
 

@@ -13,25 +13,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate
-from ..model.errors import InvalidProblemError, UnsupportedPairError
-from ..model.problem import Decision, Formulation, Problem, Sense
-from ..model.records import assign, float_array, number, require
-from ..model.tolerance import NEXT_TO_NOTHING
+from ..model.errors import InvalidProblemError
+from ..model.problem import CertifiesOptimality, Decision, Problem, Sense
+from ..model.records import assign, float_array, number, read_only, require
+from ..model.tolerance import NEXT_TO_NOTHING, ON_TIME
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_EFFICIENT = 900.0
 """Largest spectral efficiency, bit/s/Hz, whose power float64 can hold."""
-
-ON_TIME = 1e-12
-"""Part of the deadline by which a delay may exceed it through rounding and still be on time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +65,7 @@ class SplitRates(OptimalityCertificate):
 
     def __post_init__(self) -> None:
         rate = np.array(self.rate, dtype=np.float64)
-        rate.flags.writeable = False
-        object.__setattr__(self, "rate", rate)
+        object.__setattr__(self, "rate", read_only(rate))
 
     def optimality_gap(self, problem: Problem, decision: Decision) -> float:
         """Distance of the decision from the least bound over all splits and both sides."""
@@ -85,7 +81,7 @@ class SplitRates(OptimalityCertificate):
 
 
 @dataclass(frozen=True, eq=False)
-class SlotProblem(Formulation):
+class SlotProblem(CertifiesOptimality, Problem):
     """Choose the split and the rate of one slot (Labriji et al. 2023, eq. 17).
 
     Attributes
@@ -143,8 +139,6 @@ class SlotProblem(Formulation):
     max_delay: float
 
     sense: ClassVar[Sense] = Sense.MINIMIZE  # type: ignore[misc]
-    integral: ClassVar[bool] = True
-    linear: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for name in ("local_flops", "remote_flops", "payload_bits", "local_energy"):
@@ -316,14 +310,6 @@ class SlotProblem(Formulation):
             elif decision.rate > high:
                 found["rate_bounds"] = (decision.rate - high) / decision.rate
         return found
-
-    def program(self) -> NoReturn:
-        """Raise: the objective is not linear in the rate."""
-        raise UnsupportedPairError(
-            "a SlotProblem is no linear program; solve it by two-regime, lambert-w or exhaustive"
-        )
-
-    decode = encode = program  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"SlotProblem({self.splits} splits, {self.arrivals:g} inputs, deadline {self.max_delay:g} s)"

@@ -19,8 +19,8 @@ from ..model.batch_axis import BatchAxis
 from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
-from ..model.problem import Decision, Formulation, Problem, Sense
-from ..model.records import assign, number, plain
+from ..model.problem import CertifiesOptimality, Decision, HasProgram, Problem, Sense
+from ..model.records import assign, number, plain, read_only
 from .placement.costs import PlacementCosts
 from .placement.demand import exit_probabilities
 from .placement.exits import Exit, checked_exits
@@ -49,7 +49,7 @@ class SplitDecision(Decision):
     def __post_init__(self) -> None:
         arrays = tuple(np.array(plain(tiers, "tiers")) for tiers in self.tiers)
         for array in arrays:
-            array.flags.writeable = False
+            read_only(array)
         object.__setattr__(self, "tiers", arrays)
 
 
@@ -70,8 +70,7 @@ class NodePotentials(OptimalityCertificate):
 
     def __post_init__(self) -> None:
         potential = np.asarray(self.potential, np.float64)
-        potential.flags.writeable = False
-        assign(self, potential=potential)
+        assign(self, potential=read_only(potential))
 
     def optimality_gap(self, problem: Problem, decision: Decision) -> Any:
         """Reduced costs along the decision's paths, plus what the potentials exceed; all of them >= 0."""
@@ -91,7 +90,7 @@ class NodePotentials(OptimalityCertificate):
 
 
 @dataclass(frozen=True, eq=False)
-class StochasticSplit(BatchAxis, Formulation):
+class StochasticSplit(BatchAxis, CertifiesOptimality, HasProgram):
     """Place the layers of a multi-exit DNN so that the expected latency is least (Zuo 2024, eq. 4.9).
 
     A task is served by the first exit that reaches the accuracy it requires. The latency of an exit is the execution
@@ -146,8 +145,11 @@ class StochasticSplit(BatchAxis, Formulation):
     sense: ClassVar[Sense] = Sense.MINIMIZE  # type: ignore[misc]
     integral: ClassVar[bool] = True
     batched_fields: ClassVar[Mapping[str, int]] = {
-        "demand": 1, "uplink_rate": 0, "backhaul_rate": 1, "downlink_rate": 0
-    }  # fmt: skip
+        "demand": 1,
+        "uplink_rate": 0,
+        "backhaul_rate": 1,
+        "downlink_rate": 0,
+    }
 
     def __post_init__(self) -> None:
         exits = checked_exits(self.exits)
@@ -158,7 +160,7 @@ class StochasticSplit(BatchAxis, Formulation):
         assign(
             self,
             exits=exits,
-            demand=_frozen(exit_probabilities(self.demand, np.array([entry.accuracy for entry in exits]))),
+            demand=read_only(exit_probabilities(self.demand, np.array([entry.accuracy for entry in exits]))),
             uplink_rate=rate_array(self.uplink_rate, "uplink_rate"),
             link_delay=link_delays(self.link_delay, exits[0].tiers - 1),
             unmet_penalty=(
@@ -228,7 +230,7 @@ class StochasticSplit(BatchAxis, Formulation):
         weights = self.demand[..., :-1].copy()
         if self.unmet_penalty is None:
             weights[..., self.best_exit] += self.demand[..., -1]
-        return _frozen(weights)
+        return read_only(weights)
 
     @cached_property
     def constant(self) -> Any:
@@ -250,8 +252,10 @@ class StochasticSplit(BatchAxis, Formulation):
                     f"{(*lead, entry.layers)}"
                 )
             if tiers.min() < 0 or tiers.max() >= self.tiers:
-                raise InvalidProblemError(f"decision.tiers[{k}] goes from {tiers.min()} to {tiers.max()}; there are "
-                                          f"tiers 0 to {self.tiers - 1}")  # fmt: skip
+                raise InvalidProblemError(
+                    f"decision.tiers[{k}] goes from {tiers.min()} to {tiers.max()}; there are "
+                    f"tiers 0 to {self.tiers - 1}"
+                )
 
     def node_tiers(self, decision: SplitDecision) -> NDArray[np.intp]:
         """(..., nodes) tier of every node of the tree."""
@@ -345,8 +349,3 @@ class StochasticSplit(BatchAxis, Formulation):
         parts += [f"batch of {self.batch}"] if self.batch is not None else []
         parts += [f"dominated: {', '.join(map(str, self.dominated))}"] if self.dominated else []
         return f"StochasticSplit({', '.join(parts)})"
-
-
-def _frozen(array: NDArray[np.float64]) -> NDArray[np.float64]:
-    array.flags.writeable = False
-    return array

@@ -43,9 +43,18 @@ __all__ = ["Family", "Instance", "describe", "families", "load", "names", "read_
 
 LIBRARY = Path(__file__).parent / "library"
 KNOWN = (
-    "formulation", "size", "version", "fingerprint", "status", "objective", "bound", "claimed_bound", "proved",
-    "proved_by", "certificate",
-)  # fmt: skip
+    "formulation",
+    "size",
+    "version",
+    "fingerprint",
+    "status",
+    "objective",
+    "bound",
+    "claimed_bound",
+    "proved",
+    "proved_by",
+    "certificate",
+)
 """What is recorded of an instance."""
 MODEL_FILES = (".mps", ".lp", ".mof.json", ".mps.gz", ".lp.gz", ".mof.json.gz")
 
@@ -153,15 +162,20 @@ def describe_one(name: str) -> dict[str, Any]:
     if known is None:
         instance = load(name)
         known = {
-            "formulation": type(instance.problem).__name__, "size": instance.size, "version": instance.version,
+            "formulation": type(instance.problem).__name__,
+            "size": instance.size,
+            "version": instance.version,
             "fingerprint": instance.fingerprint,
-        }  # fmt: skip
+        }
     family, _ = _find(name)
     return {
-        "instance": name, **{key: known.get(key) for key in KNOWN[:4]}, "shipped": _path(name).is_file(),
-        **{key: known.get(key) for key in KNOWN[4:]}, "source": "a file" if family is None else family.source,
+        "instance": name,
+        **{key: known.get(key) for key in KNOWN[:4]},
+        "shipped": _path(name).is_file(),
+        **{key: known.get(key) for key in KNOWN[4:]},
+        "source": "a file" if family is None else family.source,
         "summary": "" if family is None else family.summary,
-    }  # fmt: skip
+    }
 
 
 def read_problem(path: Path) -> Problem:

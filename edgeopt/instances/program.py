@@ -62,8 +62,19 @@ def published(data: Path, file: str = "afiro") -> Program:
 
 
 FILES = (
-    "afiro", "adlittle", "stair", "25fv47", "israel", "standata", "egout", "flugpl", "lseu", "p0548", "bell5", "gt2"
-)  # fmt: skip
+    "afiro",
+    "adlittle",
+    "stair",
+    "25fv47",
+    "israel",
+    "standata",
+    "egout",
+    "flugpl",
+    "lseu",
+    "p0548",
+    "bell5",
+    "gt2",
+)
 """Of the data set mps, those that a general solver decides in seconds."""
 
 FAMILIES = (
@@ -85,16 +96,24 @@ FAMILIES = (
         "assignment problems as linear programs: degenerate at every vertex",
         "generated",
         assignment,
-        {"tiny": {"size": 4}, "small": {"size": 20, "seed": 1}, "large": {"size": 150, "seed": 2},
-         "tied": {"size": 20, "seed": 3, "ties": 0.8}},
+        {
+            "tiny": {"size": 4},
+            "small": {"size": 20, "seed": 1},
+            "large": {"size": 150, "seed": 2},
+            "tied": {"size": 20, "seed": 3, "ties": 0.8},
+        },
     ),
     Family(
         "program/covering",
         "set covering with knobs for density and equal prices",
         "generated",
         covering,
-        {"tiny": {"sets": 10, "elements": 8}, "small": {"seed": 1}, "tied": {"seed": 2, "ties": 1.0},
-         "large": {"sets": 1000, "elements": 200, "density": 0.02, "seed": 3}},
+        {
+            "tiny": {"sets": 10, "elements": 8},
+            "small": {"seed": 1},
+            "tied": {"seed": 2, "ties": 1.0},
+            "large": {"sets": 1000, "elements": 200, "density": 0.02, "seed": 3},
+        },
     ),
     Family(
         "program/published",
@@ -103,4 +122,4 @@ FAMILIES = (
         published,
         {name: {"file": name} for name in FILES},
     ),
-)  # fmt: skip
+)

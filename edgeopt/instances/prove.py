@@ -79,14 +79,18 @@ def record(name: str) -> dict[str, Any]:
         save(problem, _path(name))
     _write_best(best, name)
     return {
-        "formulation": type(problem).__name__, "size": instance.size, "version": family.version,
-        "fingerprint": instance.fingerprint, "status": str(best.status),
+        "formulation": type(problem).__name__,
+        "size": instance.size,
+        "version": family.version,
+        "fingerprint": instance.fingerprint,
+        "status": str(best.status),
         "objective": None if best.objective is None else float(np.mean(best.objective)),
         "bound": None if best.bound is None else float(np.mean(best.bound)),
         "claimed_bound": None if best.claimed_bound is None else float(np.mean(best.claimed_bound)),
-        "proved": best.proved, "proved_by": f"{best.solver} {best.solver_version}" if best.proved else "",
+        "proved": best.proved,
+        "proved_by": f"{best.solver} {best.solver_version}" if best.proved else "",
         "certificate": None if best.certificate is None else str(best.certificate).splitlines()[0],
-    }  # fmt: skip
+    }
 
 
 def best_of(problem: Problem) -> Solution:
@@ -100,7 +104,7 @@ def best_of(problem: Problem) -> Solution:
         entry, _ = find(name)
         if found and found[-1].status is Status.OPTIMAL:
             break
-        limit = {"time_limit": LIMIT} if "time_limit" in entry.honours else {}
+        limit = {"time_limit": LIMIT} if "time_limit" in entry.options else {}
         solution = solve(problem, name, **limit)  # type: ignore[arg-type]
         if solution.status in (Status.OPTIMAL, Status.FEASIBLE, Status.INFEASIBLE):
             found.append(solution)

@@ -35,11 +35,19 @@ def labriji2023(
     bandwidth, gain = 200e6, float(rounded(GAIN * fading))
     rates = [bandwidth * np.log2(1 + power * gain / (NOISE * bandwidth)) for power in (0.01, 0.1)]
     return SlotProblem(
-        **_costs(mobilenet_splits()), arrivals=arrivals, channel_gain=gain, bandwidth=bandwidth, noise_density=NOISE,
-        local_speed=JETSON_TX2.speed, remote_speed=availability * XAVIER_NX_SPEED,
-        rate_bounds=tuple(rounded(rates)), delay_queue=delay_queue, outage_queue=outage_queue, tradeoff=tradeoff,
+        **_costs(mobilenet_splits()),
+        arrivals=arrivals,
+        channel_gain=gain,
+        bandwidth=bandwidth,
+        noise_density=NOISE,
+        local_speed=JETSON_TX2.speed,
+        remote_speed=availability * XAVIER_NX_SPEED,
+        rate_bounds=tuple(rounded(rates)),
+        delay_queue=delay_queue,
+        outage_queue=outage_queue,
+        tradeoff=tradeoff,
         max_delay=max_delay,
-    )  # fmt: skip
+    )
 
 
 def _costs(costs: SplitCosts) -> dict[str, Any]:
@@ -51,12 +59,19 @@ def generated(splits: int = 20, seed: int = 0, max_delay: float = 0.1, tradeoff:
     """Draw a network of some splits with its slot."""
     rng = np.random.default_rng(seed)
     return SlotProblem(
-        **_drawn(count(splits, "splits"), rng), arrivals=float(rng.integers(1, 20)),
-        channel_gain=float(rounded(GAIN * rng.exponential())), bandwidth=2e8, noise_density=NOISE, local_speed=1.3e12,
-        remote_speed=float(rounded(rng.uniform(1e12, 1e13))), rate_bounds=(1e7, 2e9),
-        delay_queue=float(rounded(rng.exponential())), outage_queue=float(rounded(rng.exponential())),
-        tradeoff=tradeoff, max_delay=max_delay,
-    )  # fmt: skip
+        **_drawn(count(splits, "splits"), rng),
+        arrivals=float(rng.integers(1, 20)),
+        channel_gain=float(rounded(GAIN * rng.exponential())),
+        bandwidth=2e8,
+        noise_density=NOISE,
+        local_speed=1.3e12,
+        remote_speed=float(rounded(rng.uniform(1e12, 1e13))),
+        rate_bounds=(1e7, 2e9),
+        delay_queue=float(rounded(rng.exponential())),
+        outage_queue=float(rounded(rng.exponential())),
+        tradeoff=tradeoff,
+        max_delay=max_delay,
+    )
 
 
 def _drawn(splits: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -65,9 +80,11 @@ def _drawn(splits: int, rng: np.random.Generator) -> dict[str, Any]:
     bits = rounded(np.r_[4.8e6, 4.8e6 * 0.9 ** np.arange(1, splits) * rng.gamma(2.0, 0.5, splits - 1)])
     bits[-1] = 0.0
     return {
-        "local_flops": done, "remote_flops": done[-1] - done, "payload_bits": bits,
+        "local_flops": done,
+        "remote_flops": done[-1] - done,
+        "payload_bits": bits,
         "local_energy": rounded(done / 1.3e12 * 10.0),
-    }  # fmt: skip
+    }
 
 
 def crowd(
@@ -77,12 +94,21 @@ def crowd(
     rng = np.random.default_rng(seed)
     n = count(users, "users")
     return SharedSlot(
-        **_drawn(count(splits, "splits", 2), rng), arrivals=rng.integers(1, 15, n).astype(float),
-        channel_gain=rounded(GAIN * rng.exponential(size=n)), bandwidth=bandwidth * n, noise_density=NOISE,
-        local_speed=1.3e11, remote_speed=1e12 * n, max_power=0.1, min_rate=1e5, min_speed=1e9,
-        delay_queue=rounded(rng.exponential(size=n)), outage_queue=rounded(rng.exponential(size=n)), tradeoff=1.0,
+        **_drawn(count(splits, "splits", 2), rng),
+        arrivals=rng.integers(1, 15, n).astype(float),
+        channel_gain=rounded(GAIN * rng.exponential(size=n)),
+        bandwidth=bandwidth * n,
+        noise_density=NOISE,
+        local_speed=1.3e11,
+        remote_speed=1e12 * n,
+        max_power=0.1,
+        min_rate=1e5,
+        min_speed=1e9,
+        delay_queue=rounded(rng.exponential(size=n)),
+        outage_queue=rounded(rng.exponential(size=n)),
+        tradeoff=1.0,
         max_delay=max_delay,
-    )  # fmt: skip
+    )
 
 
 FAMILIES = (

@@ -1,7 +1,7 @@
 """Three ways to the same vertices: compiled dual simplex, warm-started HiGHS, interior point on the whole batch.
 
-Each returns vertices with their bases; an instance that it cannot finish is left open for `settle`. All work in scaled
-numbers; what they return is measured in the program's own by :mod:`.judge`.
+Each returns vertices with their bases; an instance that it cannot finish is left open for `solve_open`. All work in
+scaled numbers; what they return is measured in the program's own by :mod:`.judge`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..model.basis import BASIC, LOWER, UPPER
 from ..model.tolerance import SOLVER
 from ..solvers.backends.interrupt import interruptible
-from ..solvers.compiled.lp_batch import BASIC, LOWER, OPTIMAL, UNFINISHED, UPPER, Bases, Instances, Vertices
+from ..solvers.compiled.lp_batch import OPTIMAL, UNFINISHED, Bases, Instances, Vertices
 from ..solvers.compiled.lp_scaling import batch_scaling, scaled, unscaled
 from ..solvers.simplex import dual_simplex, in_chunks
 
@@ -40,10 +41,12 @@ def _by_highs(instances: Instances, start: Bases | None, threads: int | None) ->
     rows, columns = instances.constraints.shape
     batch = instances.batch
     found = Vertices(
-        np.full((batch, columns), np.nan), np.full((batch, rows), np.nan),
+        np.full((batch, columns), np.nan),
+        np.full((batch, rows), np.nan),
         Bases(np.zeros((batch, columns), np.int8), np.ones((batch, rows), np.int8)),
-        np.full(batch, UNFINISHED, np.int8), np.zeros(batch, np.int64),
-    )  # fmt: skip
+        np.full(batch, UNFINISHED, np.int8),
+        np.zeros(batch, np.int64),
+    )
     given_up: list[bool] = []
 
     def part(first: int, last: int) -> None:
@@ -54,10 +57,15 @@ def _by_highs(instances: Instances, start: Bases | None, threads: int | None) ->
     return found
 
 
-_HIGHS: Mapping[str, Any] = MappingProxyType({
-    "presolve": "off", "threads": 1, "solver": "simplex",
-    "primal_feasibility_tolerance": SOLVER, "dual_feasibility_tolerance": SOLVER,
-})  # fmt: skip
+_HIGHS: Mapping[str, Any] = MappingProxyType(
+    {
+        "presolve": "off",
+        "threads": 1,
+        "solver": "simplex",
+        "primal_feasibility_tolerance": SOLVER,
+        "dual_feasibility_tolerance": SOLVER,
+    }
+)
 
 
 def _with_one_model(

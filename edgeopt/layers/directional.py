@@ -119,9 +119,12 @@ def _derivative(
 
 
 def _moved(
-    value: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64],
-    low_change: NDArray[np.float64], high_change: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
+    value: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    low_change: NDArray[np.float64],
+    high_change: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Bounds on the change: those that are met move, the others are far away."""
     met_low = value - low <= _MET * (1 + np.where(np.isfinite(low), np.abs(low), 0.0))
     met_high = high - value <= _MET * (1 + np.where(np.isfinite(high), np.abs(high), 0.0))

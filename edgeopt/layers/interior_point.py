@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..model.basis import BASIC, LOWER, UPPER
 from ..model.tolerance import NEXT_TO_NOTHING, SOLVER
-from ..solvers.compiled.lp_batch import BASIC, LOWER, UPPER, Bases
+from ..solvers.compiled.lp_batch import Bases
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -107,73 +108,116 @@ def solve_interior(batch: Batch, barrier: float = 0.0, tolerance: float = SOLVER
 
     Instances that have converged stand still; what has not after `most` iterations says so.
     """
-    a, quadratic = batch.matrix, batch.quadratic
-    bounds = batch.bounds
-    has, fixed = inner_bounds(batch)
-    x = torch.where(fixed[0], batch.lower, _start(torch.zeros_like(batch.cost), batch.lower, batch.upper))
-    s = torch.where(fixed[1], batch.row_lower, _start(x @ a.T, batch.row_lower, batch.row_upper))
-    scale = 1.0 + batch.cost.abs().amax(dim=1, keepdim=True)
-    size = 1.0 + torch.stack([
-        torch.where(bound.isfinite(), bound.abs(), torch.zeros_like(bound)).amax(dim=1)
-        if bound.shape[1] else torch.zeros_like(bound[:, :0].sum(dim=1)) for bound in bounds
-    ]).amax(dim=0)[:, None]  # fmt: skip
-    duals = [torch.where(mask, scale.expand_as(mask), torch.zeros_like(bounds[i])) for i, mask in enumerate(has)]
-    y = torch.zeros_like(s)
-    products = torch.cat(has, dim=1).sum(dim=1).clamp(min=1)
-    state = [x, s, y, *duals]
-    done = torch.zeros(x.shape[0], dtype=torch.bool, device=x.device)
+    path = _Path(batch, barrier)
+    state = path.start()
+    done = torch.zeros(batch.cost.shape[0], dtype=torch.bool, device=batch.cost.device)
     for _ in range(most):
-        x, s, y, *duals = state
-        gaps = gaps_of(batch, x, s, has)
-        dual_residual = batch.cost + quadratic * x - y @ a - duals[0] + duals[1]
-        dual_residual = torch.where(fixed[0], torch.zeros_like(dual_residual), dual_residual)
-        row_residual = torch.where(fixed[1], torch.zeros_like(y), y - duals[2] + duals[3])
-        primal_residual = x @ a.T - s
-        mean = sum((d * g * m).sum(dim=1) for d, g, m in zip(duals, gaps, has, strict=True)) / products
-        error = torch.stack([
-            _largest(primal_residual) / size[:, 0],
-            _largest(dual_residual) / scale[:, 0],
-            _largest(row_residual) / scale[:, 0],
-            _off_path(duals, gaps, has, barrier) if barrier else mean / (scale * size)[:, 0],
-        ]).amax(dim=0)  # fmt: skip
-        done = done | (error <= tolerance)
+        gaps = gaps_of(batch, state[0], state[1], path.has)
+        residuals, mean = path.residuals(state), path.mean(state[3:], gaps)
+        done = done | (path.error(state, gaps, residuals, mean) <= tolerance)
         if bool(done.all()):
             break
-        system = Newton(a, quadratic, duals, gaps, fixed)
-        residuals = dual_residual, row_residual, primal_residual
+        step, primal, dual = path.step(state[3:], gaps, residuals, mean)
+        lengths = [primal, primal, dual, dual, dual, dual, dual]
+        moved = [
+            torch.where(~done[:, None], value + length[:, None] * change, value)
+            for value, length, change in zip(state, lengths, step, strict=True)
+        ]
+        state = [torch.where(torch.isfinite(new), new, old) for new, old in zip(moved, state, strict=True)]
+    x, s, y, x_low, x_up, s_low, s_up = state
+    return Interior(x, s, y, x_low, x_up, s_low, s_up, done)
+
+
+class _Path:
+    """The central path of a batch: where it starts, how far a state is from its end, and the next step along it.
+
+    A state is a list of x, s (batch, columns), (batch, rows), row duals y, and the duals of the lower and upper bounds
+    of columns and rows; `gaps` are the distances from these bounds, in the same order.
+    """
+
+    def __init__(self, batch: Batch, barrier: float) -> None:
+        self.batch, self.barrier = batch, barrier
+        self.has, self.fixed = inner_bounds(batch)
+        self.scale = 1.0 + batch.cost.abs().amax(dim=1, keepdim=True)
+        self.size = 1.0 + torch.stack([_largest_finite(bound) for bound in batch.bounds]).amax(dim=0)[:, None]
+        self.products = torch.cat(self.has, dim=1).sum(dim=1).clamp(min=1)
+
+    def start(self) -> list[Tensor]:
+        """Return a state inside all bounds."""
+        batch, fixed = self.batch, self.fixed
+        x = torch.where(fixed[0], batch.lower, _start(torch.zeros_like(batch.cost), batch.lower, batch.upper))
+        s = torch.where(fixed[1], batch.row_lower, _start(x @ batch.matrix.T, batch.row_lower, batch.row_upper))
+        duals = [
+            torch.where(mask, self.scale.expand_as(mask), torch.zeros_like(mask, dtype=s.dtype)) for mask in self.has
+        ]
+        return [x, s, torch.zeros_like(s), *duals]
+
+    def residuals(self, state: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what is missing from stationarity in x (batch, columns) and s, and from ``A x = s`` (batch, rows)."""
+        batch, fixed = self.batch, self.fixed
+        x, s, y, *duals = state
+        dual = batch.cost + batch.quadratic * x - y @ batch.matrix - duals[0] + duals[1]
+        dual = torch.where(fixed[0], torch.zeros_like(dual), dual)
+        row = torch.where(fixed[1], torch.zeros_like(y), y - duals[2] + duals[3])
+        return dual, row, x @ batch.matrix.T - s
+
+    def mean(self, duals: list[Tensor], gaps: list[Tensor]) -> Tensor:
+        """(batch,) mean complementarity product."""
+        return sum((d * g * m).sum(dim=1) for d, g, m in zip(duals, gaps, self.has, strict=True)) / self.products
+
+    def error(
+        self, state: list[Tensor], gaps: list[Tensor], residuals: tuple[Tensor, Tensor, Tensor], mean: Tensor
+    ) -> Tensor:
+        """(batch,) largest relative error of residuals and complementarity."""
+        dual, row, primal = residuals
+        scale, size = self.scale[:, 0], self.size[:, 0]
+        off = (
+            _off_path(state[3:], gaps, self.has, self.barrier)
+            if self.barrier
+            else mean / (self.scale * self.size)[:, 0]
+        )
+        errors = (_largest(primal) / size, _largest(dual) / scale, _largest(row) / scale, off)
+        return torch.stack(errors).amax(dim=0)
+
+    def step(
+        self, duals: list[Tensor], gaps: list[Tensor], residuals: tuple[Tensor, Tensor, Tensor], mean: Tensor
+    ) -> tuple[list[Tensor], Tensor, Tensor]:
+        """Return the changes of a state, and how long a step its primal and its dual part may take (batch,)."""
+        batch, has, barrier = self.batch, self.has, self.barrier
+        system = Newton(batch.matrix, batch.quadratic, duals, gaps, self.fixed)
         plain = [-d * g for d, g in zip(duals, gaps, strict=True)]
         affine = system.step(*residuals, *(torch.where(m, p + barrier, p) for p, m in zip(plain, has, strict=True)))
         primal, dual = _lengths(affine, gaps, duals, has)
-        after = (
-            sum(
-                ((d + dual[:, None] * dd) * (g + primal[:, None] * dg) * m).sum(dim=1)
-                for d, dd, g, dg, m in zip(duals, affine[3:], gaps, _gap_steps(affine), has, strict=True)
-            )
-            / products
-        )
-        centre = torch.clamp((after / mean.clamp(min=NEXT_TO_NOTHING)) ** 3 * mean, min=barrier)[:, None]
-        # Mehrotra's second-order term aims at the boundary: where the affine step was cut short, and on the way to a
-        # point inside, it would throw single duals away. There centring alone leads on.
-        trusted = (torch.minimum(primal, dual) >= 0.1).to(centre)[:, None]
         if barrier:
-            trusted, centre = torch.zeros_like(trusted), torch.clamp(0.3 * mean, min=barrier)[:, None]
+            trusted, centre = torch.zeros_like(mean)[:, None], torch.clamp(0.3 * mean, min=barrier)[:, None]
+        else:
+            after = self._mean_after(affine, duals, gaps, primal, dual)
+            centre = torch.clamp((after / mean.clamp(min=NEXT_TO_NOTHING)) ** 3 * mean, min=barrier)[:, None]
+            # Mehrotra's second-order term aims at the boundary: where the affine step was cut short, and on the way to
+            # a point inside, it would throw single duals away. There centring alone leads on.
+            trusted = (torch.minimum(primal, dual) >= 0.1).to(centre)[:, None]
         corrected = [
             torch.where(m, p + centre - trusted * dd * dg, torch.zeros_like(p))
             for p, dd, dg, m in zip(plain, affine[3:], _gap_steps(affine), has, strict=True)
         ]
         step = system.step(*residuals, *corrected)
         primal, dual = _lengths(step, gaps, duals, has)
-        if quadratic or barrier:
+        if batch.quadratic or barrier:
             primal = dual = torch.minimum(primal, dual)
-        moving = ~done
-        lengths = [primal, primal, dual, dual, dual, dual, dual]
-        state = [
-            torch.where(moving[:, None], value + length[:, None] * change, value)
-            for value, length, change in zip(state, lengths, step, strict=True)
-        ]
-        state = [torch.where(torch.isfinite(new), new, old) for new, old in zip(state, [x, s, y, *duals], strict=True)]
-    x, s, y, *duals = state
-    return Interior(x, s, y, duals[0], duals[1], duals[2], duals[3], done)
+        return step, primal, dual
+
+    def _mean_after(
+        self, affine: list[Tensor], duals: list[Tensor], gaps: list[Tensor], primal: Tensor, dual: Tensor
+    ) -> Tensor:
+        """(batch,) mean complementarity product after the predictor's step."""
+        parts = zip(duals, affine[3:], gaps, _gap_steps(affine), self.has, strict=True)
+        moved = (((d + dual[:, None] * dd) * (g + primal[:, None] * dg) * m).sum(dim=1) for d, dd, g, dg, m in parts)
+        return sum(moved) / self.products
+
+
+def _largest_finite(bound: Tensor) -> Tensor:
+    """(batch,) largest absolute value of the bounds that exist, 0 where none does."""
+    return _largest(torch.where(bound.isfinite(), bound.abs(), torch.zeros_like(bound)))
 
 
 def _largest(residual: Tensor) -> Tensor:
@@ -264,9 +308,14 @@ class Newton:
         z_low, z_up, w_low, w_up = self.duals
         g_low, g_up, v_low, v_up = self.gaps
         return [
-            dx, ds, dy,
-            low - z_low / g_low * dx, up + z_up / g_up * dx, s_low - w_low / v_low * ds, s_up + w_up / v_up * ds,
-        ]  # fmt: skip
+            dx,
+            ds,
+            dy,
+            low - z_low / g_low * dx,
+            up + z_up / g_up * dx,
+            s_low - w_low / v_low * ds,
+            s_up + w_up / v_up * ds,
+        ]
 
 
 def bases_near_optimum(instances: Instances, device: torch.device | str = "cpu") -> Bases:

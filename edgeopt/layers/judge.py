@@ -13,7 +13,7 @@ import numpy as np
 from ..model.tolerance import AGREEMENT, FEASIBILITY, OPTIMALITY, ROUNDOFF
 from ..solvers.compiled.lp_batch import FAILED, OPTIMAL, UNFINISHED, Bases, Vertices
 from ..solvers.simplex import in_chunks
-from .settle import settle
+from .reference import solve_open
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +40,7 @@ def judged(instances: Instances, found: Vertices, threads: int | None = None) ->
     refused = np.flatnonzero(claimed_optimal & ~holds)
     claimed = _objectives(instances, found, refused)
     found.ended[refused] = UNFINISHED
-    settle(instances, found)
+    solve_open(instances, found)
     contradicted = (found.ended[refused] == OPTIMAL) & ~_agree(claimed, *_objectives(instances, found, refused))
     for part in (found.point, found.dual):
         part[refused[contradicted]] = np.nan
@@ -89,13 +89,18 @@ def measured(
 
     batch = instances.batch
     excess, gap = np.empty((2, batch))
-    given = (*instances.parts, found.point, found.dual)
     data = (
-        *instances.constraints.columnwise, *instances.constraints.rowwise,
-        *(np.ascontiguousarray(part, np.float64) for part in given),
-        *(np.ascontiguousarray(part, np.int8) for part in (found.bases.columns, found.bases.rows)),
-        excess, gap, FEASIBILITY,
-    )  # fmt: skip
+        instances.constraints.columnwise,
+        instances.constraints.rowwise,
+        tuple(np.ascontiguousarray(part, np.float64) for part in instances.parts),
+        (
+            *(np.ascontiguousarray(part, np.float64) for part in (found.point, found.dual)),
+            *(np.ascontiguousarray(part, np.int8) for part in (found.bases.columns, found.bases.rows)),
+        ),
+        excess,
+        gap,
+        FEASIBILITY,
+    )
     work = found.point.size // _COLUMNS_OF_A_THREAD
     in_chunks(lambda first, last: measure_range(first, last, *data), batch, work, threads)
     return excess, gap

@@ -1,4 +1,4 @@
-"""A linear program as a torch module: exact vertices forward, exact derivatives backward, and the truth about kinks.
+"""A linear program as a torch module: exact vertices forward, exact derivatives backward, and a report of kinks.
 
 The optimum of a linear program is piecewise linear in its right-hand sides. Inside a piece the optimal basis does not
 change, and a gradient is one solve with the transpose of that basis. Where pieces meet (a degenerate vertex) the layer
@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ..model.basis import BASIC, LOWER, UPPER
 from ..model.errors import InvalidOptionError, InvalidProblemError, NoSolutionError
 from ..model.program import Program
-from ..solvers.compiled.lp_batch import BASIC, LOWER, OPTIMAL, UPPER, Bases, Constraints, Instances, Vertices
+from ..solvers.compiled.lp_batch import OPTIMAL, Bases, Constraints, Instances, Vertices
 from ..solvers.compiled.lp_scaling import batch_scaling, rescaled, scaled
 from .backends import BACKENDS
 from .directional import Directional, directional
 from .judge import judged
-from .settle import statuses
+from .reference import statuses
 from .smoothing import smooth
 from .vertex import pull_back
 
@@ -308,15 +309,20 @@ class _Vertex(torch.autograd.Function):
             of_point = np.zeros_like(ctx.found.point)
         sign = ctx.layer.sign
         pulled = pull_back(
-            ctx.instances.constraints, ctx.found.bases, of_point,
-            None if of_dual is None else sign * of_dual, ctx.layer.threads,
-        )  # fmt: skip
+            ctx.instances.constraints,
+            ctx.found.bases,
+            of_point,
+            None if of_dual is None else sign * of_dual,
+            ctx.layer.threads,
+        )
         failed, fill = _of_failures(ctx.found, of_point, of_dual)
         bases = ctx.found.bases
         sources = {
-            "lower": (pulled.bound, bases.columns, LOWER), "upper": (pulled.bound, bases.columns, UPPER),
-            "row_lower": (pulled.row, bases.rows, LOWER), "row_upper": (pulled.row, bases.rows, UPPER),
-        }  # fmt: skip
+            "lower": (pulled.bound, bases.columns, LOWER),
+            "upper": (pulled.bound, bases.columns, UPPER),
+            "row_lower": (pulled.row, bases.rows, LOWER),
+            "row_upper": (pulled.row, bases.rows, UPPER),
+        }
         returned: list[Tensor | None] = [None, None]
         for name, needed, (ndim, dtype, device) in zip(
             ctx.layer.parameter_names, ctx.needs_input_grad[2:], ctx.like, strict=True

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..model.errors import ExtraNotInstalledError, NoSolutionError
+from ..model.problem import with_program
 from ..solving.highs_session import HighsSession
 from .spo import minimisation
 
@@ -62,4 +63,4 @@ def to_pyepo(problem: Problem) -> Any:
             values = solution.decision.values
             return values, float(self.program.sense.sign * self._cost @ values)
 
-    return EdgeOptModel(problem.program())
+    return EdgeOptModel(with_program(problem).program())

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from ..solvers.compiled.lp_batch import BASIC, Bases, Constraints
+from ..model.basis import BASIC
+from ..solvers.compiled.lp_batch import Bases, Constraints
 from ..solvers.simplex import in_chunks
 
 if TYPE_CHECKING:
@@ -55,10 +56,8 @@ def pull_back(
     bound, row = np.empty((batch, columns)), np.empty((batch, rows))
     cost = np.empty((0 if of_dual is None else batch, columns))
     dual = np.empty((0, rows)) if of_dual is None else np.ascontiguousarray(of_dual)
-    data = (
-        *constraints.columnwise, bases.columns, bases.rows, np.ascontiguousarray(of_point), dual,
-        bound, row, cost, np.empty(batch, bool),
-    )  # fmt: skip
+    incoming, pulled = (np.ascontiguousarray(of_point), dual), (bound, row, cost, np.empty(batch, bool))
+    data = constraints.columnwise, (bases.columns, bases.rows), incoming, pulled
     in_chunks(lambda first, last: gradient_range(first, last, *data), batch, of_point.size, threads)
     return Pullback(bound, row, None if of_dual is None else cost)
 

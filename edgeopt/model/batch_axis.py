@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from .cached import cached_property
 from .errors import InvalidProblemError
+from .problem import Problem
 
 
-class BatchAxis:
-    """Part of a formulation whose fields named in `batched_fields` may carry one leading axis of instances."""
+class BatchAxis(Problem):
+    """A problem whose fields named in `batched_fields` may carry one leading axis of instances."""
 
     batched_fields: ClassVar[Mapping[str, int]]
     """Dimensions of each such field in a single instance; one more makes it a batch."""
@@ -40,6 +42,19 @@ class BatchAxis:
         """Number of instances, or None for a problem without a batch axis."""
         return next((int(value.shape[0]) for value in self._batched().values()), None)
 
+    @abstractmethod
+    def pick(self, decision: Any, index: int) -> Any:
+        """Decision of one instance from that of the batch."""
+
+    @abstractmethod
+    def stack(self, decisions: Sequence[Any]) -> Any:
+        """Decision of the batch from those of its instances."""
+
     def instance(self, index: int) -> Self:
         """Return one problem of the batch."""
         return replace(self, **{name: value[index] for name, value in self._batched().items()})  # type: ignore[type-var]
+
+
+def batch_of(problem: object) -> int | None:
+    """Return the number of instances of a batch, or None for a single problem."""
+    return problem.batch if isinstance(problem, BatchAxis) else None

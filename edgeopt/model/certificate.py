@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Certificate(Record):
-    """Base of all witnesses."""
+    """Base of all certificates."""
 
     __slots__ = ()
 
@@ -29,7 +29,7 @@ class Certificate(Record):
 
 
 class OptimalityCertificate(Certificate):
-    """Witness of quality."""
+    """Certificate of quality."""
 
     __slots__ = ()
 
@@ -37,12 +37,12 @@ class OptimalityCertificate(Certificate):
     def optimality_gap(self, problem: Problem, decision: Decision) -> float:
         """Proven bound on how much worse than the optimum `decision` is; inf where nothing is proved.
 
-        Negative where the objective is better than the witness allows: then one of the two is wrong.
+        Negative where the objective is better than the certificate allows: then one of the two is wrong.
         """
 
 
 class StatusCertificate(Certificate):
-    """Witness that a problem has no optimum: it is infeasible or unbounded."""
+    """Certificate that a problem has no optimum: it is infeasible or unbounded."""
 
     __slots__ = ()
 
@@ -53,7 +53,7 @@ class StatusCertificate(Certificate):
 
     @abstractmethod
     def holds(self, problem: Problem) -> bool:
-        """Whether the witness proves its claim about `problem`."""
+        """Whether the certificate proves its claim about `problem`."""
 
 
 def is_checkable(certificate: object, problem: Problem) -> bool:

@@ -12,7 +12,7 @@ class InvalidProblemError(EdgeOptError, ValueError):
 
 
 class InvalidOptionError(EdgeOptError, ValueError):
-    """An option is unknown to a solver, cannot be honoured by it, or has an impossible value."""
+    """An option is unknown to a solver, not supported by it, or has an impossible value."""
 
 
 class UnsupportedPairError(EdgeOptError, TypeError):

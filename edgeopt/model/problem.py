@@ -1,22 +1,21 @@
-"""What every decision problem can do, whatever it decides.
+"""What every decision problem can do, and what some can do beside it.
 
-A problem knows its data, its objective and its constraints; it knows no solver. A :class:`Formulation` speaks its own
-words (which samples stay local) and can express itself as a :class:`~edgeopt.model.program.Program`, the neutral sparse
-LP or MILP that every general solver reads. A bare program is a problem too: its decision is a point.
+A problem knows its data, its objective and its constraints; it knows no solver. Its decision is in its own words (which
+samples stay local). Most problems can express themselves as a :class:`~edgeopt.model.program.Program`, the neutral
+sparse LP or MILP that every general solver reads. A bare program is a problem too: its decision is a point.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
+from .errors import UnsupportedPairError
 from .late import late
 from .records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -45,18 +44,14 @@ class Decision(Record):
 
 
 class Problem(Record, ABC):
-    """A decision problem: data, sense, objective, constraints. Immutable, and ignorant of solvers."""
+    """A decision problem: data, sense, objective, constraints. Immutable, and ignorant of solvers.
 
-    linear: ClassVar[bool] = True
-    """Whether the problem can express itself as a :class:`Program`."""
+    Whatever else a problem can do is a base class of its own: :class:`HasProgram`, :class:`CertifiesOptimality`,
+    :class:`CertifiesInfeasibility`, and :class:`~edgeopt.model.batch_axis.BatchAxis`.
+    """
 
     sense: Sense
     """Minimise or maximise; a class constant of formulations, a field of programs."""
-
-    @property
-    @abstractmethod
-    def integral(self) -> bool:
-        """Whether the program of this problem has integer columns."""
 
     @abstractmethod
     def check(self, decision: Any) -> None:
@@ -74,6 +69,15 @@ class Problem(Record, ABC):
     def magnitude(self, decision: Any) -> float:
         """Sum of the absolute terms of the objective: the scale of its float64 rounding error."""
 
+
+class HasProgram(Problem):
+    """A problem that general solvers take: it can express itself as a linear or mixed-integer program."""
+
+    @property
+    @abstractmethod
+    def integral(self) -> bool:
+        """Whether the program has integer columns."""
+
     @abstractmethod
     def program(self) -> Program:
         """Return the problem as a sparse linear or mixed-integer program."""
@@ -86,35 +90,10 @@ class Problem(Record, ABC):
     def encode(self, decision: Any) -> NDArray[np.float64]:
         """Point (columns,) of :meth:`program` that stands for `decision`."""
 
-    def certify(self, decision: Any) -> Certificate | None:
-        """Return the problem's own witness of how good `decision` is, or None where it has no such reasoning."""
-        return None
-
-    def infeasibility_certificate(self) -> Certificate | None:
-        """Return the problem's own witness that it is infeasible, or None where it has none."""
-        return None
-
     def explain(self) -> Explanation:
         """Say why the problem is infeasible, and what would repair it most cheaply."""
         found: Explanation = late("explain_program")(self.program())
         return found
-
-    @property
-    def batch(self) -> int | None:
-        """Number of instances, or None for a problem without a batch axis."""
-        return None
-
-    def instance(self, index: int) -> Problem:
-        """Return one problem of the batch."""
-        raise NotImplementedError(f"{type(self).__name__} has no batch axis")
-
-    def pick(self, decision: Any, index: int) -> Any:
-        """Decision of one instance from that of the batch."""
-        raise NotImplementedError(f"{type(self).__name__} has no batch axis")
-
-    def stack(self, decisions: Sequence[Any]) -> Any:
-        """Decision of the batch from those of its instances."""
-        raise NotImplementedError(f"{type(self).__name__} has no batch axis")
 
     def to_pyomo(self) -> Any:
         """Return a real, named, editable Pyomo ``ConcreteModel`` of this problem."""
@@ -125,5 +104,32 @@ class Problem(Record, ABC):
         return late("to_cvxpy")(self.program())
 
 
-class Formulation(Problem):
-    """A declared decision problem of the field: a frozen dataclass that validates itself when it is built."""
+def with_program(problem: Problem) -> HasProgram:
+    """Return the problem, which has a program.
+
+    Raises
+    ------
+    UnsupportedPairError
+        If it has none: it is not linear.
+    """
+    if not isinstance(problem, HasProgram):
+        raise UnsupportedPairError(
+            f"a {type(problem).__name__} has no linear program; it is solved by solvers of its own"
+        )
+    return problem
+
+
+class CertifiesOptimality(ABC):
+    """A problem that can prove, from its own structure, how good a decision is."""
+
+    @abstractmethod
+    def certify(self, decision: Any) -> Certificate:
+        """Return a certificate of `decision`, whoever found it."""
+
+
+class CertifiesInfeasibility(ABC):
+    """A problem that can prove, from its own structure, that it has no feasible decision."""
+
+    @abstractmethod
+    def infeasibility_certificate(self) -> Certificate | None:
+        """Return a proof that the problem is infeasible, or None where it has none."""

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from .block_names import BlockNames
 from .cached import cached_property
 from .errors import InvalidProblemError
 from .late import late
-from .problem import Decision, Problem, Sense
-from .records import Record, assign, float_array, number, plain, require
+from .problem import Decision, HasProgram, Sense
+from .records import Record, assign, float_array, number, plain, read_only, require
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,12 +62,11 @@ class Point(Decision):
 
     def __post_init__(self) -> None:
         values = np.array(plain(self.values, "values"), dtype=np.float64)
-        values.flags.writeable = False
-        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "values", read_only(values))
 
 
 @dataclass(frozen=True, eq=False)
-class Program(Problem):
+class Program(HasProgram):
     """A sparse linear or mixed-integer program; immutable.
 
     Attributes
@@ -309,7 +309,7 @@ def _matrix(value: Any, columns: int) -> sparse.csc_array:
     matrix.indptr = matrix.indptr.astype(np.int32, copy=False)
     require("matrix.data", matrix.data, np.isfinite(matrix.data), "must be finite")
     for part in (matrix.data, matrix.indices, matrix.indptr):
-        part.flags.writeable = False
+        read_only(part)
     return matrix
 
 
@@ -326,19 +326,18 @@ def _integrality(value: Any, columns: int) -> NDArray[np.bool_]:
     array = np.zeros(columns, dtype=bool) if value is None else np.array(plain(value, "integrality"))
     if array.ndim == 0:
         array = np.full(columns, bool(array))
-    if array.shape != (columns,) or not np.isin(array, (0, 1)).all():
+    if array.shape != (columns,) or not (array.dtype == bool or np.isin(array, (0, 1)).all()):
         raise InvalidProblemError(
             f"integrality is {array.dtype} of shape {array.shape}; expected ({columns},) booleans"
         )
     array = array.astype(bool)
-    array.flags.writeable = False
-    return array
+    return read_only(array)
 
 
 def _names(value: Sequence[str] | None, field: str, stem: str, count: int) -> Sequence[str]:
     if value is None:
         return IndexedNames(stem, count)
-    names = value if isinstance(value, IndexedNames) else tuple(str(name) for name in value)
+    names = value if isinstance(value, (IndexedNames, BlockNames)) else tuple(str(name) for name in value)
     if len(names) != count:
         raise InvalidProblemError(f"{field} has {len(names)} names; expected {count}")
     if isinstance(names, tuple) and len(set(names)) != count:

@@ -6,7 +6,7 @@ Data are checked once, where they enter a record; whoever reads them later may t
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from .errors import InvalidProblemError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+
+Array = TypeVar("Array", bound="np.ndarray[Any, Any]")
 
 
 class Record:
@@ -26,6 +29,12 @@ def assign(record: Record, **values: Any) -> None:
     """Set fields of a frozen `record` while its ``__post_init__`` validates them."""
     for field, value in values.items():
         object.__setattr__(record, field, value)
+
+
+def read_only(array: Array) -> Array:
+    """Return `array` itself, which from now on refuses to be written to."""
+    array.flags.writeable = False
+    return array
 
 
 def float_array(
@@ -47,8 +56,7 @@ def float_array(
         require(field, array, np.isfinite(array), "must be finite (drop the sample, or impute it beforehand)")
     else:
         require(field, array, ~np.isnan(array), "must not be nan")
-    array.flags.writeable = False
-    return array
+    return read_only(array)
 
 
 def _numeric(value: ArrayLike, field: str, *, copy: bool) -> NDArray[np.float64]:

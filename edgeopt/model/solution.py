@@ -10,6 +10,7 @@ import numpy as np
 from .errors import NoSolutionError
 from .late import late
 from .outcome import Status
+from .problem import with_program
 from .records import Record
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Solution(Record):
     claimed_bound : float, optional
         Bound that the solver states; of an integer program mostly better than what is proved.
     certificate : Certificate, optional
-        The witness; ``print`` it.
+        The certificate; ``print`` it.
     wall_time : float
         Seconds that the solver took, building its model included.
     verify_time : float
@@ -132,7 +133,7 @@ class Solution(Record):
             raise NoSolutionError(f"the problem is not known to be infeasible: the status is {self.status}")
         if self.problem is None:
             raise NoSolutionError("this solution was loaded without its problem; call problem.explain() instead")
-        return self.problem.explain()
+        return with_program(self.problem).explain()
 
     def __repr__(self) -> str:
         parts = [f"{self.solver}: {self.status}"]

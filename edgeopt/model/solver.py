@@ -8,16 +8,25 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
-from .errors import InvalidOptionError, SolverNotInstalledError
+from .errors import EdgeOptError, InvalidOptionError, SolverNotInstalledError, UnsupportedPairError
 from .outcome import Options, Outcome
-from .problem import Problem
+from .problem import HasProgram, Problem
 from .program import Program
 
-LIMITS = ("time_limit", "relative_gap", "warm_start", "threads")
-"""The standard options that a solver honours or refuses; ``seed`` and ``log`` every solver takes."""
+STANDARD_OPTIONS = ("time_limit", "relative_gap", "warm_start", "threads")
+"""The options that a solver supports or refuses; ``seed`` and ``log`` every solver takes."""
+
+
+class Columns(StrEnum):
+    """Which columns of a program a general solver takes."""
+
+    ANY = "any"
+    CONTINUOUS = "continuous"
+    INTEGER = "integer"
 
 
 @dataclass(frozen=True)
@@ -34,14 +43,12 @@ class Solver:
         :class:`Program` for a general solver, else the one formulation it is made for.
     exact : bool
         Whether it proves optimality when it finishes.
-    integers : bool
-        Whether a general solver takes integer columns.
-    continuous : bool
-        Whether a general solver takes continuous columns.
-    honours : tuple of str
-        Which of :data:`LIMITS` it honours; the others it refuses.
-    accepts : tuple of str or callable
-        Names of its own options, or a function that lists them.
+    columns : Columns
+        Which columns a general solver takes.
+    options : tuple of str
+        Which of :data:`STANDARD_OPTIONS` it supports; the others it refuses.
+    own_options : tuple of str or callable
+        Names of options that only this solver has, or a function that lists them.
     requires : tuple of str
         Packages it needs, by import name.
     install : str
@@ -55,34 +62,33 @@ class Solver:
         Says why a problem of the right kind is still not for this solver (too large, say), or None.
     batched : bool
         Whether it takes a problem with a batch axis as one array operation; otherwise its instances are solved in turn.
-    also : mapping of type to callable
-        What a general solver does with formulations that are no program.
+    by_kind : mapping of type to callable
+        Functions of a general solver for problems that are no program.
     """
 
     name: str
     function: Callable[[Any, Options], Outcome]
     solves: type[Problem] | tuple[type[Problem], ...]
     exact: bool
-    integers: bool = True
-    continuous: bool = True
-    honours: tuple[str, ...] = ()
-    accepts: tuple[str, ...] | Callable[[], Iterable[str]] = ()
+    columns: Columns = Columns.ANY
+    options: tuple[str, ...] = ()
+    own_options: tuple[str, ...] | Callable[[], Iterable[str]] = ()
     requires: tuple[str, ...] = ()
     install: str = ""
     rank: int = 100
     variants: bool = False
     declines: Callable[[Any], str | None] | None = None
     batched: bool = False
-    also: Mapping[type[Problem], Callable[[Any, Options], Outcome]] = field(default_factory=dict)
+    by_kind: Mapping[type[Problem], Callable[[Any, Options], Outcome]] = field(default_factory=dict)
 
     def __call__(self, problem: Any, options: Options) -> Outcome:
         """Run the solver's function, or the one it has for this kind of problem."""
-        own = next((function for kind, function in self.also.items() if isinstance(problem, kind)), self.function)
+        own = next((function for kind, function in self.by_kind.items() if isinstance(problem, kind)), self.function)
         return own(problem, options)
 
-    def reads_program(self, problem: Problem) -> bool:
+    def reads_program(self, problem: Problem) -> TypeGuard[HasProgram]:
         """Whether this problem reaches the solver as a program."""
-        return self.general and not isinstance(problem, tuple(self.also))
+        return self.general and not isinstance(problem, tuple(self.by_kind))
 
     @property
     def general(self) -> bool:
@@ -108,62 +114,76 @@ class Solver:
         """Version of the package that does the work, edgeopt's own for a solver of its own."""
         return _version(self.requires[0] if self.requires else "edgeopt")
 
-    def refusal(self, problem: Problem) -> str | None:
-        """Why this solver cannot take `problem`, or None if it can."""
-        if (reason := self._wrong_kind(problem)) or self.declines is None:
-            return reason
+    def refusal(self, problem: Problem, options: Options | None = None) -> EdgeOptError | None:
+        """Why this solver cannot solve `problem`, as the error to raise, or None if it can.
+
+        Parameters
+        ----------
+        options : Options, optional
+            With them the answer is whether it can solve it here and now: that its package is installed, and that it
+            supports every option that is set. Without, only whether the problem is one for this solver.
+
+        Returns
+        -------
+        EdgeOptError or None
+            :class:`UnsupportedPairError`, :class:`SolverNotInstalledError` or :class:`InvalidOptionError`.
+        """
+        if reason := self._wrong_kind(problem) or self._declined(problem):
+            return UnsupportedPairError(f"solver {self.name!r} {reason}, so not this {type(problem).__name__}")
+        if options is None:
+            return None
+        return self.not_installed() or self._wrong_option(options)
+
+    def _declined(self, problem: Problem) -> str | None:
+        if self.declines is None:
+            return None
         try:
             return self.declines(problem)
         except Exception as error:  # one that cannot tell does not keep others from being asked
             return f"cannot say whether it takes the problem ({type(error).__name__}: {error})"
 
     def _wrong_kind(self, problem: Problem) -> str | None:
-        if isinstance(problem, tuple(self.also)):
+        if isinstance(problem, tuple(self.by_kind)):
             return None
         if not self.general:
             wanted = self.solves if isinstance(self.solves, tuple) else (self.solves,)
             names = " or ".join(kind.__name__ for kind in wanted)
             return None if isinstance(problem, wanted) else f"solves {names}"
-        if not problem.linear:
+        if not isinstance(problem, HasProgram):
             return "reads linear programs only"
-        if problem.integral and not self.integers:
+        if problem.integral and self.columns is Columns.CONTINUOUS:
             return "takes no integer columns"
-        if not self.continuous and not _all_integer(problem):
+        if self.columns is Columns.INTEGER and not _all_integer(problem):
             return "takes integer columns only"
         return None
 
-    def check(self, options: Options) -> None:
-        """Raise unless every option that was asked for is one that this solver honours.
+    def not_installed(self) -> SolverNotInstalledError | None:
+        """Return the error that gives the pip command, or None if every package is there."""
+        if not (missing := self._missing()):
+            return None
+        target = self.install or " ".join(missing)
+        return SolverNotInstalledError(
+            f"solver {self.name!r} needs {', '.join(missing)}; install with: pip install '{target}'"
+        )
 
-        Raises
-        ------
-        InvalidOptionError
-            Names the option and what the solver knows instead.
-        """
-        for name in LIMITS:
-            if getattr(options, name) is not None and name not in self.honours:
-                available = ", ".join(self.honours) or "none of them"
-                raise InvalidOptionError(
-                    f"solver {self.name!r} cannot honour {name}; of {LIMITS} it honours {available}"
+    def _wrong_option(self, options: Options) -> InvalidOptionError | None:
+        """Return the error for the first option that is set and not supported; it names what is."""
+        for name in STANDARD_OPTIONS:
+            if getattr(options, name) is not None and name not in self.options:
+                supported = ", ".join(self.options) or "none of them"
+                return InvalidOptionError(
+                    f"solver {self.name!r} does not support {name}; of {STANDARD_OPTIONS} it supports {supported}"
                 )
-        if options.extra:
-            known = set(self.accepts() if callable(self.accepts) else self.accepts)
-            for name in options.extra:
-                if name not in known:
-                    listed = ", ".join(sorted(known)) or "it has none"
-                    close = get_close_matches(name, [*LIMITS, "seed", "log", "isolate", *known], n=1)
-                    meant = f"did you mean {close[0]}? " if close else ""
-                    raise InvalidOptionError(
-                        f"solver {self.name!r} has no option {name!r}; {meant}its own options: {listed}"
-                    )
-
-    def demand_installed(self) -> None:
-        """Raise :class:`SolverNotInstalledError` with the pip command unless the solver can run."""
-        if missing := self._missing():
-            target = self.install or " ".join(missing)
-            raise SolverNotInstalledError(
-                f"solver {self.name!r} needs {', '.join(missing)}; install with: pip install '{target}'"
-            )
+        if not options.extra:
+            return None
+        known = set(self.own_options() if callable(self.own_options) else self.own_options)
+        unknown = next((name for name in options.extra if name not in known), None)
+        if unknown is None:
+            return None
+        close = get_close_matches(unknown, [*STANDARD_OPTIONS, "seed", "log", "isolate", *known], n=1)
+        meant = f"did you mean {close[0]}? " if close else ""
+        listed = ", ".join(sorted(known)) or "it has none"
+        return InvalidOptionError(f"solver {self.name!r} has no option {unknown!r}; {meant}its own options: {listed}")
 
 
 def _is_there(name: str) -> bool:
@@ -173,7 +193,7 @@ def _is_there(name: str) -> bool:
         return False
 
 
-def _all_integer(problem: Problem) -> bool:
+def _all_integer(problem: HasProgram) -> bool:
     return bool(problem.integrality.all()) if isinstance(problem, Program) else problem.integral
 
 

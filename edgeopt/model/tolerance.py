@@ -7,6 +7,8 @@ objective, an agreement of two objectives against the terms of the objective. Bo
 
 from __future__ import annotations
 
+import math
+
 FEASIBILITY = 1e-9
 """Largest violation of a row, relative to ``|bound| + sum |a_ij x_j|``; a row in whole numbers must hold exactly."""
 
@@ -37,5 +39,13 @@ INTERIOR = 1e-6
 EQUAL = 1e-9
 """Relative difference up to which two objectives count as the same in tables, and shares as summing to 1."""
 
+ON_TIME = 1e-12
+"""Part of a deadline by which a delay may exceed it and still be on time: both are sums of rounded terms."""
+
 NEXT_TO_NOTHING = 1e-300
 """Stands for 0 where something is divided by a number or its logarithm is taken."""
+
+
+def least_count(share: float, of: int) -> int:
+    """Return the smallest whole number that is at least a share of a number: 0.07 of 100 is 7, not 8 by rounding."""
+    return math.ceil(share * of * (1.0 - ROUNDOFF))

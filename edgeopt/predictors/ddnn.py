@@ -103,9 +103,16 @@ class DDNN(nn.Module):
     """
 
     def __init__(
-        self, kind: str, series: int, window: int, *, sites: int | Sequence[Sequence[int]] = 1,
-        dropout: float = 0.1, exits: bool = True, residual: bool = True,
-    ) -> None:  # fmt: skip
+        self,
+        kind: str,
+        series: int,
+        window: int,
+        *,
+        sites: int | Sequence[Sequence[int]] = 1,
+        dropout: float = 0.1,
+        exits: bool = True,
+        residual: bool = True,
+    ) -> None:
         super().__init__()
         if kind not in KINDS:
             raise InvalidOptionError(f"kind is {kind!r}; expected one of {', '.join(KINDS)}")
@@ -236,9 +243,11 @@ def _lstm_flops(part: nn.Module, steps: int) -> float:
     """FLOPs of the LSTMs in a part of a network, which torch's counter does not see: two products a gate and step."""
     return sum(
         2.0 * steps * weight.numel()
-        for module in part.modules() if isinstance(module, nn.LSTM)
-        for name, weight in module.named_parameters() if name.startswith("weight")
-    )  # fmt: skip
+        for module in part.modules()
+        if isinstance(module, nn.LSTM)
+        for name, weight in module.named_parameters()
+        if name.startswith("weight")
+    )
 
 
 def _dropped(values: Tensor, share: float, generator: torch.Generator) -> Tensor:

@@ -88,9 +88,12 @@ class ExitSamples:
         """Return what one site sees of the samples, and its own costs: for rules that decide site by site."""
         width = self.features.shape[1] // self.local_cost.shape[1]
         return ExitSamples(
-            np.ascontiguousarray(self.past[:, cells]), self.features[:, site * width : (site + 1) * width],
-            self.local[:, cells], self.local_cost[:, [site]], self.remote_cost[:, [site]],
-        )  # fmt: skip
+            np.ascontiguousarray(self.past[:, cells]),
+            self.features[:, site * width : (site + 1) * width],
+            self.local[:, cells],
+            self.local_cost[:, [site]],
+            self.remote_cost[:, [site]],
+        )
 
 
 def _ask(model: DDNN, past: torch.Tensor) -> tuple[NDArray[np.float32], ...]:

@@ -18,7 +18,7 @@ from torch import nn
 
 from ..model.errors import InvalidOptionError
 from ..model.records import number
-from ..model.tolerance import ROUNDOFF
+from ..model.tolerance import least_count
 from ..solving.solve import solve
 from .boxes import box_shape
 from .training import train
@@ -62,7 +62,7 @@ class Rule(ABC):
     def keep_share(self, samples: ExitSamples) -> Self:
         """Set the threshold to where the least number of these samples that L0 asks for stays local."""
         scores = np.sort(self.scores(samples))
-        kept = int(np.ceil(self.min_local_fraction * len(scores) * (1 - ROUNDOFF)))  # 0.07 of 100 is 7, not 8
+        kept = least_count(self.min_local_fraction, len(scores))
         self.threshold = float(scores[kept - 1]) if kept else -np.inf
         return self
 
@@ -174,9 +174,15 @@ class LearnedRule(Rule):
     """
 
     def __init__(
-        self, min_local_fraction: float = 0.5, *, view: str = "past", estimator: Any = "mlp", weighted: bool = False,
-        seed: int = 0, epochs: int = 30,
-    ) -> None:  # fmt: skip
+        self,
+        min_local_fraction: float = 0.5,
+        *,
+        view: str = "past",
+        estimator: Any = "mlp",
+        weighted: bool = False,
+        seed: int = 0,
+        epochs: int = 30,
+    ) -> None:
         super().__init__(min_local_fraction)
         if view not in VIEWS:
             raise InvalidOptionError(f"view is {view!r}; expected one of {', '.join(VIEWS)}")
@@ -278,9 +284,14 @@ class BenefitRule(LearnedRule):
 
 
 def _network(
-    seen: NDArray[np.float32], target: NDArray[np.float64], weight: NDArray[np.float64], kind: str, seed: int,
-    epochs: int, probability: bool,
-) -> Callable[[NDArray[np.float32]], NDArray[np.float64]]:  # fmt: skip
+    seen: NDArray[np.float32],
+    target: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    kind: str,
+    seed: int,
+    epochs: int,
+    probability: bool,
+) -> Callable[[NDArray[np.float32]], NDArray[np.float64]]:
     """Train a small network on all but the last fifth of the samples, which stop it; return what it says of a view."""
     centre, spread = seen.mean(axis=0), seen.std(axis=0) + 1e-6
     middle, size = (0.0, 1.0) if probability else (float(target.mean()), float(target.std()) or 1.0)
@@ -292,8 +303,9 @@ def _network(
         answer = net(view)[:, 0]
         each = (
             nn.functional.binary_cross_entropy_with_logits(answer, wanted, reduction="none")
-            if probability else (answer - wanted) ** 2
-        )  # fmt: skip
+            if probability
+            else (answer - wanted) ** 2
+        )
         return (weigh * each).mean()
 
     scaled = torch.from_numpy(((seen - centre) / spread).astype(np.float32))
@@ -317,9 +329,15 @@ def _mlp(width: int) -> nn.Module:
 def _cnn(cells: int, window: int) -> nn.Module:
     rows, columns = box_shape(cells)
     return nn.Sequential(
-        _ToBox(rows, columns), nn.Conv3d(1, 32, 3, padding=1), nn.ReLU(), nn.Flatten(),
-        nn.Linear(32 * window * cells, 64), nn.ReLU(), nn.Dropout(0.2), nn.Linear(64, 1),
-    )  # fmt: skip
+        _ToBox(rows, columns),
+        nn.Conv3d(1, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(32 * window * cells, 64),
+        nn.ReLU(),
+        nn.Dropout(0.2),
+        nn.Linear(64, 1),
+    )
 
 
 class _ToBox(nn.Module):
@@ -334,9 +352,12 @@ class _ToBox(nn.Module):
 
 
 def trade_off(
-    make: Callable[[float, int], Rule], training: ExitSamples, test: ExitSamples,
-    fractions: Iterable[float] = tuple(np.linspace(0, 1, 11)), seeds: Sequence[int] = (0,),
-) -> pd.DataFrame:  # fmt: skip
+    make: Callable[[float, int], Rule],
+    training: ExitSamples,
+    test: ExitSamples,
+    fractions: Iterable[float] = tuple(np.linspace(0, 1, 11)),
+    seeds: Sequence[int] = (0,),
+) -> pd.DataFrame:
     """Return the (L, C) curve of a rule: a row for each local share that is asked for and each seed.
 
     Parameters

@@ -82,9 +82,17 @@ def train(
 
 
 def _run(
-    lightning: Any, loop: Any, module: nn.Module, loaders: tuple[Any, Any], epochs: int, patience: int,
-    folder: str | Path | None, progress: bool, devices: int | str, strategy: str,
-) -> None:  # fmt: skip
+    lightning: Any,
+    loop: Any,
+    module: nn.Module,
+    loaders: tuple[Any, Any],
+    epochs: int,
+    patience: int,
+    folder: str | Path | None,
+    progress: bool,
+    devices: int | str,
+    strategy: str,
+) -> None:
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory() as scratch:
@@ -92,10 +100,17 @@ def _run(
         callbacks = lightning.pytorch.callbacks
         best = callbacks.ModelCheckpoint(place, "best", monitor="score", enable_version_counter=False, save_last=True)
         trainer = lightning.Trainer(
-            max_epochs=epochs, callbacks=[best, callbacks.EarlyStopping("score", patience=patience)], logger=False,
-            enable_progress_bar=progress, enable_model_summary=False, accelerator="auto", devices=devices,
-            strategy=strategy, num_sanity_val_steps=0, default_root_dir=place,
-        )  # fmt: skip
+            max_epochs=epochs,
+            callbacks=[best, callbacks.EarlyStopping("score", patience=patience)],
+            logger=False,
+            enable_progress_bar=progress,
+            enable_model_summary=False,
+            accelerator="auto",
+            devices=devices,
+            strategy=strategy,
+            num_sanity_val_steps=0,
+            default_root_dir=place,
+        )
         last = place / "last.ckpt"
         trainer.fit(loop, *loaders, ckpt_path=last if last.is_file() else None, weights_only=True)
         if (place / "best.ckpt").is_file():

@@ -25,7 +25,7 @@ import numpy as np
 from ..exchange.storage import load, save
 from ..model.cached import cached_property
 from ..model.errors import DataFormatError, InvalidOptionError, InvalidProblemError
-from ..model.records import Record, assign, number
+from ..model.records import Record, assign, number, read_only
 from .layer_regression import LayerRegression, published
 from .layer_variables import column, frame_of, measured_seconds, names_of, variables_of
 from .relative_errors import goodness
@@ -90,7 +90,7 @@ class Prediction(Record):
 
     def __post_init__(self) -> None:
         for array in (self.seconds, self.floored, self.extrapolated):
-            array.flags.writeable = False
+            read_only(array)
 
     @cached_property
     def total(self) -> float:

@@ -58,12 +58,17 @@ XAVIER_NX_SPEED = 21e12
 def layer_energy(table: LayerTable, board: Board) -> NDArray[np.float64]:
     """(layers,) joule of one pass of each layer (eq. 2 and 4)."""
     a, b = board.convolution
-    joule = {"conv": lambda m, d: m * (a / d + b), "depthwise_conv": lambda m, d: m * (a / d + b),
-             "linear": lambda m, d: m * board.linear}  # fmt: skip
-    return np.array([
-        joule[layer.kind](layer.macs, layer.out_channels) if layer.macs and layer.kind in joule else 0.0
-        for layer in table.layers
-    ])  # fmt: skip
+    joule = {
+        "conv": lambda m, d: m * (a / d + b),
+        "depthwise_conv": lambda m, d: m * (a / d + b),
+        "linear": lambda m, d: m * board.linear,
+    }
+    return np.array(
+        [
+            joule[layer.kind](layer.macs, layer.out_channels) if layer.macs and layer.kind in joule else 0.0
+            for layer in table.layers
+        ]
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -124,10 +124,16 @@ class _Cutter:
         module = self._module(nodes, entering, leaving)
         given, taken = self.traced.returns[leaving], [self.traced.returns[node] for node in entering]
         return Part(
-            module, tier, self.chain.names[first:last],
-            taken[0].shapes[0], taken[0].dtype, sum(tensors.bits for tensors in taken),
-            given.shapes[0], given.dtype, given.bits,
-        )  # fmt: skip
+            module,
+            tier,
+            self.chain.names[first:last],
+            taken[0].shapes[0],
+            taken[0].dtype,
+            sum(tensors.bits for tensors in taken),
+            given.shapes[0],
+            given.dtype,
+            given.bits,
+        )
 
     def _handed_over(self, end: int) -> fx.Node:
         """Return the node whose tensor is the one that is alive behind layer `end`."""

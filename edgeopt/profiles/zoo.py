@@ -22,15 +22,29 @@ def alexnet(classes: int = 1000) -> nn.Module:
     The original of 2012 ran on two GPUs with grouped convolutions and has 0.72 G.
     """
     return nn.Sequential(
-        nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
-        nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
-        nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2),
-        nn.AdaptiveAvgPool2d(6), nn.Flatten(),
-        nn.Dropout(), nn.Linear(256 * 36, 4096), nn.ReLU(),
-        nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU(), nn.Linear(4096, classes),
-    )  # fmt: skip
+        nn.Conv2d(3, 64, 11, stride=4, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(64, 192, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(192, 384, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(256, 256, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+        nn.AdaptiveAvgPool2d(6),
+        nn.Flatten(),
+        nn.Dropout(),
+        nn.Linear(256 * 36, 4096),
+        nn.ReLU(),
+        nn.Dropout(),
+        nn.Linear(4096, 4096),
+        nn.ReLU(),
+        nn.Linear(4096, classes),
+    )
 
 
 def vgg16(classes: int = 1000) -> nn.Module:
@@ -43,9 +57,16 @@ def vgg16(classes: int = 1000) -> nn.Module:
             channels = width
         layers.append(nn.MaxPool2d(2, 2))
     head = [
-        nn.AdaptiveAvgPool2d(7), nn.Flatten(), nn.Linear(512 * 49, 4096), nn.ReLU(), nn.Dropout(),
-        nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(), nn.Linear(4096, classes),
-    ]  # fmt: skip
+        nn.AdaptiveAvgPool2d(7),
+        nn.Flatten(),
+        nn.Linear(512 * 49, 4096),
+        nn.ReLU(),
+        nn.Dropout(),
+        nn.Linear(4096, 4096),
+        nn.ReLU(),
+        nn.Dropout(),
+        nn.Linear(4096, classes),
+    ]
     return nn.Sequential(*layers, *head)
 
 
@@ -91,9 +112,11 @@ class InvertedResidual(nn.Module):
         hidden = channels * expansion
         expand = [] if expansion == 1 else _conv_bn_relu6(channels, hidden, 1)
         self.layers = nn.Sequential(
-            *expand, *_conv_bn_relu6(hidden, hidden, 3, stride, hidden),
-            nn.Conv2d(hidden, width, 1, bias=False), nn.BatchNorm2d(width),
-        )  # fmt: skip
+            *expand,
+            *_conv_bn_relu6(hidden, hidden, 3, stride, hidden),
+            nn.Conv2d(hidden, width, 1, bias=False),
+            nn.BatchNorm2d(width),
+        )
         self.residual = stride == 1 and channels == width
 
     def forward(self, x: Tensor) -> Tensor:
@@ -112,8 +135,14 @@ def mobilenet_v2(classes: int = 1000) -> nn.Module:
     layers = _conv_bn_relu6(3, 32, 3, 2)
     channels = 32
     for expansion, width, repeats, first in (
-        (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)
-    ):  # fmt: skip
+        (1, 16, 1, 1),
+        (6, 24, 2, 2),
+        (6, 32, 3, 2),
+        (6, 64, 4, 2),
+        (6, 96, 3, 1),
+        (6, 160, 3, 2),
+        (6, 320, 1, 1),
+    ):
         for index in range(repeats):
             layers.append(InvertedResidual(channels, width, first if index == 0 else 1, expansion))
             channels = width
@@ -149,11 +178,23 @@ class LocallyConnected2d(nn.Module):
 def deepface(classes: int = 4030) -> nn.Module:
     """Return DeepFace (Taigman et al. 2014): two convolutions, three locally connected layers, input 152 x 152 x 3."""
     return nn.Sequential(
-        nn.Conv2d(3, 32, 11), nn.ReLU(), nn.MaxPool2d(3, 2, 1), nn.Conv2d(32, 16, 9), nn.ReLU(),
-        LocallyConnected2d(16, 16, 9, 63), nn.ReLU(), LocallyConnected2d(16, 16, 7, 55, 2), nn.ReLU(),
-        LocallyConnected2d(16, 16, 5, 25), nn.ReLU(), nn.Flatten(),
-        nn.Linear(16 * 21 * 21, 4096), nn.ReLU(), nn.Dropout(), nn.Linear(4096, classes),
-    )  # fmt: skip
+        nn.Conv2d(3, 32, 11),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, 1),
+        nn.Conv2d(32, 16, 9),
+        nn.ReLU(),
+        LocallyConnected2d(16, 16, 9, 63),
+        nn.ReLU(),
+        LocallyConnected2d(16, 16, 7, 55, 2),
+        nn.ReLU(),
+        LocallyConnected2d(16, 16, 5, 25),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(16 * 21 * 21, 4096),
+        nn.ReLU(),
+        nn.Dropout(),
+        nn.Linear(4096, classes),
+    )
 
 
 def _relu() -> nn.Module:
@@ -178,26 +219,75 @@ class BranchyAlexNet(nn.Module):
 
     def __init__(self, classes: int = 10) -> None:
         super().__init__()
-        self.trunk = nn.ModuleList([
-            nn.Sequential(nn.Conv2d(3, 32, 5, padding=2), _relu(), _pool(), _lrn(), nn.Conv2d(32, 64, 5, padding=2)),
-            nn.Sequential(_relu(), _pool(), _lrn(), nn.Conv2d(64, 96, 3, padding=1)),
-            nn.Sequential(_relu(), nn.Conv2d(96, 96, 3, padding=1)),
-            nn.Sequential(_relu()),
-        ])  # fmt: skip
-        self.branches = nn.ModuleList([
-            nn.Sequential(_relu(), _lrn(), _pool(), nn.Conv2d(64, 32, 3, padding=1), _relu(), _pool(), nn.Flatten(),
-                          nn.Linear(32 * 16, classes)),
-            nn.Sequential(_relu(), nn.Conv2d(96, 32, 3, padding=1), _relu(), _pool(), nn.Flatten(),
-                          nn.Linear(32 * 16, 64), _relu(), nn.Linear(64, classes)),
-            nn.Sequential(_relu(), nn.Conv2d(96, 32, 3, padding=1), _relu(), _pool(), nn.Flatten(),
-                          nn.Linear(32 * 16, 64), _relu(), nn.Dropout(), nn.Linear(64, classes)),
-            nn.Sequential(nn.Conv2d(96, 32, 3, padding=1), _relu(), _lrn(), _pool(), nn.Flatten(),
-                          nn.Linear(32 * 16, 64), _relu(), nn.Dropout(), nn.Linear(64, classes)),
-        ])  # fmt: skip
+        self.trunk = nn.ModuleList(
+            [
+                nn.Sequential(
+                    nn.Conv2d(3, 32, 5, padding=2), _relu(), _pool(), _lrn(), nn.Conv2d(32, 64, 5, padding=2)
+                ),
+                nn.Sequential(_relu(), _pool(), _lrn(), nn.Conv2d(64, 96, 3, padding=1)),
+                nn.Sequential(_relu(), nn.Conv2d(96, 96, 3, padding=1)),
+                nn.Sequential(_relu()),
+            ]
+        )
+        self.branches = nn.ModuleList(
+            [
+                nn.Sequential(
+                    _relu(),
+                    _lrn(),
+                    _pool(),
+                    nn.Conv2d(64, 32, 3, padding=1),
+                    _relu(),
+                    _pool(),
+                    nn.Flatten(),
+                    nn.Linear(32 * 16, classes),
+                ),
+                nn.Sequential(
+                    _relu(),
+                    nn.Conv2d(96, 32, 3, padding=1),
+                    _relu(),
+                    _pool(),
+                    nn.Flatten(),
+                    nn.Linear(32 * 16, 64),
+                    _relu(),
+                    nn.Linear(64, classes),
+                ),
+                nn.Sequential(
+                    _relu(),
+                    nn.Conv2d(96, 32, 3, padding=1),
+                    _relu(),
+                    _pool(),
+                    nn.Flatten(),
+                    nn.Linear(32 * 16, 64),
+                    _relu(),
+                    nn.Dropout(),
+                    nn.Linear(64, classes),
+                ),
+                nn.Sequential(
+                    nn.Conv2d(96, 32, 3, padding=1),
+                    _relu(),
+                    _lrn(),
+                    _pool(),
+                    nn.Flatten(),
+                    nn.Linear(32 * 16, 64),
+                    _relu(),
+                    nn.Dropout(),
+                    nn.Linear(64, classes),
+                ),
+            ]
+        )
         self.rest = nn.Sequential(
-            nn.Conv2d(96, 64, 3, padding=1), _relu(), _pool(), nn.Flatten(), nn.Linear(64 * 16, 256), _relu(),
-            nn.Dropout(), nn.Linear(256, 128), _relu(), nn.Dropout(), nn.Linear(128, classes),
-        )  # fmt: skip
+            nn.Conv2d(96, 64, 3, padding=1),
+            _relu(),
+            _pool(),
+            nn.Flatten(),
+            nn.Linear(64 * 16, 256),
+            _relu(),
+            nn.Dropout(),
+            nn.Linear(256, 128),
+            _relu(),
+            nn.Dropout(),
+            nn.Linear(128, classes),
+        )
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the logits of all exits."""

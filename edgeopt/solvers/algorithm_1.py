@@ -18,9 +18,7 @@ def _outage(problem: OfflineOffloading) -> str | None:
     return None if problem.available.all() else "knows no local exits that are unavailable"
 
 
-@solver(
-    "algorithm-1", solves=OfflineOffloading, exact=False, honours=("time_limit", "threads"), declines=_outage
-)  # fmt: skip
+@solver("algorithm-1", solves=OfflineOffloading, exact=False, options=("time_limit", "threads"), declines=_outage)
 def algorithm_1(problem: OfflineOffloading, options: Options) -> Outcome:
     """Label as easy (local) what lies strictly below the linear percentile L0 of the benefits (lines 1 to 4)."""
     threshold = np.quantile(problem.benefit, problem.min_local_fraction)

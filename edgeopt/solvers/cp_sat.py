@@ -17,7 +17,7 @@ import numpy as np
 from ..model.errors import InvalidOptionError
 from ..model.outcome import Options, Outcome, Status
 from ..model.program import Point, Program
-from ..model.solver import solver
+from ..model.solver import Columns, solver
 from ..model.tolerance import OPTIMALITY, ROUNDOFF
 from ..verification.judge import relative_gap_of
 from .backends.adapter_outcome import trivial
@@ -42,10 +42,16 @@ def cp_sat_options() -> Iterable[str]:
 
 
 @solver(
-    "cp-sat", solves=Program, exact=True, continuous=False,
-    honours=("time_limit", "relative_gap", "warm_start", "threads"),
-    accepts=cp_sat_options, requires=("ortools",), install="ortools>=9.12,<9.16", rank=40,
-)  # fmt: skip
+    "cp-sat",
+    solves=Program,
+    exact=True,
+    columns=Columns.INTEGER,
+    options=("time_limit", "relative_gap", "warm_start", "threads"),
+    own_options=cp_sat_options,
+    requires=("ortools",),
+    install="ortools>=9.12,<9.16",
+    rank=40,
+)
 def cp_sat(program: Program, options: Options) -> Outcome:
     """Solve in whole numbers; one thread unless more are asked for, because several may end at different optima."""
     if (known := trivial(program)) is not None:

@@ -34,10 +34,17 @@ if TYPE_CHECKING:
 
 
 @solver(
-    "cvxpy", solves=Program, exact=True, honours=("time_limit", "relative_gap", "threads"),
-    accepts=("solver_options",), requires=("cvxpy",), install="cvxpy>=1.7", rank=90, variants=True,
-    also={SlotProblem: by_cone},
-)  # fmt: skip
+    "cvxpy",
+    solves=Program,
+    exact=True,
+    options=("time_limit", "relative_gap", "threads"),
+    own_options=("solver_options",),
+    requires=("cvxpy",),
+    install="cvxpy>=1.7",
+    rank=90,
+    variants=True,
+    by_kind={SlotProblem: by_cone},
+)
 def cvxpy(program: Program, options: Options) -> Outcome:
     """Solve through CVXPY; ``solver_options={...}`` goes to the back end under its own names."""
     name = _backend(program, options.variant)
@@ -54,8 +61,9 @@ def cvxpy(program: Program, options: Options) -> Outcome:
     own = options.extra.get("solver_options", {})
     return until_sure(
         lambda easier: _outcome(program, options, model, _run(model, name, {**chosen, **easier, **own}, options)),
-        program, options,
-    )  # fmt: skip
+        program,
+        options,
+    )
 
 
 _ANY = Range(smallest=0.0, largest=np.inf, infinite=np.inf)
@@ -130,9 +138,11 @@ def _outcome(program: Program, options: Options, model: Any, solution: Any) -> O
             ray = None if program.integral else _duals(program, model, solution.dual_vars or {})
             found = infeasible(program, ray, message)
             # Some back ends say infeasible where they mean infeasible or unbounded.
-            return found if program.integral or found.certificate else _settled(program, options, message)
+            return (
+                found if program.integral or found.certificate else _unbounded_or_infeasible(program, options, message)
+            )
         case "unbounded" | "unbounded_inaccurate" | "infeasible_or_unbounded":
-            return _settled(program, options, message)
+            return _unbounded_or_infeasible(program, options, message)
     if options.remaining() == 0:
         return Outcome(Status.NO_SOLUTION, message=f"{message} at the time limit")
     return Outcome.failed(message)
@@ -145,10 +155,15 @@ def _found(program: Program, options: Options, model: Any, solution: Any, messag
     dual = None if program.integral else _duals(program, model, solution.dual_vars or {})
     optimal = solution.status == "optimal"
     return claimed(
-        program, np.asarray(values, dtype=np.float64).reshape(-1), finished=optimal or dual is not None, dual=dual,
-        relative_gap=options.relative_gap, bound=_bound(program, solution), message="" if optimal else message,
+        program,
+        np.asarray(values, dtype=np.float64).reshape(-1),
+        finished=optimal or dual is not None,
+        dual=dual,
+        relative_gap=options.relative_gap,
+        bound=_bound(program, solution),
+        message="" if optimal else message,
         approximate=not program.integral,
-    )  # fmt: skip
+    )
 
 
 def _duals(program: Program, model: Any, found: dict[int, Any]) -> NDArray[np.float64] | None:
@@ -179,7 +194,7 @@ def _bound(program: Program, solution: Any) -> float | None:
     return None if bound is None or not math.isfinite(bound) else program.sense.sign * float(bound) + program.offset
 
 
-def _settled(program: Program, options: Options, message: str) -> Outcome:
+def _unbounded_or_infeasible(program: Program, options: Options, message: str) -> Outcome:
     """Tell unbounded from infeasible by solving without cost with HiGHS: conic back ends do not tell them apart."""
     if not program.cost.any():
         return infeasible(program, message=message)

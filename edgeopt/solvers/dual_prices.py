@@ -16,8 +16,8 @@ import numpy as np
 from ..formulations.shared_slot import SharedPrices, SharedSlot
 from ..model.outcome import Options, Outcome
 from ..model.solver import solver
+from .compiled.clearing_prices import share_out
 from .compiled.market import Market
-from .compiled.settled_prices import share_out
 
 if TYPE_CHECKING:
     pass
@@ -26,7 +26,7 @@ _FEW = 200
 """Users that stand for all while prices are still far off."""
 
 
-@solver("dual-prices", solves=SharedSlot, exact=False, honours=("time_limit", "relative_gap", "threads"))
+@solver("dual-prices", solves=SharedSlot, exact=False, options=("time_limit", "relative_gap", "threads"))
 def dual_prices(problem: SharedSlot, options: Options) -> Outcome:
     """Find prices, let the users choose at them, and share out what is left; stops near `relative_gap` (1e-4)."""
     gap = 1e-4 if options.relative_gap is None else options.relative_gap
@@ -40,5 +40,5 @@ def dual_prices(problem: SharedSlot, options: Options) -> Outcome:
     best = market.balance(asked, 0.25 * gap, options)
     decision = share_out(market, best, 0.25 * gap, options)
     everything = np.ones((1, problem.users, problem.splits, 2), dtype=bool)
-    certificate = SharedPrices(best.prices[:1], best.prices[1:], best.hurry[None], everything)
+    certificate = SharedPrices(best.prices[:1], best.prices[1:], best.deadline_price[None], everything)
     return Outcome.feasible(decision, certificate)

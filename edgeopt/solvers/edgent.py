@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _DIRECTIONS = {"edge-first": (1, 0), "device-first": (0, 1)}
 
 
-@solver("edgent", solves=StochasticSplit, exact=False, honours=("time_limit", "threads"), accepts=("direction",))
+@solver("edgent", solves=StochasticSplit, exact=False, options=("time_limit", "threads"), own_options=("direction",))
 def edgent(problem: StochasticSplit, options: Options) -> Outcome:
     """Cut every exit at its own best partition point between device and edge; a shared trunk at one depth.
 

@@ -33,9 +33,13 @@ def _too_large(problem: OfflineOffloading | StochasticSplit | SlotProblem) -> st
 
 
 @solver(
-    "exhaustive", solves=(OfflineOffloading, StochasticSplit, SlotProblem), exact=True, rank=95,
-    honours=("time_limit", "relative_gap", "threads"), declines=_too_large,
-)  # fmt: skip
+    "exhaustive",
+    solves=(OfflineOffloading, StochasticSplit, SlotProblem),
+    exact=True,
+    rank=95,
+    options=("time_limit", "relative_gap", "threads"),
+    declines=_too_large,
+)
 def exhaustive(problem: OfflineOffloading | StochasticSplit | SlotProblem, options: Options) -> Outcome:
     """Evaluate all choices; refuses more than 20 decisions, or 2^20 placements, with their count.
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..model.basis import BASIC, LOWER, NONBASIC, UPPER, ZERO
 from ..model.errors import InvalidOptionError
 from ..model.outcome import Options, Outcome, Status
 from ..model.program import Program
-from ..model.solver import solver
+from ..model.solver import Columns, solver
 from ..model.tolerance import SOLVER
 from ..verification.linear_dual import LinearDual
 from ..verification.related_programs import without_cost
@@ -35,13 +36,20 @@ def glop_options() -> Iterable[str]:
 
 
 @solver(
-    "glop", solves=Program, exact=True, integers=False, honours=("time_limit", "relative_gap", "threads"),
-    accepts=glop_options, requires=("ortools",), install="ortools>=9.12,<9.16", rank=30,
-)  # fmt: skip
+    "glop",
+    solves=Program,
+    exact=True,
+    columns=Columns.CONTINUOUS,
+    options=("time_limit", "relative_gap", "threads"),
+    own_options=glop_options,
+    requires=("ortools",),
+    install="ortools>=9.12,<9.16",
+    rank=30,
+)
 def glop(program: Program, options: Options) -> Outcome:
     """Solve to a vertex and its basis.
 
-    Any gap and any number of threads are honoured: simplex ends without a gap and uses one thread.
+    Any gap and any number of threads are supported: simplex ends without a gap and uses one thread.
     """
     parameters: dict[str, Any] = {
         "primal_feasibility_tolerance": SOLVER,
@@ -92,10 +100,15 @@ def _solution(
         return Outcome(Status.NO_SOLUTION, message=message or "no solution was found", statistics=statistics)
     solution = result.solutions[0]
     return claimed(
-        program, np.array(solution.primal_solution.variable_values.values), finished=finished,
-        dual=_dual(program, solution), relative_gap=options.relative_gap, message=message, statistics=statistics,
+        program,
+        np.array(solution.primal_solution.variable_values.values),
+        finished=finished,
+        dual=_dual(program, solution),
+        relative_gap=options.relative_gap,
+        message=message,
+        statistics=statistics,
         approximate=backend == "pdlp",
-    )  # fmt: skip
+    )
 
 
 def _dual(program: Program, solution: Any) -> LinearDual | None:
@@ -104,13 +117,14 @@ def _dual(program: Program, solution: Any) -> LinearDual | None:
     row_dual = np.array(solution.dual_solution.dual_values.values)
     if not solution.HasField("basis"):
         return LinearDual(row_dual)
-    # MathOpt: 1 free, 2 at lower, 3 at upper, 4 fixed, 5 basic; certificates: 0 lower, 1 basic, 2 upper, 3 zero.
-    codes = np.array([4, 3, 0, 2, 0, 1], dtype=np.int8)
+    # The place is MathOpt's code: unspecified, free, at lower bound, at upper bound, fixed, basic.
+    codes = np.array([NONBASIC, ZERO, LOWER, UPPER, LOWER, BASIC], dtype=np.int8)
     basis = solution.basis
     return LinearDual(
-        row_dual, codes[np.array(basis.variable_status.values, dtype=int)],
+        row_dual,
+        codes[np.array(basis.variable_status.values, dtype=int)],
         codes[np.array(basis.constraint_status.values, dtype=int)],
-    )  # fmt: skip
+    )
 
 
 def _told_apart(program: Program, options: Options, result: Any, message: str) -> Outcome:

@@ -10,7 +10,7 @@ from ..model.outcome import Options, Outcome
 from ..model.solver import solver
 
 
-@solver("greedy", solves=(StochasticSplit, RevenueMaximization), exact=False, honours=("time_limit", "threads"))
+@solver("greedy", solves=(StochasticSplit, RevenueMaximization), exact=False, options=("time_limit", "threads"))
 def greedy(problem: StochasticSplit | RevenueMaximization, options: Options) -> Outcome:
     """Place layer after layer, or admit service after service."""
     if isinstance(problem, RevenueMaximization):

@@ -21,7 +21,7 @@ from ..model.solver import solver
 from ..model.tolerance import FEASIBILITY
 from .backends.adapter_outcome import infeasible, trivial
 from .backends.highs_model import EASIER, HELD, configure, highs_options, load, run
-from .backends.highs_outcome import dual_ray, meaning, outcome
+from .backends.highs_outcome import dual_ray, how_it_ended, outcome
 from .backends.ranges import require_range
 
 if TYPE_CHECKING:
@@ -29,9 +29,15 @@ if TYPE_CHECKING:
 
 
 @solver(
-    "highs", solves=Program, exact=True, honours=("time_limit", "relative_gap", "warm_start", "threads"),
-    accepts=highs_options, requires=("highspy",), install="highspy==1.14.*", rank=20,
-)  # fmt: skip
+    "highs",
+    solves=Program,
+    exact=True,
+    options=("time_limit", "relative_gap", "warm_start", "threads"),
+    own_options=highs_options,
+    requires=("highspy",),
+    install="highspy==1.14.*",
+    rank=20,
+)
 def highs(program: Program, options: Options) -> Outcome:
     """Solve by simplex, or by branch and cut.
 
@@ -86,7 +92,7 @@ def solve_loaded(model: Any, program: Program, options: Options) -> None:
 
 def _doubtful(model: Any, program: Program) -> bool:
     """Whether what HiGHS says of a linear program is no answer, or one that its own ray or the costs contradict."""
-    match meaning(model):
+    match how_it_ended(model):
         case "unsure" | "broken":
             return True
         case "unbounded" | "undecided":

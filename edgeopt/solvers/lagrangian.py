@@ -19,9 +19,12 @@ from .greedy import admit_in_order
 
 
 @solver(
-    "lagrangian", solves=(OfflineOffloading, RevenueMaximization), exact=False,
-    honours=("time_limit", "threads"), accepts=("iterations",),
-)  # fmt: skip
+    "lagrangian",
+    solves=(OfflineOffloading, RevenueMaximization),
+    exact=False,
+    options=("time_limit", "threads"),
+    own_options=("iterations",),
+)
 def lagrangian(problem: OfflineOffloading | RevenueMaximization, options: Options) -> Outcome:
     """Improve the multipliers (`iterations` times; 60 for offloading, 300 for revenue), then decide by them."""
     iterations = options.extra.get("iterations", 60 if isinstance(problem, OfflineOffloading) else 300)

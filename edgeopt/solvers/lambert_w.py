@@ -16,7 +16,7 @@ from ..model.outcome import Options, Outcome
 from ..model.solver import solver
 
 
-@solver("lambert-w", solves=SlotProblem, exact=False, honours=("time_limit", "threads"))
+@solver("lambert-w", solves=SlotProblem, exact=False, options=("time_limit", "threads"))
 def lambert_w(problem: SlotProblem, options: Options) -> Outcome:
     """Send at the surrogate's rate (eq. 19), split by the true objective."""
     low, high = problem.rate_bounds

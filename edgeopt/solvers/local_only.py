@@ -15,7 +15,7 @@ from ..model.solver import solver
     "local-only",
     solves=(OfflineOffloading, StochasticSplit, SlotProblem),
     exact=False,
-    honours=("time_limit", "threads"),
+    options=("time_limit", "threads"),
 )
 def local_only(problem: OfflineOffloading | StochasticSplit | SlotProblem, options: Options) -> Outcome:
     """Keep every available decision local; run every layer on the device, or as near to it as it can run."""

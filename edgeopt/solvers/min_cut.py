@@ -18,9 +18,14 @@ _SCALE = 2.0**48
 
 
 @solver(
-    "min-cut", solves=GraphSplit, exact=True, rank=10, honours=("time_limit", "relative_gap", "threads"),
-    requires=("ortools",), install="ortools",
-)  # fmt: skip
+    "min-cut",
+    solves=GraphSplit,
+    exact=True,
+    rank=10,
+    options=("time_limit", "relative_gap", "threads"),
+    requires=("ortools",),
+    install="ortools",
+)
 def min_cut(problem: GraphSplit, options: Options) -> Outcome:
     """Place every layer by maximum flow and minimum cut."""
     from ortools.graph.python import max_flow
@@ -52,6 +57,8 @@ def _known(problem: GraphSplit) -> GraphSplitDecision:
     """Return the best placement of all layers on one tier, or as near to it as they can run."""
     available = np.isfinite(problem.exec_time)
     distance = np.abs(np.arange(problem.tiers)[:, None] - np.arange(problem.tiers))
-    candidates = [GraphSplitDecision(np.where(available, distance[tier], problem.tiers).argmin(axis=1)) for tier in
-                  range(problem.tiers)]  # fmt: skip
+    candidates = [
+        GraphSplitDecision(np.where(available, distance[tier], problem.tiers).argmin(axis=1))
+        for tier in range(problem.tiers)
+    ]
     return min(candidates, key=problem.objective)

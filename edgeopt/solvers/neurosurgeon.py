@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 
 
 @solver(
-    "neurosurgeon", solves=StochasticSplit, exact=False, honours=("time_limit", "threads"),
-    accepts=("objective", "compute_power", "radio_power"),
-)  # fmt: skip
+    "neurosurgeon",
+    solves=StochasticSplit,
+    exact=False,
+    options=("time_limit", "threads"),
+    own_options=("objective", "compute_power", "radio_power"),
+)
 def neurosurgeon(problem: StochasticSplit, options: Options) -> Outcome:
     """Cut every exit once, device first, for the server and the depth that cost least.
 

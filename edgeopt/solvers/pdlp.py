@@ -11,7 +11,7 @@ from typing import Any
 
 from ..model.outcome import Options, Outcome, Status
 from ..model.program import Program
-from ..model.solver import solver
+from ..model.solver import Columns, solver
 from ..model.tolerance import ROUNDOFF
 from .glop import solve_linear
 
@@ -27,10 +27,16 @@ def pdlp_options() -> Iterable[str]:
 
 
 @solver(
-    "pdlp", solves=Program, exact=True, integers=False,
-    honours=("time_limit", "relative_gap", "warm_start", "threads"),
-    accepts=pdlp_options, requires=("ortools",), install="ortools>=9.12,<9.16", rank=70,
-)  # fmt: skip
+    "pdlp",
+    solves=Program,
+    exact=True,
+    columns=Columns.CONTINUOUS,
+    options=("time_limit", "relative_gap", "warm_start", "threads"),
+    own_options=pdlp_options,
+    requires=("ortools",),
+    install="ortools>=9.12,<9.16",
+    rank=70,
+)
 def pdlp(program: Program, options: Options) -> Outcome:
     """Solve to residuals of 1e-9; nested options are given as mappings, e.g. ``termination_criteria={...}``."""
     gap = _TOLERANCE if options.relative_gap is None else max(_TOLERANCE, options.relative_gap / 10)

@@ -22,8 +22,8 @@ from ..formulations.shared_slot import SharedPrices, SharedSlot
 from ..model.outcome import Options, Outcome
 from ..model.solver import solver
 from ..model.tolerance import SOLVER
+from .compiled.clearing_prices import share_out
 from .compiled.market import Asked, Market
-from .compiled.settled_prices import share_out
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,9 +50,13 @@ class Node:
 
 
 @solver(
-    "price-and-branch", solves=SharedSlot, exact=True, rank=20, honours=("time_limit", "relative_gap", "threads"),
+    "price-and-branch",
+    solves=SharedSlot,
+    exact=True,
+    rank=20,
+    options=("time_limit", "relative_gap", "threads"),
     declines=_too_large,
-)  # fmt: skip
+)
 def price_and_branch(problem: SharedSlot, options: Options) -> Outcome:
     """Search the choices of all users; a limit leaves the best decision so far and its proven gap."""
     gap = SOLVER if options.relative_gap is None else options.relative_gap
@@ -75,9 +79,11 @@ def price_and_branch(problem: SharedSlot, options: Options) -> Outcome:
                 heapq.heappush(queue, (child.asked.bound, next(order), child))
     leaves += [node for _, _, node in queue]
     certificate = SharedPrices(
-        np.array([leaf.asked.prices[0] for leaf in leaves]), np.array([leaf.asked.prices[1] for leaf in leaves]),
-        np.stack([leaf.asked.hurry for leaf in leaves]), np.stack([leaf.allowed for leaf in leaves]),
-    )  # fmt: skip
+        np.array([leaf.asked.prices[0] for leaf in leaves]),
+        np.array([leaf.asked.prices[1] for leaf in leaves]),
+        np.stack([leaf.asked.deadline_price for leaf in leaves]),
+        np.stack([leaf.allowed for leaf in leaves]),
+    )
     bound, statistics = min(leaf.asked.bound for leaf in leaves), {"nodes": next(order), "leaves": len(leaves)}
     if bound >= value * (1 - max(gap, _PROMISED)):
         return Outcome.optimal(best, certificate, statistics=statistics)

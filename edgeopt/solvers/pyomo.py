@@ -53,10 +53,17 @@ _SEED: Mapping[str, str] = {"highs": "random_seed", "gurobi_direct": "Seed", "gu
 
 
 @solver(
-    "pyomo", solves=Program, exact=True, honours=("time_limit", "relative_gap", "threads"),
-    accepts=("solver_options",), requires=("pyomo",), install="pyomo>=6.9.2", rank=80, variants=True,
-    also={SlotProblem: by_nonlinear_program},
-)  # fmt: skip
+    "pyomo",
+    solves=Program,
+    exact=True,
+    options=("time_limit", "relative_gap", "threads"),
+    own_options=("solver_options",),
+    requires=("pyomo",),
+    install="pyomo>=6.9.2",
+    rank=80,
+    variants=True,
+    by_kind={SlotProblem: by_nonlinear_program},
+)
 def pyomo(program: Program, options: Options) -> Outcome:
     """Solve through Pyomo; ``solver_options={...}`` goes to the back end under its own names."""
     backend, name = _backend(options.variant)
@@ -106,7 +113,7 @@ def _configure(config: Any, name: str, program: Program, options: Options, chang
         if "rel_gap" in config:
             config.rel_gap = SOLVER if options.relative_gap is None else float(options.relative_gap)
         elif options.relative_gap is not None:
-            raise InvalidOptionError(f"'pyomo:{name}' cannot honour relative_gap; leave it out")
+            raise InvalidOptionError(f"'pyomo:{name}' does not support relative_gap; leave it out")
     own: dict[str, Any] = {}
     if name == "highs":
         own = {**OWN, **(INTEGER if program.integral else LINEAR)}
@@ -132,25 +139,29 @@ def _outcome(program: Program, options: Options, model: Any, results: Any) -> Ou
     condition = results.termination_condition.name
     message = f"Pyomo ended with {condition}"
     match MEANINGS.get(condition, "broken"):
-        case "solved" | "limit" | "unsure" as meaning:
+        case "solved" | "limit" | "unsure" as ending:
             if results.solution_status.name == "noSolution":
                 return Outcome(Status.NO_SOLUTION, message=message)
             dual = None if program.integral else _duals(program, model, results)
             return claimed(
-                program, _values(program, model, results), finished=meaning == "solved", dual=dual,
-                relative_gap=options.relative_gap, bound=_bound(program, results),
-                message="" if meaning == "solved" else message,
-            )  # fmt: skip
+                program,
+                _values(program, model, results),
+                finished=ending == "solved",
+                dual=dual,
+                relative_gap=options.relative_gap,
+                bound=_bound(program, results),
+                message="" if ending == "solved" else message,
+            )
         case "infeasible":
             return infeasible(program, message=message)
         case "unbounded":
             return unbounded(program, message=message)
         case "either":
-            return _settled(program, options, message)
+            return _unbounded_or_infeasible(program, options, message)
     return Outcome.failed(f"{message}: {results.solver_log or 'no log'}"[-500:])
 
 
-def _settled(program: Program, options: Options, message: str) -> Outcome:
+def _unbounded_or_infeasible(program: Program, options: Options, message: str) -> Outcome:
     """Tell unbounded from infeasible by solving without cost."""
     if not program.cost.any():
         return infeasible(program, message=message)

@@ -10,7 +10,7 @@ from ..model.outcome import Options, Outcome, Status
 from ..model.solver import solver
 
 
-@solver("random", solves=(OfflineOffloading, StochasticSplit), exact=False, honours=("time_limit", "threads"))
+@solver("random", solves=(OfflineOffloading, StochasticSplit), exact=False, options=("time_limit", "threads"))
 def random(problem: OfflineOffloading | StochasticSplit, options: Options) -> Outcome:
     """Keep a uniformly random set of `min_local` available decisions local, so that eq. 11b holds with equality.
 

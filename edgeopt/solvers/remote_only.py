@@ -15,7 +15,7 @@ from ..model.solver import solver
     "remote-only",
     solves=(OfflineOffloading, StochasticSplit, SlotProblem),
     exact=False,
-    honours=("time_limit", "threads"),
+    options=("time_limit", "threads"),
 )
 def remote_only(problem: OfflineOffloading | StochasticSplit | SlotProblem, options: Options) -> Outcome:
     """Send everything but the first `min_local` available decisions; run every layer on the last tier that can.

@@ -46,9 +46,15 @@ def scip_options() -> Iterable[str]:
 
 
 @solver(
-    "scip", solves=Program, exact=True, honours=("time_limit", "relative_gap", "warm_start"), accepts=scip_options,
-    requires=("pyscipopt",), install="pyscipopt>=5.5", rank=75,
-)  # fmt: skip
+    "scip",
+    solves=Program,
+    exact=True,
+    options=("time_limit", "relative_gap", "warm_start"),
+    own_options=scip_options,
+    requires=("pyscipopt",),
+    install="pyscipopt>=5.5",
+    rank=75,
+)
 def scip(program: Program, options: Options) -> Outcome:
     """Solve by branch and cut on one thread; SCIP's parameters are accepted by their names."""
     if (known := trivial(program)) is not None:
@@ -136,9 +142,14 @@ def _outcome(program: Program, options: Options, model: Any, columns: list[Any])
         return Outcome(Status.NO_SOLUTION, message=message, statistics=statistics)
     finished = words in ("optimal", "gaplimit")
     return claimed(
-        program, _values(model, columns), finished=finished, relative_gap=options.relative_gap,
-        bound=_bound(program, model), statistics=statistics, message="" if finished else f"SCIP ended with: {words}",
-    )  # fmt: skip
+        program,
+        _values(model, columns),
+        finished=finished,
+        relative_gap=options.relative_gap,
+        bound=_bound(program, model),
+        statistics=statistics,
+        message="" if finished else f"SCIP ended with: {words}",
+    )
 
 
 def _told_apart(program: Program, options: Options) -> Outcome:

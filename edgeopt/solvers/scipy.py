@@ -40,9 +40,16 @@ _LIMIT, _INFEASIBLE = 1, 2
 
 
 @solver(
-    "scipy", solves=Program, exact=True, honours=("time_limit", "relative_gap"), accepts=tuple(_KINDS),
-    requires=("scipy",), install="scipy>=1.13", rank=60, also={SlotProblem: by_root},
-)  # fmt: skip
+    "scipy",
+    solves=Program,
+    exact=True,
+    options=("time_limit", "relative_gap"),
+    own_options=tuple(_KINDS),
+    requires=("scipy",),
+    install="scipy>=1.13",
+    rank=60,
+    by_kind={SlotProblem: by_root},
+)
 def scipy(program: Program, options: Options) -> Outcome:
     """Solve by ``scipy.optimize.milp`` if any column is integer, else by ``scipy.optimize.linprog``."""
     _check(program, options.extra)
@@ -58,16 +65,21 @@ def scipy(program: Program, options: Options) -> Outcome:
             if result.x is None or not np.isfinite(result.x).all():
                 return Outcome(Status.NO_SOLUTION, message=message, statistics=statistics)
             return claimed(
-                program, np.asarray(result.x), finished=status != _LIMIT, dual=_dual(program, result),
-                relative_gap=options.relative_gap, bound=_bound(program, result), statistics=statistics,
+                program,
+                np.asarray(result.x),
+                finished=status != _LIMIT,
+                dual=_dual(program, result),
+                relative_gap=options.relative_gap,
+                bound=_bound(program, result),
+                statistics=statistics,
                 message=message if status == _LIMIT else "",
-            )  # fmt: skip
+            )
         case 2:
             # SciPy says so of some unbounded linear programs too.
             if not program.integral and program.cost.any() and int(_solve(without_cost(program), options).status) == 0:
                 return unbounded(program, message=message)
             return infeasible(program, message=message)
-    return _settled(program, options, message)
+    return _unbounded_or_infeasible(program, options, message)
 
 
 def _check(program: Program, extra: Mapping[str, Any]) -> None:
@@ -156,7 +168,7 @@ def _bound(program: Program, result: Any) -> float | None:
     return program.sense.sign * float(bound) + program.offset
 
 
-def _settled(program: Program, options: Options, message: str) -> Outcome:
+def _unbounded_or_infeasible(program: Program, options: Options, message: str) -> Outcome:
     """Tell an unbounded program from an infeasible one: without its cost it cannot be unbounded."""
     if "unbounded" not in message.lower():
         return Outcome.failed(f"SciPy ended with: {message}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@solver("selection", solves=OfflineOffloading, exact=True, rank=1, honours=("time_limit", "relative_gap", "threads"))
+@solver("selection", solves=OfflineOffloading, exact=True, rank=1, options=("time_limit", "relative_gap", "threads"))
 def selection(problem: OfflineOffloading, options: Options) -> Outcome:
     """Keep all negative benefits local, or the `min_local` smallest if those are fewer; ties go by index."""
     if refutation := problem.infeasibility_certificate():

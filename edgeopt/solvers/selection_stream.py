@@ -19,7 +19,7 @@ from ..model.errors import EdgeOptError, InvalidOptionError, InvalidProblemError
 from ..model.outcome import Options, Outcome, Status
 from ..model.records import number
 from ..model.solver import solver
-from ..model.tolerance import ROUNDOFF
+from ..model.tolerance import least_count
 from .selection import smallest
 
 if TYPE_CHECKING:
@@ -104,30 +104,11 @@ def select_stream(
     """
     fraction = number(min_local_fraction, "min_local_fraction", at_least=0.0, at_most=1.0)
     charge = number(transmission_cost, "transmission_cost")
-    pairs = _pairs(local_cost, remote_cost, chunk)
-    totals: dict[str, Any] = {"remote": 0.0}
-
-    def counted() -> Iterator[NDArray[np.float64]]:
-        totals["remote"], read = 0.0, 0
-        for local, remote in _checked(pairs()):
-            with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
-                charged = np.add(remote, charge, dtype=np.float64)
-                totals["remote"] += float(charged.sum())
-                benefit = np.subtract(local, charged, dtype=np.float64)
-            if not (np.isfinite(totals["remote"]) and np.isfinite(benefit.sum())):
-                raise InvalidProblemError(f"{_OVERFLOW} (samples {read} to {read + benefit.size - 1})")
-            read += benefit.size
-            yield benefit
-        if totals.setdefault("samples", read) != read:
-            raise InvalidProblemError(
-                f"local_cost gave {totals['samples']} samples at first and {read} when it was read again; "
-                "pass a function that returns a fresh iterator each time"
-            )
-
+    counted = _Counted(_pairs(local_cost, remote_cost, chunk), charge)
     found = _threshold(counted, fraction, _BITS)
     if found.samples == 0:
         raise InvalidProblemError("local_cost is empty; a problem needs at least one sample")
-    objective = (totals["remote"] + found.total) / found.samples
+    objective = (counted.remote + found.total) / found.samples
     if not math.isfinite(objective):
         raise InvalidProblemError(_OVERFLOW)
     return StreamSelection(
@@ -135,10 +116,55 @@ def select_stream(
     )
 
 
+@dataclass(slots=True)
+class _Counted:
+    """The benefits of a stream, chunk by chunk, each time it is called; the remote costs are summed on the way.
+
+    Attributes
+    ----------
+    pairs : callable
+        Returns the chunks (local, remote) of costs.
+    charge : float
+        Cost of sending one sample.
+    remote : float
+        Sum of the remote costs with their charges.
+    samples : int, optional
+        How many there were the first time.
+    """
+
+    pairs: Callable[[], Iterable[Pair]]
+    charge: float
+    remote: float = 0.0
+    samples: int | None = None
+
+    def __call__(self) -> Iterator[NDArray[np.float64]]:
+        self.remote, read = 0.0, 0
+        for local, remote in _checked(self.pairs()):
+            with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
+                charged = np.add(remote, self.charge, dtype=np.float64)
+                self.remote += float(charged.sum())
+                benefit = np.subtract(local, charged, dtype=np.float64)
+            if not (np.isfinite(self.remote) and np.isfinite(benefit.sum())):
+                raise InvalidProblemError(f"{_OVERFLOW} (samples {read} to {read + benefit.size - 1})")
+            read += benefit.size
+            yield benefit
+        if self.samples is None:
+            self.samples = read
+        if self.samples != read:
+            raise InvalidProblemError(
+                f"local_cost gave {self.samples} samples at first and {read} when it was read again; "
+                "pass a function that returns a fresh iterator each time"
+            )
+
+
 @solver(
-    "selection-stream", solves=OfflineOffloading, exact=True, rank=5,
-    honours=("time_limit", "relative_gap", "threads"), accepts=("chunk",),
-)  # fmt: skip
+    "selection-stream",
+    solves=OfflineOffloading,
+    exact=True,
+    rank=5,
+    options=("time_limit", "relative_gap", "threads"),
+    own_options=("chunk",),
+)
 def selection_stream(problem: OfflineOffloading, options: Options) -> Outcome:
     """Run the chunked selection on a problem in memory: `chunk` decisions at a time."""
     if refutation := problem.infeasibility_certificate():
@@ -185,7 +211,7 @@ def _threshold(benefits: Benefits, fraction: float, step: int) -> _Found:
     """
     counts, sums = _histogram(benefits, _Bracket(), step)
     samples = int(counts.sum())
-    wanted = math.ceil(fraction * samples * (1.0 - ROUNDOFF))
+    wanted = least_count(fraction, samples)
     half = counts.size // 2  # keys of negative numbers
     if (negative := int(counts[:half].sum())) >= wanted:
         return _Found(samples, negative, 0.0, 0, float(sums[:half].sum()), 1)

@@ -27,9 +27,13 @@ if TYPE_CHECKING:
 
 
 @solver(
-    "shortest-path", solves=StochasticSplit, exact=True, rank=10, batched=True,
-    honours=("time_limit", "relative_gap", "threads"),
-)  # fmt: skip
+    "shortest-path",
+    solves=StochasticSplit,
+    exact=True,
+    rank=10,
+    batched=True,
+    options=("time_limit", "relative_gap", "threads"),
+)
 def shortest_path(problem: StochasticSplit, options: Options) -> Outcome:
     """Place every layer by dynamic programming; the batch, where there is one, as one array operation."""
     potential, nodes = least_latency(problem.costs, problem.batch, options.threads)
@@ -44,10 +48,17 @@ def least_latency(
     potential = np.empty((several, *tree.exec_time.shape))
     choice = np.empty((several, tree.parent.size), np.int8)
     data = (
-        tree.parent, tree.exec_time, tree.input_bits, tree.result_bits,
-        _stacked(costs.share, 1), _stacked(costs.end_share, 1),
-        _stacked(costs.per_bit, 2), _stacked(costs.per_crossing, 2), potential, choice,
-    )  # fmt: skip
+        tree.parent,
+        tree.exec_time,
+        tree.input_bits,
+        tree.result_bits,
+        _stacked(costs.share, 1),
+        _stacked(costs.end_share, 1),
+        _stacked(costs.per_bit, 2),
+        _stacked(costs.per_crossing, 2),
+        potential,
+        choice,
+    )
     sweep = _compiled()
     if several == 1 or potential.size < _WORTH_A_THREAD:
         sweep(0, several, *data)
@@ -88,9 +99,19 @@ def _compiled() -> Callable[..., None]:
 
 
 def _sweep(  # noqa: C901 (one loop nest, compiled as a whole)
-    first: int, last: int, parent: Any, exec_time: Any, input_bits: Any, result_bits: Any,
-    share: Any, end_share: Any, per_bit: Any, per_crossing: Any, potential: Any, choice: Any,
-) -> None:  # fmt: skip
+    first: int,
+    last: int,
+    parent: Any,
+    exec_time: Any,
+    input_bits: Any,
+    result_bits: Any,
+    share: Any,
+    end_share: Any,
+    per_bit: Any,
+    per_crossing: Any,
+    potential: Any,
+    choice: Any,
+) -> None:
     """Fill `potential` and `choice` for the instances from `first` to `last`; plain loops, made to be compiled.
 
     An axis of length 1 in place of the batch is shared by all instances.

@@ -105,10 +105,9 @@ def _run(constraints: Constraints, given: _Given, start: Bases, batch: int, thre
     point, dual = np.empty((batch, columns)), np.zeros((batch, rows))
     bases = Bases(np.empty((batch, columns), np.int8), np.empty((batch, rows), np.int8))
     ended, iterations = np.empty(batch, np.int8), np.empty(batch, np.int64)
-    data = (
-        *constraints.columnwise, *constraints.rowwise, *given, np.ascontiguousarray(start.columns),
-        np.ascontiguousarray(start.rows), point, dual, bases.columns, bases.rows, ended, iterations, _AT_A_TIME,
-    )  # fmt: skip
+    begun = np.ascontiguousarray(start.columns), np.ascontiguousarray(start.rows)
+    found = point, dual, bases.columns, bases.rows, ended, iterations
+    data = constraints.columnwise, constraints.rowwise, given, begun, found, _AT_A_TIME
     in_chunks(lambda first, last: solve_range(first, last, *data), batch, point.size, threads)
     return Vertices(point, dual, bases, ended, iterations)
 
@@ -146,9 +145,14 @@ def _declines(problem: RevenueMaximization) -> str | None:
 
 
 @solver(
-    "simplex", solves=RevenueMaximization, exact=True, rank=10, batched=True, declines=_declines,
-    honours=("time_limit", "relative_gap", "threads"),
-)  # fmt: skip
+    "simplex",
+    solves=RevenueMaximization,
+    exact=True,
+    rank=10,
+    batched=True,
+    declines=_declines,
+    options=("time_limit", "relative_gap", "threads"),
+)
 def simplex(problem: RevenueMaximization, options: Options) -> Outcome:
     """Solve by the bounded dual simplex, all instances of a batch as one array operation."""
     profit = np.atleast_2d(problem.unit_profit)

@@ -17,7 +17,7 @@ from ..model.solver import solver
 from .lambert_w import stationary_rate
 
 
-@solver("two-regime", solves=SlotProblem, exact=True, rank=10, honours=("time_limit", "relative_gap", "threads"))
+@solver("two-regime", solves=SlotProblem, exact=True, rank=10, options=("time_limit", "relative_gap", "threads"))
 def two_regime(problem: SlotProblem, options: Options) -> Outcome:
     """Take the best of both sides of the deadline over all splits."""
     free = stationary_rate(problem, problem.delay_queue)

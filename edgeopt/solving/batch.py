@@ -12,12 +12,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..model.batch_axis import BatchAxis
 from ..model.certificate import OptimalityCertificate, is_checkable, word_of
 from ..model.errors import InvalidOptionError, InvalidProblemError
 from ..model.outcome import Options, Outcome, Status
+from ..model.problem import CertifiesOptimality
 from ..model.solution import Solution
 from ..verification.batch_certificate import BatchCertificate
-from .witness import of_its_fields
+from .evidence import of_its_fields
 
 if TYPE_CHECKING:
     from ..model.problem import Problem
@@ -25,12 +27,10 @@ if TYPE_CHECKING:
 
 Run = Callable[["Problem", "Solver", Options], Solution]
 
-_WORST_FIRST = (
-    Status.FAILED, Status.NO_SOLUTION, Status.INFEASIBLE, Status.UNBOUNDED, Status.FEASIBLE, Status.OPTIMAL
-)  # fmt: skip
+_WORST_FIRST = (Status.FAILED, Status.NO_SOLUTION, Status.INFEASIBLE, Status.UNBOUNDED, Status.FEASIBLE, Status.OPTIMAL)
 
 
-def witnessed_batch(problem: Problem, outcome: Outcome) -> Outcome:
+def batch_with_evidence(problem: Problem, outcome: Outcome) -> Outcome:
     """Return a batched `outcome` with the problem's own certificate where the solver gives none."""
     outcome = of_its_fields(outcome)
     if not is_checkable(outcome.certificate, problem):
@@ -41,6 +41,8 @@ def witnessed_batch(problem: Problem, outcome: Outcome) -> Outcome:
         problem.check(outcome.decision)
     except InvalidProblemError:  # the judge says so
         return outcome
+    if not isinstance(problem, CertifiesOptimality):
+        return outcome
     return replace(outcome, certificate=problem.certify(outcome.decision))
 
 
@@ -50,11 +52,11 @@ def without_words(problem: Problem, outcome: Outcome) -> Outcome:
     parts = given.certificates if isinstance(given, BatchCertificate) else (given,)
     if all(isinstance(part, OptimalityCertificate) and not word_of(part) for part in parts):
         return outcome
-    own = witnessed_batch(problem, replace(outcome, certificate=None))
+    own = batch_with_evidence(problem, replace(outcome, certificate=None))
     return outcome if own.certificate is None else own
 
 
-def solve_in_turn(problem: Problem, chosen: Solver, options: Options, run: Run) -> Outcome:
+def solve_in_turn(problem: BatchAxis, chosen: Solver, options: Options, run: Run) -> Outcome:
     """Solve the instances one by one, by `run`, with a solver that knows no batches."""
     if options.warm_start is not None:
         raise InvalidOptionError(f"solver {chosen.name!r} takes no warm_start for a batch; solve each instance(i)")
@@ -66,8 +68,10 @@ def solve_in_turn(problem: Problem, chosen: Solver, options: Options, run: Run) 
     worst = min(solutions, key=lambda solution: _WORST_FIRST.index(solution.status))
     if not worst.status.has_decision:
         where = solutions.index(worst)
-        return Outcome(Status.FAILED if worst.status is not Status.NO_SOLUTION else worst.status,
-                       message=f"instance {where} ended {worst.status}: {worst.message}")  # fmt: skip
+        return Outcome(
+            Status.FAILED if worst.status is not Status.NO_SOLUTION else worst.status,
+            message=f"instance {where} ended {worst.status}: {worst.message}",
+        )
     return Outcome(
         worst.status,
         problem.stack([solution.decision for solution in solutions]),

@@ -28,9 +28,21 @@ logger = logging.getLogger("edgeopt")
 
 NUMBERS = ("objective", "bound", "gap", "claimed_bound", "wall_time", "verify_time")
 COLUMNS = (
-    "problem", "solver", "kind", "status", "proved", "objective", "bound", "gap", "claimed_bound", "excess",
-    "wall_time", "verify_time", "conflict", "message",
-)  # fmt: skip
+    "problem",
+    "solver",
+    "kind",
+    "status",
+    "proved",
+    "objective",
+    "bound",
+    "gap",
+    "claimed_bound",
+    "excess",
+    "wall_time",
+    "verify_time",
+    "conflict",
+    "message",
+)
 
 
 def compare(

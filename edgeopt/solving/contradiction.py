@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..model.batch_axis import batch_of
 from ..model.outcome import Status
+from ..model.problem import HasProgram
 from ..model.tolerance import AGREEMENT, ROUNDOFF
 
 if TYPE_CHECKING:
@@ -59,9 +61,15 @@ class Answer:
         if solution.found is not None:
             rounding = ROUNDOFF * np.asarray(problem.magnitude(solution.found), float)
         return cls(
-            solver, str(solution.status), solution.objective, solution.bound, solution.claimed_bound, solution.proved,
-            rounding, problem,
-        )  # fmt: skip
+            solver,
+            str(solution.status),
+            solution.objective,
+            solution.bound,
+            solution.claimed_bound,
+            solution.proved,
+            rounding,
+            problem,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +121,12 @@ class _Said:
         self.least = _rows([_least(a, sign) if d else -np.inf for a, d in self._pairs()], width)
         self.rounding = _rows([np.nan_to_num(np.asarray(a.rounding, float)) for a in answers], width)
         self.looks: tuple[Callable[[int], Conflict], ...] = (
-            self._beaten, self._denied, self._beyond, self._beats, self._denies
-        )  # fmt: skip
+            self._beaten,
+            self._denied,
+            self._beyond,
+            self._beats,
+            self._denies,
+        )
 
     def _pairs(self) -> list[tuple[Answer, bool]]:
         return list(zip(self.answers, self.decided.tolist(), strict=True))
@@ -161,7 +173,7 @@ class _Said:
     @staticmethod
     def _floor(problem: Problem | None) -> float:
         """Return the rounding of bounds, which are summed from all costs; asked for last: it takes the program."""
-        if problem is None or not problem.linear or problem.batch is not None:
+        if not isinstance(problem, HasProgram) or batch_of(problem) is not None:
             return 0.0
         return ROUNDOFF * float(np.abs(problem.program().cost).max(initial=0.0))
 

@@ -17,7 +17,7 @@ from ..solvers.backends.highs_model import load
 from ..solvers.backends.highs_outcome import outcome
 from ..solvers.highs import highs, solve_anew, solve_loaded, start_from
 from .prepared import Prepared, with_whole_bounds
-from .settled import settled
+from .repair import repaired
 from .solve import conclude
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ class HighsSession:
         self, program: Program, *, threads: int | None = None, seed: int = 0, log: bool = False, **extra: Any
     ) -> None:
         self._options = Options(threads=threads, seed=seed, log=log, extra=extra)
-        highs.demand_installed()
-        highs.check(self._options)
+        if error := highs.refusal(program, self._options):
+            raise error
         self._lock = Lock()
         self._program = program
         # The rows and columns keep their factors whatever changes; the costs get theirs anew.
@@ -131,4 +131,4 @@ class HighsSession:
         found = outcome(self._model, scaled, options, solve_anew)
         if found.claim.has_decision:
             self._last = found.decision.values
-        return settled(self._program, ready.restore(found), options.remaining())
+        return repaired(self._program, ready.restore(found), options.remaining())

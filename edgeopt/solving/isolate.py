@@ -20,13 +20,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..exchange.storage import load, save
+from ..exchange.trust import own_module
 from ..model.errors import EdgeOptError, InvalidOptionError
 from ..model.outcome import Options, Outcome, Status
 from ..model.solution import Solution
@@ -70,24 +70,30 @@ def solve_isolated(
         started = time.perf_counter()
         outcome, wall_time = _supervise(work, chosen, options, memory_limit)
         wall_time = time.perf_counter() - started if wall_time is None else wall_time
-    # The worker speaks the problem's own words already: nothing is left to decode.
-    spoken = replace(chosen, solves=type(problem)) if chosen.reads_program(problem) else chosen
-    return conclude(problem, spoken, options, outcome, wall_time)
+    return conclude(problem, chosen, options, outcome, wall_time)
 
 
 def _write_request(work: Path, problem: Problem, chosen: Solver, options: Options, warm_up: float) -> None:
     save(problem, work / "problem.json")
     if options.warm_start is not None:
         save(options.warm_start, work / "warm_start.json")
-    honoured = {name: getattr(options, name) for name in ("time_limit", "relative_gap", "threads")}
+    supported = {name: getattr(options, name) for name in ("time_limit", "relative_gap", "threads")}
     for name in OUTSIDE:
-        if name not in chosen.honours:
-            honoured[name] = None
+        if name not in chosen.options:
+            supported[name] = None
     request = {
-        "module": chosen.function.__module__, "name": chosen.name, "variant": options.variant, "seed": options.seed,
-        "log": options.log, "extra": dict(options.extra), "path": sys.path, "file": _file_of(chosen),
-        "warm_up": warm_up, **honoured,
-    }  # fmt: skip
+        "module": chosen.function.__module__,
+        "name": chosen.name,
+        "variant": options.variant,
+        "seed": options.seed,
+        "log": options.log,
+        "extra": dict(options.extra),
+        "path": sys.path,
+        "formulation": _home_of(problem),
+        "file": _file_of(chosen.function.__module__),
+        "warm_up": warm_up,
+        **supported,
+    }
     try:
         text = json.dumps(request, default=_plain)
     except TypeError as error:
@@ -102,10 +108,15 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{value!r} is no JSON value")
 
 
-def _file_of(chosen: Solver) -> str | None:
-    """Source file of the solver's module: a solver defined in a script is found there and not by import."""
-    module = sys.modules.get(chosen.function.__module__)
-    return getattr(module, "__file__", None)
+def _file_of(name: str) -> str | None:
+    """Source file of a module: what a script defines is found there and not by import."""
+    return getattr(sys.modules.get(name), "__file__", None)
+
+
+def _home_of(problem: Problem) -> dict[str, str | None] | None:
+    """Return where the class of a formulation that is not edgeopt's is defined."""
+    name = own_module(type(problem))
+    return None if name is None else {"module": name, "file": _file_of(name)}
 
 
 def _supervise(
@@ -114,9 +125,13 @@ def _supervise(
     log = None if options.log else subprocess.DEVNULL
     with (work / "stderr.txt").open("wb") as errors:
         started = subprocess.Popen(
-            _command(work), stdin=subprocess.DEVNULL, stdout=log, stderr=errors, start_new_session=True,
+            _command(work),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=errors,
+            start_new_session=True,
             env={**os.environ, **_threads(options), "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
-        )  # fmt: skip
+        )
         try:
             killed = _watch(started, work, chosen, options, memory_limit)
         finally:
@@ -156,7 +171,7 @@ def _watch(
         if begun is not None and spent > limit:
             words = f"time limit of {options.time_limit:g} s: the solver did not stop by itself and was killed"
             # A solver that has no time limit has not failed, nor has one from whose kind some programs never return.
-            broken = "time_limit" in chosen.honours and not chosen.general
+            broken = "time_limit" in chosen.options and not chosen.general
             return (Outcome.failed(words) if broken else Outcome(Status.NO_SOLUTION, message=words)), spent
         if memory_limit is not None and (used := supervisor.resident(started.pid)) > memory_limit:
             words = f"memory limit of {memory_limit:.4g} bytes: the solver used {used:.4g} and was killed"
@@ -209,7 +224,12 @@ def _collect(code: int | None, work: Path) -> tuple[Outcome, float | None]:
     if not isinstance(solution, Solution):
         return Outcome.failed(f"the isolated solver's answer is a {type(solution).__name__}; expected a Solution"), None
     outcome = Outcome(
-        solution.status, solution.found, solution.certificate, objective=solution.objective,
-        bound=solution.claimed_bound, message=solution.message, statistics=solution.statistics,
-    )  # fmt: skip
+        solution.status,
+        solution.found,
+        solution.certificate,
+        objective=solution.objective,
+        bound=solution.claimed_bound,
+        message=solution.message,
+        statistics=solution.statistics,
+    )
     return outcome, solution.wall_time

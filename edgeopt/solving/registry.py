@@ -19,7 +19,7 @@ from typing import Any
 from ..model.errors import InvalidOptionError, UnknownSolverError, UnsupportedPairError
 from ..model.outcome import Options
 from ..model.problem import Problem
-from ..model.solver import Solver
+from ..model.solver import Columns, Solver
 from .plugins import added
 
 
@@ -58,16 +58,17 @@ def _of_plugin(loaded: Any) -> list[Solver]:
 def _check_entry(entry: Solver) -> None:
     """Raise unless the fields that are read of every solver, asked for or not, have their types."""
     kinds = entry.solves if isinstance(entry.solves, tuple) else (entry.solves,)
-    strings = (*entry.requires, *entry.honours, entry.install)
+    strings = (*entry.requires, *entry.options, entry.install)
     sound = {
         "name": isinstance(entry.name, str) and bool(entry.name) and ":" not in entry.name,
         "function": callable(entry.function),
         "solves": all(isinstance(kind, type) and issubclass(kind, Problem) for kind in kinds),
-        "also": all(isinstance(kind, type) for kind in entry.also),
+        "by_kind": all(isinstance(kind, type) for kind in entry.by_kind),
+        "columns": isinstance(entry.columns, Columns),
         "rank": isinstance(entry.rank, int),
         "exact, variants or batched": all(isinstance(f, bool) for f in (entry.exact, entry.variants, entry.batched)),
-        "accepts": callable(entry.accepts) or isinstance(entry.accepts, (tuple, list, set, frozenset)),
-        "requires, honours or install": all(isinstance(text, str) for text in strings) and all(entry.requires),
+        "own_options": callable(entry.own_options) or isinstance(entry.own_options, (tuple, list, set, frozenset)),
+        "requires, options or install": all(isinstance(text, str) for text in strings) and all(entry.requires),
         "declines": entry.declines is None or callable(entry.declines),
     }
     if wrong := [name for name, right in sound.items() if not right]:
@@ -101,7 +102,7 @@ def find(name: str) -> tuple[Solver, str | None]:
 
 
 def choose(problem: Problem, name: str | Solver, options: Options) -> tuple[Solver, str | None]:
-    """Return the solver to use for `problem`; ``"auto"`` is the best-ranked exact one that honours `options`.
+    """Return the solver to use for `problem`; ``"auto"`` is the best-ranked exact one that supports `options`.
 
     Raises
     ------
@@ -110,18 +111,17 @@ def choose(problem: Problem, name: str | Solver, options: Options) -> tuple[Solv
     SolverNotInstalledError
         If its package is missing.
     InvalidOptionError
-        If it cannot honour an option.
+        If it does not support an option.
     """
     if name == "auto":
         return next(automatic(problem, options)), None
     chosen, variant = (name, None) if isinstance(name, Solver) else find(str(name))
-    if reason := chosen.refusal(problem):
+    error = chosen.refusal(problem, options)
+    if isinstance(error, UnsupportedPairError):
         available = ", ".join(entry.name for entry in solvers().values() if not entry.refusal(problem))
-        raise UnsupportedPairError(
-            f"solver {chosen.name!r} {reason}, so not this {type(problem).__name__}; these solve it: {available}"
-        )
-    chosen.demand_installed()
-    chosen.check(options)
+        raise UnsupportedPairError(f"{error}; these solve it: {available}")
+    if error is not None:
+        raise error
     return chosen, variant
 
 
@@ -137,7 +137,7 @@ def _candidates(problem: Problem) -> list[Solver]:
 
 
 def automatic(problem: Problem, options: Options) -> Iterator[Solver]:
-    """Yield the exact solvers that take `problem` and honour `options`, best-ranked first.
+    """Yield the exact solvers that take `problem` and support `options`, best-ranked first.
 
     Raises
     ------
@@ -146,13 +146,12 @@ def automatic(problem: Problem, options: Options) -> Iterator[Solver]:
     """
     refused, found = [], False
     for candidate in _candidates(problem):
-        if not candidate.exact or candidate.refusal(problem) or not candidate.installed:
+        if not candidate.exact:
             continue
-        try:
-            candidate.check(options)
-        except InvalidOptionError as error:
+        error = candidate.refusal(problem, options)
+        if isinstance(error, InvalidOptionError):
             refused.append(str(error))
-        else:
+        elif error is None:
             found = True
             yield candidate
     if found:
@@ -160,4 +159,4 @@ def automatic(problem: Problem, options: Options) -> Iterator[Solver]:
     if not refused:
         raise UnsupportedPairError(f"no installed exact solver takes this {type(problem).__name__}")
     others = f" (and {len(refused) - 1} other solvers refuse too)" if len(refused) > 1 else ""
-    raise InvalidOptionError(f"no exact solver honours all these options: {refused[0]}{others}")
+    raise InvalidOptionError(f"no exact solver supports all these options: {refused[0]}{others}")

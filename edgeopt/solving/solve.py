@@ -10,6 +10,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from ..exchange.packages.foreign import problem_in
+from ..model.batch_axis import BatchAxis, batch_of
 from ..model.errors import (
     ExtraNotInstalledError,
     InvalidOptionError,
@@ -19,19 +20,19 @@ from ..model.errors import (
     UnsupportedPairError,
 )
 from ..model.outcome import Options, Outcome, Status
-from ..model.problem import Decision, Problem
+from ..model.problem import Decision, HasProgram, Problem
 from ..model.program import Point, Program
 from ..model.solution import Solution
-from ..model.solver import Solver
+from ..model.solver import Columns, Solver
 from ..verification.judge import judge
-from .batch import solve_in_turn, witnessed_batch
+from .batch import batch_with_evidence, solve_in_turn
+from .evidence import engine, with_evidence
 from .isolate import solve_isolated
 from .prepared import prepared
 from .registry import automatic, choose
+from .repair import repaired
 from .risk import CP_SAT_STALLS, may_stall
-from .settled import settled
 from .untouched import Watch
-from .witness import engine, witnessed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -42,8 +43,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger("edgeopt")
 
 _CALLERS = (
-    InvalidOptionError, UnsupportedPairError, UnknownSolverError, SolverNotInstalledError, ExtraNotInstalledError
-)  # fmt: skip
+    InvalidOptionError,
+    UnsupportedPairError,
+    UnknownSolverError,
+    SolverNotInstalledError,
+    ExtraNotInstalledError,
+)
 """Errors that a solver may raise because the caller, not the solver, is to mend something."""
 
 
@@ -105,7 +110,7 @@ def solve(
     UnsupportedPairError, UnknownSolverError, SolverNotInstalledError
         If the solver cannot take this problem, does not exist, or is not installed.
     InvalidOptionError
-        If an option is unknown or cannot be honoured.
+        If an option is unknown or is not supported.
     """
     problem = problem_in(problem)
     if memory_limit is not None and not isolate:
@@ -132,7 +137,7 @@ def solve(
 
 def _needs_a_kill(problem: Problem, chosen: Solver, options: Options) -> bool:
     """Whether the time limit can only be kept from outside: HiGHS and CP-SAT do not return from some programs."""
-    if options.time_limit is None or problem.batch is not None or not chosen.reads_program(problem):
+    if options.time_limit is None or batch_of(problem) is not None or not chosen.reads_program(problem):
         return False
     if not problem.integral:
         return False
@@ -151,7 +156,7 @@ def _first_settled(
     """
     best: Solution | None = None
     asked: set[str] = set()
-    if options.time_limit is not None and problem.integral:
+    if options.time_limit is not None:
         # An engine that may have to be killed comes last.
         candidates = sorted(candidates, key=lambda entry: _needs_a_kill(problem, entry, options))
     refused: UnsupportedPairError | None = None
@@ -198,7 +203,7 @@ def _copy(problem: Any) -> Problem:
 
 def run(problem: Problem, chosen: Solver, options: Options) -> Solution:
     """Run `chosen` in this process and judge what it returns; a program whose answer does not hold is tried again."""
-    if problem.batch is not None and not chosen.batched:
+    if isinstance(problem, BatchAxis) and problem.batch is not None and not chosen.batched:
         watch, started = _watch(problem, chosen), time.perf_counter()
         outcome = solve_in_turn(problem, chosen, options, run)
         spent = time.perf_counter() - started
@@ -209,17 +214,17 @@ def run(problem: Problem, chosen: Solver, options: Options) -> Solution:
     return _run_program(problem, chosen, options)
 
 
-def _run_program(problem: Problem, chosen: Solver, options: Options) -> Solution:
+def _run_program(problem: HasProgram, chosen: Solver, options: Options) -> Solution:
     """Hand over the program scaled, and where no answer comes of that as it stands; keep the better solution."""
     begun = time.perf_counter()
-    program = problem.program()
-    scaled = prepared(program, scale=chosen.continuous)
+    program, scale = problem.program(), chosen.columns is not Columns.INTEGER  # whole numbers lose by scaling
+    scaled = prepared(program, scale=scale)
     build_time = time.perf_counter() - begun
     best: Solution | None = None
     refused: UnsupportedPairError | None = None
     for ready in (scaled, None):
         if ready is None:
-            if scaled.scaling.trivial or not chosen.continuous or options.remaining() == 0:
+            if scaled.scaling.trivial or not scale or options.remaining() == 0:
                 break
             if best is not None and not _unsettled(best):
                 break
@@ -229,9 +234,9 @@ def _run_program(problem: Problem, chosen: Solver, options: Options) -> Solution
         except UnsupportedPairError as error:  # numbers that the solver would drop or refuse
             refused = refused or error
             continue
-        outcome = settled(program, ready.restore(outcome), options.remaining())
+        outcome = repaired(program, ready.restore(outcome), options.remaining())
         outcome = replace(outcome, statistics={"build_time": build_time} | outcome.statistics)
-        found = conclude(problem, chosen, options, outcome, spent + build_time)
+        found = conclude(problem, chosen, options, _decoded(problem, outcome), spent + build_time)
         best = found if best is None else _better(best, found)
     if best is None and refused is not None:
         raise refused
@@ -253,7 +258,7 @@ def _better(first: Solution, second: Solution) -> Solution:
     return replace(min(first, second, key=lambda found: order.index(found.status)), **times)
 
 
-def _handed(problem: Problem, ready: Prepared, options: Options) -> Options:
+def _handed(problem: HasProgram, ready: Prepared, options: Options) -> Options:
     if options.warm_start is None:
         return options
     return replace(options, warm_start=ready.scaling.scaled_point(problem.encode(options.warm_start)))
@@ -289,18 +294,13 @@ def _of_the_same(watch: Watch | None, outcome: Outcome) -> Outcome:
 
 
 def conclude(problem: Problem, chosen: Solver, options: Options, outcome: Outcome, wall_time: float) -> Solution:
-    """Judge `outcome` and return the solution that its evidence supports.
-
-    The outcome of a general solver holds a point of the problem's program; it is decoded here.
-    """
+    """Judge `outcome`, which is in the problem's own words, and return the solution that its evidence supports."""
     started = time.perf_counter()
     label = f"{chosen.name}:{options.variant}" if options.variant else chosen.name
-    if problem.batch is None:
-        if chosen.reads_program(problem):
-            outcome = _decoded(problem, outcome)
-        outcome = witnessed(problem, outcome, label, options, wall_time)
+    if batch_of(problem) is None:
+        outcome = with_evidence(problem, outcome, label, options, wall_time)
     else:
-        outcome = witnessed_batch(problem, outcome)
+        outcome = batch_with_evidence(problem, outcome)
     found = judge(problem, outcome, options.relative_gap)
     supported = found.status.has_decision
     return Solution(
@@ -346,7 +346,7 @@ def _judgeable(outcome: Any) -> Outcome:
     return outcome if outcome.claim.has_decision else replace(outcome, decision=None)
 
 
-def _decoded(problem: Problem, outcome: Outcome) -> Outcome:
+def _decoded(problem: HasProgram, outcome: Outcome) -> Outcome:
     """Return the outcome in the problem's own words."""
     if isinstance(problem, Program) or not isinstance(outcome.decision, Point):
         return outcome

@@ -9,9 +9,11 @@ import numpy as np
 
 from ..exchange.packages.foreign import problem_in
 from ..exchange.storage import fingerprint
+from ..model.batch_axis import batch_of
 from ..model.errors import NoSolutionError
 from ..model.instance import Instance
 from ..model.outcome import Options, Outcome
+from ..model.problem import HasProgram, with_program
 from ..model.scaling import matrix_scaling
 from ..model.tolerance import AGREEMENT
 from ..verification.duality import holds_exactly
@@ -20,7 +22,7 @@ from ..verification.linear_dual import LinearDual
 from ..verification.rational import exact_vertex
 from ..verification.unboundedness import PrimalRay
 from .batch import without_words
-from .witness import reexamined
+from .evidence import reexamined
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,11 +69,14 @@ def verify(
     if fault := _of_another_problem(problem, solution):
         return refused(fault)
     outcome = Outcome(
-        solution.status, solution.found if solution.status.has_decision else None, solution.certificate,
-        objective=solution.objective, bound=solution.claimed_bound,
+        solution.status,
+        solution.found if solution.status.has_decision else None,
+        solution.certificate,
+        objective=solution.objective,
+        bound=solution.claimed_bound,
         message="" if solution.status.has_decision else solution.message,  # a file's words on its own proof are none
-    )  # fmt: skip
-    batched = problem.batch is not None
+    )
+    batched = batch_of(problem) is not None
     outcome = without_words(problem, outcome) if batched else reexamined(problem, outcome, seconds)
     found = judge(problem, outcome, relative_gap)
     if not found.holds:
@@ -117,13 +122,14 @@ def _exactly(problem: Problem, solution: Solution, found: Verification) -> Verif
     if not found.proved:
         return replace(found, holds=False, message=f"not proved: {found.message}")
     certificate = solution.certificate
-    if isinstance(certificate, PrimalRay) and not holds_exactly(problem.program(), certificate.point):
+    if isinstance(certificate, PrimalRay) and not holds_exactly(with_program(problem).program(), certificate.point):
         return replace(found, holds=False, message="not proved: the ray starts at a point that misses a row")
     if not found.status.has_decision:
         return found
-    whole = problem.linear and problem.integral and problem.batch is None
-    if whole and not holds_exactly(problem.program(), problem.encode(solution.decision)):
-        return replace(found, holds=False, message="not proved: the decision misses a row by rounding")
+    if isinstance(problem, HasProgram) and problem.integral and batch_of(problem) is None:
+        point = problem.encode(solution.decision)
+        if not holds_exactly(problem.program(), point):
+            return replace(found, holds=False, message="not proved: the decision misses a row by rounding")
     if (
         isinstance(certificate, LinearDual)
         and certificate.column_basis is not None
@@ -136,13 +142,20 @@ def _exactly(problem: Problem, solution: Solution, found: Verification) -> Verif
 def _exact_optimum(
     problem: Problem, column_basis: NDArray[np.int8], row_basis: NDArray[np.int8], found: Verification
 ) -> Verification:
-    program, sign = problem.program(), problem.sense.sign
+    program, sign = with_program(problem).program(), problem.sense.sign
     scaled = matrix_scaling(program).apply(program)
     try:
         vertex = exact_vertex(
-            sign * scaled.cost, sign * scaled.offset, scaled.matrix, scaled.row_lower, scaled.row_upper,
-            scaled.lower, scaled.upper, column_basis, row_basis,
-        )  # fmt: skip
+            sign * scaled.cost,
+            sign * scaled.offset,
+            scaled.matrix,
+            scaled.row_lower,
+            scaled.row_upper,
+            scaled.lower,
+            scaled.upper,
+            column_basis,
+            row_basis,
+        )
     except NoSolutionError as error:
         return replace(found, message=f"no exact check: {error}")
     if vertex.primal_violation or vertex.dual_violation:

@@ -27,6 +27,8 @@ def main(folder: str) -> None:
     request: dict[str, Any] = json.loads((work / "request.json").read_text())
     sys.path[:] = request["path"]
     chosen = _find(request)
+    if (home := request["formulation"]) is not None:
+        _module(home["module"], home["file"])
     problem = load(work / "problem.json")
     warm_start = load(work / "warm_start.json") if (work / "warm_start.json").exists() else None
     for package in chosen.requires:
@@ -49,6 +51,10 @@ def _resident(count: str) -> int:
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith(count)), 0)
 
 
+_SCRIPT = "edgeopt_isolated_script"
+"""Name under which the script of the process that asks is loaded here."""
+
+
 def _find(request: dict[str, Any]) -> Solver:
     module = _module(request["module"], request["file"])
     for value in vars(module).values():
@@ -64,9 +70,14 @@ def _module(name: str, file: str | None) -> ModuleType:
         except ImportError:
             if file is None:
                 raise
-    spec = importlib.util.spec_from_file_location("edgeopt_isolated_solver", file or "")
+    called = _SCRIPT if name == "__main__" else name
+    if (known := sys.modules.get(called)) is not None and known.__file__ == file:
+        return known
+    spec = importlib.util.spec_from_file_location(called, file or "")
     if spec is None or spec.loader is None:
-        raise LookupError(f"the solver's module {name!r} has no source file that another process could load")
+        raise LookupError(
+            f"the module {name!r} of the solver or formulation has no source file that another process could load"
+        )
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)

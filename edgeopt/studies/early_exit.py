@@ -129,9 +129,13 @@ class Workshop:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(network.seed)
             model = DDNN(
-                network.kind, demand.shape[1], network.window, sites=network.sites, exits=network.weight > 0,
+                network.kind,
+                demand.shape[1],
+                network.window,
+                sites=network.sites,
+                exits=network.weight > 0,
                 residual=network.residual,
-            )  # fmt: skip
+            )
         path = self._path(network)
         if path.is_file():
             load_weights(model, path)
@@ -140,9 +144,17 @@ class Workshop:
         unfinished = path.with_suffix(".unfinished")
         parts = [(past[rows], demand[rows]) for rows in (split.train, split.validation)]
         train_jointly(
-            model, parts[0], parts[1], network.cost, local_weight=network.weight, site_dropout=network.site_dropout,
-            seed=network.seed, epochs=network.epochs, rate=RATE, folder=unfinished,
-        )  # fmt: skip
+            model,
+            parts[0],
+            parts[1],
+            network.cost,
+            local_weight=network.weight,
+            site_dropout=network.site_dropout,
+            seed=network.seed,
+            epochs=network.epochs,
+            rate=RATE,
+            folder=unfinished,
+        )
         save_weights(model, path)
         shutil.rmtree(unfinished, ignore_errors=True)
         return model
@@ -236,7 +248,9 @@ def at_share(points: pd.DataFrame, rule: str, share: float) -> pd.Series[Any]:
     Every rule can also send everything, or nothing.
     """
     chosen = points[(points.rule == rule) | (points.rule.isin(["Cloud", "Edge"]) & (rule != "Oracle"))]
-    return pd.Series({
-        seed: float(np.interp(share, *group.sort_values("local")[["local", "cost"]].to_numpy().T))
-        for seed, group in chosen.groupby("seed")
-    })  # fmt: skip
+    return pd.Series(
+        {
+            seed: float(np.interp(share, *group.sort_values("local")[["local", "cost"]].to_numpy().T))
+            for seed, group in chosen.groupby("seed")
+        }
+    )

@@ -9,7 +9,8 @@
 from __future__ import annotations
 
 from .case import Case
+from .declarations import brute_force, check_override
 from .formulations import check_formulation
 from .solvers import check_solver
 
-__all__ = ["Case", "check_formulation", "check_solver"]
+__all__ = ["Case", "brute_force", "check_formulation", "check_override", "check_solver"]

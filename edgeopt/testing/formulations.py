@@ -11,15 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from ..algebra.formulation import Formulation as Declared
 from ..exchange.storage import fingerprint, load, save
+from ..model.batch_axis import batch_of
 from ..model.errors import InvalidProblemError
 from ..model.outcome import Status
-from ..model.problem import Problem
+from ..model.problem import HasProgram, Problem
 from ..model.program import Point, Program
 from ..model.tolerance import FEASIBILITY
 from ..solving.registry import solvers
 from ..solving.solve import solve
 from .case import Case, as_cases
+from .declarations import meets_brute_force
 from .laws import data_of, equal
 from .solvers import checks as solver_checks
 
@@ -75,12 +78,14 @@ def _checks(cases: list[Case], names: set[str] | None) -> Iterator[Check]:
     for case in cases:
         yield f"storage of {case}", partial(_survives_a_file, case)
         yield f"a foreign decision for {case}", partial(_refuses_a_foreign_decision, case)
-        if case.problem.linear and case.problem.batch is None:
-            yield f"program of {case}", partial(_agrees_with_its_program, case)
+        if isinstance(case.problem, Declared) and case.problem.batch is None:
+            yield f"brute force of {case}", partial(meets_brute_force, case.problem)
+        if isinstance(case.problem, HasProgram) and batch_of(case.problem) is None:
+            yield f"program of {case}", partial(_agrees_with_its_program, case, case.problem)
     for name, entry in solvers().items():
         if not entry.installed or (names is not None and name not in names):
             continue
-        taken = [case for case in cases if case.problem.batch is None and not entry.refusal(case.problem)]
+        taken = [case for case in cases if batch_of(case.problem) is None and not entry.refusal(case.problem)]
         for label, check in solver_checks(entry, taken):
             yield f"{name}: {label}", check
 
@@ -108,9 +113,9 @@ def _refuses_a_foreign_decision(case: Case) -> None:
         raise AssertionError(f"check({foreign!r}) accepts it")
 
 
-def _agrees_with_its_program(case: Case) -> None:
+def _agrees_with_its_program(case: Case, problem: HasProgram) -> None:
     """Check that a decision and its point have one objective and turn into each other."""
-    problem, program = case.problem, case.problem.program()
+    program = problem.program()
     if program is not problem.program() and fingerprint(program) != fingerprint(problem.program()):
         raise AssertionError("program() differs from call to call")
     if program.sense is not problem.sense:
@@ -123,7 +128,7 @@ def _agrees_with_its_program(case: Case) -> None:
     _agree(problem, program, problem.decode(found.decision.values), found.objective)
 
 
-def _agree(problem: Problem, program: Program, decision: Any, objective: float) -> None:
+def _agree(problem: HasProgram, program: Program, decision: Any, objective: float) -> None:
     """Check that the decision of a feasible point has its objective, and that its own point has too."""
     problem.check(decision)
     broken = {name: v for name, v in problem.violations(decision).items() if not v <= FEASIBILITY}

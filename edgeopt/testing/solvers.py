@@ -8,7 +8,7 @@ from functools import partial
 from ..model.errors import InvalidOptionError, NoSolutionError
 from ..model.outcome import Status
 from ..model.problem import Problem
-from ..model.solver import LIMITS, Solver
+from ..model.solver import STANDARD_OPTIONS, Solver
 from ..solving.registry import find
 from ..solving.solve import solve
 from .case import Case, as_cases, is_answered, own_cases
@@ -64,16 +64,16 @@ def checks(entry: Solver, cases: list[Case]) -> Iterator[Check]:
     easy = next((case for case in cases if is_answered(case)), None)
     if easy is None:
         return
-    for option in LIMITS:
-        yield f"option {option} on {easy}", partial(honours_or_refuses, entry, easy, option)
+    for option in STANDARD_OPTIONS:
+        yield f"option {option} on {easy}", partial(supports_or_refuses, entry, easy, option)
     yield "an unknown option", partial(refuses_an_unknown_option, entry, easy)
-    if "time_limit" in entry.honours:
+    if "time_limit" in entry.options:
         yield "a time limit of 0", partial(stops_at_once, entry, easy)
 
 
-def honours_or_refuses(entry: Solver, case: Case, option: str) -> None:
-    """Check that a standard option is honoured, or refused by its name before anything is solved."""
-    if option in entry.honours:
+def supports_or_refuses(entry: Solver, case: Case, option: str) -> None:
+    """Check that a standard option is supported, or refused by its name before anything is solved."""
+    if option in entry.options:
         warm = solve(case.problem, entry).found if option == "warm_start" else None
         value = {"time_limit": 60.0, "relative_gap": 1e-4, "warm_start": warm, "threads": 1}[option]
         status = solve(case.problem, entry, **{option: value}).status  # type: ignore[arg-type]
@@ -109,4 +109,4 @@ def _refuses(entry: Solver, case: Case, name: str, **options: object) -> None:
         if name not in str(error):
             raise AssertionError(f"the error does not name {name}: {error}") from error
         return
-    raise AssertionError(f"{name} is neither honoured nor refused: {solution!r}")
+    raise AssertionError(f"{name} is neither supported nor refused: {solution!r}")

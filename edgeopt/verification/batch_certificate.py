@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..model.certificate import OptimalityCertificate
+from ..model.batch_axis import BatchAxis
+from ..model.certificate import OptimalityCertificate, word_of
 from ..model.errors import InvalidProblemError
 from ..model.records import assign
 
@@ -33,11 +34,17 @@ class BatchCertificate(OptimalityCertificate):
             raise InvalidProblemError(f"certificates of a BatchCertificate is a {kind}; expected a tuple")
         assign(self, certificates=tuple(self.certificates))
 
+    @property
+    def word(self) -> str:
+        """Engines on whose word instances rest, joined by "and"; empty where all are proved or none is known."""
+        return " and ".join(dict.fromkeys(filter(None, (word_of(part) for part in self.certificates))))
+
     def optimality_gap(self, problem: Problem, decision: Decision) -> Any:
         """(batch,) optimality gap of each instance."""
-        batch = problem.batch or 0
-        gaps = np.full(batch, np.inf)
-        for i, certificate in zip(range(batch), self.certificates, strict=True):
+        if not isinstance(problem, BatchAxis) or problem.batch is None:
+            return np.inf
+        gaps = np.full(problem.batch, np.inf)
+        for i, certificate in zip(range(problem.batch), self.certificates, strict=True):
             if certificate is not None:
                 gaps[i] = certificate.optimality_gap(problem.instance(i), problem.pick(decision, i))
         return gaps

@@ -64,7 +64,7 @@ def dual_bound(
     y = np.where(np.isinf(np.where(y > 0, program.row_lower, program.row_upper)), 0.0, y)
     with np.errstate(over="ignore", invalid="ignore"):
         low, high = _reduced_costs(program, y)
-        _settle(program, y, low, high, lower, upper)
+        _compute_exactly(program, y, low, high, lower, upper)
         given = _corrected(program, y, low, high, lower, upper) if corrected else 0.0
         columns = _least(low, high, lower, upper)
         used = y != 0
@@ -96,7 +96,7 @@ def _reduced_costs(program: Program, y: NDArray[np.float64]) -> tuple[NDArray[np
     return reduced - error, reduced + error
 
 
-def _settle(
+def _compute_exactly(
     program: Program,
     y: NDArray[np.float64],
     low: NDArray[np.float64],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..model.certificate import StatusCertificate
-from ..model.problem import Problem
+from ..model.problem import Problem, with_program
 from ..model.program import Program
 from ..model.records import assign
 from .duality import dual_bound
@@ -49,7 +49,7 @@ class FarkasRay(StatusCertificate):
 
     def holds(self, problem: Problem) -> bool:
         """Whether the combined row's smallest allowed value exceeds the largest reachable one, rounding allowed for."""
-        program = problem.program()
+        program = with_program(problem).program()
         y = self.row_multiplier
         if y.shape != (program.rows,) or not np.isfinite(y).all():
             return False
@@ -93,7 +93,7 @@ class CrossedBounds(StatusCertificate):
 
     def holds(self, problem: Problem) -> bool:
         """Whether the bounds leave no value."""
-        crossed = crossed_bounds(problem.program(), self.row)
+        crossed = crossed_bounds(with_program(problem).program(), self.row)
         return 0 <= self.index < crossed.size and bool(crossed[self.index])
 
     def __str__(self) -> str:
@@ -138,7 +138,7 @@ class EmptyBox(StatusCertificate):
 
     def holds(self, problem: Problem) -> bool:
         """Whether propagating the rows' bounds leaves a column no value."""
-        lower, upper = propagated(problem.program())
+        lower, upper = propagated(with_program(problem).program())
         return bool((lower > upper).any())
 
     def __str__(self) -> str:

@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..model.batch_axis import batch_of
 from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate, StatusCertificate, evidence_of, is_checkable, word_of
 from ..model.errors import InvalidProblemError
 from ..model.outcome import Outcome, Status
+from ..model.problem import HasProgram, Problem
 from ..model.tolerance import AGREEMENT, FEASIBILITY, OPTIMALITY, ROUNDOFF
+from .batch_certificate import BatchCertificate
 from .linear_dual import LinearDual
 from .solver_words import MixedIntegerBound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from ..model.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,12 @@ def judge(problem: Problem, outcome: Outcome, relative_gap: float | None = None)
     relative_gap : float, optional
         Gap that still counts as optimal; :data:`~edgeopt.model.tolerance.OPTIMALITY` by default.
     """
-    if outcome.claim in (Status.INFEASIBLE, Status.UNBOUNDED) and problem.batch is None:
+    if outcome.claim in (Status.INFEASIBLE, Status.UNBOUNDED) and batch_of(problem) is None:
         return _judge_status(problem, outcome)
     if outcome.claim in (Status.INFEASIBLE, Status.UNBOUNDED):
-        return refused(f"the solver says {outcome.claim} of a batch, which no witness proves; ask for each instance")
+        return refused(
+            f"the solver says {outcome.claim} of a batch; no certificate proves that, so ask for each instance"
+        )
     if not outcome.claim.has_decision:
         return Verification(False, outcome.claim, message=outcome.message or "there is no answer to verify")
     try:
@@ -114,7 +117,7 @@ def refused(message: str, violations: dict[str, float] | None = None) -> Verific
 
 
 def _instance(problem: Problem, index: int) -> str:
-    return "the decision" if problem.batch is None else f"instance {index}"
+    return "the decision" if batch_of(problem) is None else f"instance {index}"
 
 
 def _judge_status(problem: Problem, outcome: Outcome) -> Verification:
@@ -123,11 +126,11 @@ def _judge_status(problem: Problem, outcome: Outcome) -> Verification:
         kind = isinstance(certificate, StatusCertificate) and certificate.proves == outcome.claim
         proved = kind and isinstance(certificate, StatusCertificate) and certificate.holds(problem)
     except Exception as error:  # a certificate may be anything: what cannot be checked proves nothing
-        return refused(f"the solver says {outcome.claim}, but its witness cannot be checked: {error}")
+        return refused(f"the solver says {outcome.claim}, but its certificate cannot be checked: {error}")
     if proved:
         word = word_of(certificate)
         return Verification(True, outcome.claim, message=str(certificate), proved=not word, word=word)
-    reason = "no witness was given" if certificate is None else f"its witness ({certificate}) proves nothing"
+    reason = "no certificate was given" if certificate is None else f"its certificate ({certificate}) proves nothing"
     return refused(f"the solver says {outcome.claim}, but {reason}")
 
 
@@ -233,7 +236,7 @@ def _contradiction(problem: Problem, outcome: Outcome, found: _Measured) -> str 
 
 def _rounding(problem: Problem) -> float:
     """Return the rounding of a bound: a decision of no cost leaves no scale, but bounds are summed from all costs."""
-    if not problem.linear or problem.batch is not None:
+    if not isinstance(problem, HasProgram) or batch_of(problem) is not None:
         return 0.0
     return ROUNDOFF * float(np.abs(problem.program().cost).max(initial=0.0))
 
@@ -260,7 +263,7 @@ def _judge_gap(problem: Problem, outcome: Outcome, found: _Measured, tolerance: 
     proved = bool(closed.all())
     bound, gap = found.bound, found.gap
     none = not np.isfinite(bound).any()
-    one = problem.batch is None
+    one = batch_of(problem) is None
     numbers: dict[str, Any] = {
         "objective": float(found.objective[0]) if one else found.objective,
         "bound": None if none else float(bound[0]) if one else bound,
@@ -272,8 +275,13 @@ def _judge_gap(problem: Problem, outcome: Outcome, found: _Measured, tolerance: 
             True, outcome.claim, **numbers, message=outcome.message, proved=proved and outcome.claim is Status.OPTIMAL
         )
     worst = int(np.where(closed, -np.inf, gap).argmax())
-    if isinstance(outcome.certificate, MixedIntegerBound) and problem.integral:
+    if isinstance(outcome.certificate, MixedIntegerBound) and isinstance(problem, HasProgram) and problem.integral:
         return _judge_word(outcome.certificate, outcome.message, numbers, tolerance)
+    if isinstance(outcome.certificate, BatchCertificate) and isinstance(problem, HasProgram) and problem.integral:
+        open_ = np.flatnonzero(~closed).tolist()
+        if word := _batch_word(outcome.certificate, found.objective, open_, tolerance):
+            message = outcome.message or f"{len(open_)} instances are optimal by the word of {word}"
+            return Verification(True, Status.OPTIMAL, **numbers, message=message, word=word)
     if reason := _excuse(problem, outcome, found, worst):
         return Verification(True, Status.FEASIBLE, **numbers, message=f"not proved optimal: {reason}")
     shown = (
@@ -294,6 +302,19 @@ def _judge_word(word: MixedIntegerBound, message: str, numbers: dict[str, Any], 
         )
     message = message or f"optimal by the word of {word.solver}; the search tree is not kept"
     return Verification(True, Status.OPTIMAL, **numbers, message=message, word=word.solver)
+
+
+def _batch_word(
+    batch: BatchCertificate, objective: NDArray[np.float64], open_: list[int], tolerance: float
+) -> str | None:
+    """Return the engines by whose word the instances that the relaxation leaves open are optimal; None if not all."""
+    words = []
+    for index in open_:
+        part = batch.certificates[index]
+        if not isinstance(part, MixedIntegerBound) or not relative_gap_of(objective[index], part.bound) <= tolerance:
+            return None
+        words.append(part.solver)
+    return " and ".join(dict.fromkeys(words))
 
 
 def _excuse(problem: Problem, outcome: Outcome, found: _Measured, worst: int) -> str | None:

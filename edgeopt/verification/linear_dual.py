@@ -10,9 +10,9 @@ import numpy as np
 
 from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
-from ..model.problem import Decision, Problem
+from ..model.problem import Decision, Problem, with_program
 from ..model.program import Program
-from ..model.records import assign
+from ..model.records import assign, read_only
 from ..model.tolerance import OPTIMALITY
 from .duality import dual_bound
 from .propagation import propagated
@@ -35,7 +35,7 @@ class LinearDual(OptimalityCertificate):
     row_dual : (rows,) float
         Price of each row: the change of the optimal objective per unit of its active bound.
     column_basis, row_basis : (columns,), (rows,) int8, optional
-        Optimal basis (codes of HiGHS: 0 lower, 1 basic, 2 upper, 3 zero, 4 nonbasic); the exact check starts from it.
+        Optimal basis (codes of :class:`~edgeopt.model.basis.BasisStatus`); the exact check starts from it.
     """
 
     row_dual: NDArray[np.float64]
@@ -53,7 +53,7 @@ class LinearDual(OptimalityCertificate):
 
         Negative where the objective is better than the bound.
         """
-        program, objective = problem.program(), problem.objective(decision)
+        program, objective = with_program(problem).program(), problem.objective(decision)
         return problem.sense.sign * (objective - self.proved(program, objective))
 
     def proved(self, program: Program, objective: float) -> float:
@@ -123,7 +123,7 @@ class LinearDual(OptimalityCertificate):
 
     def prices(self, problem: Problem) -> dict[str, float]:
         """Non-zero row duals by row name."""
-        names = problem.program().row_names
+        names = with_program(problem).program().row_names
         return {names[int(i)]: float(self.row_dual[i]) for i in np.flatnonzero(self.row_dual)}
 
     def __str__(self) -> str:
@@ -138,5 +138,4 @@ def frozen(values: Any, field: str, kind: Any) -> NDArray[Any]:
         array = np.array(values, dtype=kind)
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidProblemError(f"{field} is no array of numbers: {error}") from error
-    array.flags.writeable = False
-    return array
+    return read_only(array)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import IntEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
+from ..model.basis import BasisStatus
 from ..model.errors import NoSolutionError
 from ..model.scaling import matrix_scaling
 
@@ -27,16 +27,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..model.program import Program
-
-
-class BasisStatus(IntEnum):
-    """Where a column or row stands in a basis; the codes of HiGHS."""
-
-    LOWER = 0
-    BASIC = 1
-    UPPER = 2
-    ZERO = 3
-    NONBASIC = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +89,8 @@ def exact_vertex(
     NoSolutionError
         If the basis has the wrong size, is singular or too ill-conditioned for float64, or exceeds `limit`.
     """
-    basic, tight = np.flatnonzero(column_status == 1).tolist(), np.flatnonzero(row_status != 1).tolist()
+    is_basic = column_status == BasisStatus.BASIC
+    basic, tight = np.flatnonzero(is_basic).tolist(), np.flatnonzero(row_status != BasisStatus.BASIC).tolist()
     if len(basic) != len(tight):
         raise NoSolutionError(f"the basis has {len(basic)} basic columns for {len(tight)} tight rows; expected as many")
     if len(basic) > limit:
@@ -107,9 +98,7 @@ def exact_vertex(
     point = [_resting(lower, upper, column_status, j) for j in range(cost.size)]
     rows = sparse.csr_array(matrix)
     square = rows[tight][:, basic]
-    wanted = [
-        _resting(row_lower, row_upper, row_status, i) - _dot(rows, i, point, skip=column_status == 1) for i in tight
-    ]
+    wanted = [_resting(row_lower, row_upper, row_status, i) - _dot(rows, i, point, skip=is_basic) for i in tight]
     solved = _solve(square, wanted)
     for place, j in enumerate(basic):
         point[j] = solved.fraction(place)
@@ -141,9 +130,17 @@ def vertex_of(
     sign = program.sense.sign
     try:
         return exact_vertex(
-            sign * scaled.cost, sign * scaled.offset, scaled.matrix, scaled.row_lower, scaled.row_upper,
-            scaled.lower, scaled.upper, column_basis, row_basis, limit=limit,
-        )  # fmt: skip
+            sign * scaled.cost,
+            sign * scaled.offset,
+            scaled.matrix,
+            scaled.row_lower,
+            scaled.row_upper,
+            scaled.lower,
+            scaled.upper,
+            column_basis,
+            row_basis,
+            limit=limit,
+        )
     except NoSolutionError:
         return None
 

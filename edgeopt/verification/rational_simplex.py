@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from .rational import BasisStatus
+from ..model.basis import BasisStatus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

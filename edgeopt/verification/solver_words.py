@@ -12,7 +12,7 @@ import numpy as np
 
 from ..model.certificate import Certificate, OptimalityCertificate, StatusCertificate
 from ..model.errors import InvalidProblemError
-from ..model.problem import Decision, Problem
+from ..model.problem import Decision, HasProgram, Problem, with_program
 from ..model.program import Program
 from ..model.tolerance import UNIT
 from .linear_dual import LinearDual
@@ -73,7 +73,7 @@ class MixedIntegerBound(OptimalityCertificate):
         """Distance from the bound that the relaxation proves; inf where it proves none."""
         if self.relaxation is None:
             return np.inf
-        program, objective = problem.program(), problem.objective(decision)
+        program, objective = with_program(problem).program(), problem.objective(decision)
         gap = problem.sense.sign * (objective - self.relaxation.proved(program, objective))
         step = objective_step(program)
         if step == 0.0 or not np.isfinite(gap):
@@ -133,7 +133,7 @@ class SolverClaim(StatusCertificate):
 
     def holds(self, problem: Problem) -> bool:
         """Whether such a claim is admissible at all: only an integer program's rests on engines that can be asked."""
-        return problem.integral and problem.linear
+        return isinstance(problem, HasProgram) and problem.integral
 
     def __str__(self) -> str:
         return f"{self.claim}: the word of {self.solver}; search trees are not kept"

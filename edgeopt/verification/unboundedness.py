@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..model.certificate import StatusCertificate
-from ..model.problem import Problem
+from ..model.problem import Problem, with_program
 from ..model.program import Point, Program
 from ..model.records import assign
 from ..model.tolerance import FEASIBILITY, SOLVER
@@ -55,7 +55,7 @@ class PrimalRay(StatusCertificate):
 
     def holds(self, problem: Problem) -> bool:
         """Whether the point is feasible, the direction leaves no bound and the objective improves along it."""
-        program = problem.program()
+        program = with_program(problem).program()
         shape = (program.columns,)
         if self.point.shape != shape or not np.isfinite(self.point).all():
             return False

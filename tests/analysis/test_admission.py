@@ -17,9 +17,13 @@ def network(seed: int, services: int = 6, batch: int | None = None) -> eo.Revenu
     lead = () if batch is None else (batch,)
     paths = lambda: (rng.random((3, services)) < 0.6) * rng.uniform(0.5, 1.0, (3, services))  # noqa: E731
     return eo.RevenueMaximization(
-        rng.uniform(1, 3, services), paths(), paths(), rng.uniform(1, 3, 3), rng.uniform(0, 3, (*lead, 3)),
+        rng.uniform(1, 3, services),
+        paths(),
+        paths(),
+        rng.uniform(1, 3, 3),
+        rng.uniform(0, 3, (*lead, 3)),
         rng.uniform(0, 3, (*lead, services)),
-    )  # fmt: skip
+    )
 
 
 @settings(max_examples=60, deadline=None)

@@ -40,9 +40,15 @@ def check_irreducible(program: eo.Program, explanation: eo.Explanation) -> None:
 
 
 def test_a_contradiction_worked_by_hand():
-    program = eo.Program([1.0, 1.0, 1.0], [[1, 1, 0], [1, -1, 0], [0, 0, 1]], [4.0, -1.0, 0.0], [inf, 1.0, 9.0],
-                         upper=[2.0, 1.5, 7.0], row_names=["demand", "balance", "spare"],
-                         column_names=["a", "b", "c"])  # fmt: skip
+    program = eo.Program(
+        [1.0, 1.0, 1.0],
+        [[1, 1, 0], [1, -1, 0], [0, 0, 1]],
+        [4.0, -1.0, 0.0],
+        [inf, 1.0, 9.0],
+        upper=[2.0, 1.5, 7.0],
+        row_names=["demand", "balance", "spare"],
+        column_names=["a", "b", "c"],
+    )
     solution = eo.solve(program, "highs")
     assert solution.status == "infeasible"
     explanation = solution.explain()
@@ -161,8 +167,15 @@ def programs(draw, integral: bool):
     matrix = [[draw(NUMBERS) for _ in range(columns)] for _ in range(rows)]
     lower = [draw(st.integers(-6, 6).map(float) | st.just(-inf)) for _ in range(rows)]
     upper = [draw(st.integers(-6, 6).map(float) | st.just(inf)) for _ in range(rows)]
-    return eo.Program(np.zeros(columns), matrix, lower, upper, [draw(st.sampled_from([-inf, -2.0, 0.0]))] * columns,
-                      [draw(st.sampled_from([inf, 3.0]))] * columns, integral)  # fmt: skip
+    return eo.Program(
+        np.zeros(columns),
+        matrix,
+        lower,
+        upper,
+        [draw(st.sampled_from([-inf, -2.0, 0.0]))] * columns,
+        [draw(st.sampled_from([inf, 3.0]))] * columns,
+        integral,
+    )
 
 
 @pytest.mark.parametrize("integral", [False, True])

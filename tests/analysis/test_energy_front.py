@@ -24,9 +24,14 @@ def instance(seed: int, lengths=(2, 3), tiers: int = 2, **rest) -> eo.Stochastic
         eo.Exit(k / 9, np.vstack([times[: n - 1], draw((1, tiers))]), bits[: n + 1]) for k, n in enumerate(lengths)
     ]
     return eo.StochasticSplit(
-        exits, rng.dirichlet(np.ones(len(lengths))), 1.0 + rng.random(), 3.0 if tiers == 3 else None,
-        downlink_rate=2.0, link_delay=0.05, **rest,
-    )  # fmt: skip
+        exits,
+        rng.dirichlet(np.ones(len(lengths))),
+        1.0 + rng.random(),
+        3.0 if tiers == 3 else None,
+        downlink_rate=2.0,
+        link_delay=0.05,
+        **rest,
+    )
 
 
 def tried(problem, compute, radio):
@@ -41,10 +46,15 @@ def tried(problem, compute, radio):
 
 
 def non_dominated(points):
-    return np.array(sorted({
-        (round(a, 9), round(b, 9)) for a, b in points
-        if not any((c <= a + 1e-9 and d < b - 1e-9) or (c < a - 1e-9 and d <= b + 1e-9) for c, d in points)
-    }))  # fmt: skip
+    return np.array(
+        sorted(
+            {
+                (round(a, 9), round(b, 9))
+                for a, b in points
+                if not any((c <= a + 1e-9 and d < b - 1e-9) or (c < a - 1e-9 and d <= b + 1e-9) for c, d in points)
+            }
+        )
+    )
 
 
 @settings(max_examples=50, deadline=None)

@@ -15,9 +15,7 @@ from edgeopt.instances import prove
 from edgeopt.instances.family import Family
 
 SHIPPED = library.names(shipped=True)
-GENERATED = [
-    name for family in library.families().values() if not family.needs_data for name in family.names()
-]  # fmt: skip
+GENERATED = [name for family in library.families().values() if not family.needs_data for name in family.names()]
 CUT = [name for family in library.families().values() if family.needs_data for name in family.names()]
 
 

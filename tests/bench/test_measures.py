@@ -48,9 +48,11 @@ def test_without_a_record_the_best_of_the_table_counts(made, row):
 def test_a_liar_is_found_out_by_an_honest_solver(made, row):
     unknown = {"best": None, "best_status": "", "excess": None, "sense": "maximize"}
     table = made(
-        row("a-liar", "x", 0.1, **unknown, objective=0.0), row("highs", "x", 1.0, **unknown, objective=4484.0),
-        row("a-liar", "y", 0.1, **unknown, objective=0.0), row("highs", "y", 1.0, **unknown, objective=0.0),
-    )  # fmt: skip
+        row("a-liar", "x", 0.1, **unknown, objective=0.0),
+        row("highs", "x", 1.0, **unknown, objective=4484.0),
+        row("a-liar", "y", 0.1, **unknown, objective=0.0),
+        row("highs", "y", 1.0, **unknown, objective=0.0),
+    )
     lie = table[(table["solver"] == "a-liar") & (table["instance"] == "x")].iloc[0]
     assert (lie["verified"], lie["message"]) == (False, "says optimal, but highs found 4484")
     ranking = measures.by_solver(table)
@@ -61,9 +63,11 @@ def test_a_liar_is_found_out_by_an_honest_solver(made, row):
 def test_rounding_is_no_contradiction_and_a_denial_is_one(made, row):
     unknown = {"best": None, "best_status": "", "excess": None, "magnitude": 1.0}
     table = made(
-        row("a", "x", 1.0, **unknown, objective=5.5e-17), row("b", "x", 1.0, **unknown, objective=1.1e-16),
-        row("c", "y", 1.0, **unknown, objective=2.0), row("denier", "y", 0.1, **unknown, objective=None, status="infeasible"),
-    )  # fmt: skip
+        row("a", "x", 1.0, **unknown, objective=5.5e-17),
+        row("b", "x", 1.0, **unknown, objective=1.1e-16),
+        row("c", "y", 1.0, **unknown, objective=2.0),
+        row("denier", "y", 0.1, **unknown, objective=None, status="infeasible"),
+    )
     assert table.loc[table["instance"] == "x", "verified"].all()
     assert measures.solved(table[table["instance"] == "x"]).all()
     denier = table[table["solver"] == "denier"].iloc[0]
@@ -148,9 +152,11 @@ def test_growth_finds_the_exponent(made, row):
 
 def test_heuristics_against_optima(made, row):
     table = made(
-        row("genetic[population=9]", "a", 0.1, excess=0.2), row("genetic", "b", 0.3, excess=0.0),
-        row("algorithm-1", "a", 0.1, status="failed", verified=False, excess=None), row("highs", "a", 1.0),
-    )  # fmt: skip
+        row("genetic[population=9]", "a", 0.1, excess=0.2),
+        row("genetic", "b", 0.3, excess=0.0),
+        row("algorithm-1", "a", 0.1, status="failed", verified=False, excess=None),
+        row("highs", "a", 1.0),
+    )
     found = against_optima(table).set_index("heuristic")
     assert len(found) == 2
     genetic = found.loc["genetic algorithm (Zuo 2024)"]
@@ -177,9 +183,11 @@ def test_a_figure_is_drawn_on_axes_of_ones_own_or_new_ones(name, table):
     assert draw(table, axes=axes) is axes
     fresh = draw(table)
     fresh.figure.draw_without_rendering()
-    words = [text.get_text() for text in fresh.get_legend().get_texts()] if fresh.get_legend() else [
-        text.get_text() for text in fresh.get_yticklabels()
-    ]  # fmt: skip
+    words = (
+        [text.get_text() for text in fresh.get_legend().get_texts()]
+        if fresh.get_legend()
+        else [text.get_text() for text in fresh.get_yticklabels()]
+    )
     expected = {"sure", "quick", "rough"} if name == "gap_against_time" else {"sure", "quick", "rough", "liar"}
     assert set(words) == expected
 

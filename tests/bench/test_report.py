@@ -166,9 +166,10 @@ def test_ten_thousand_failures_stay_under_the_limit(tmp_path, made, row):
 def test_contradictions_and_what_is_proved_are_shown(tmp_path, made, row):
     unknown = {"best": None, "best_status": "", "excess": None}
     rows = [
-        row("liar", "x", 0.1, **unknown, objective=9.0), row("word", "x", 1.0, **unknown, objective=5.0, proved=False),
+        row("liar", "x", 0.1, **unknown, objective=9.0),
+        row("word", "x", 1.0, **unknown, objective=5.0, proved=False),
         row("highs", "y", 1.0),
-    ]  # fmt: skip
+    ]
     write_report(made(*rows), tmp_path / "r.html")
     page = (tmp_path / "r.html").read_text()
     assert "2 answers contradict another answer" in page

@@ -101,9 +101,19 @@ def test_solvers_take_turns(tmp_path):
 @pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_ends_complete(tmp_path):
     words = [
-        sys.executable, "-m", "edgeopt", "bench", "run", *SMALL, "--solvers", "selection,shortest-path,highs",
-        "--repetitions", "4", "--out", str(tmp_path),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "edgeopt",
+        "bench",
+        "run",
+        *SMALL,
+        "--solvers",
+        "selection,shortest-path,highs",
+        "--repetitions",
+        "4",
+        "--out",
+        str(tmp_path),
+    ]
     scratch = tmp_path / "scratch"  # where isolated solvers work, so that they are known by their command line
     scratch.mkdir()
     here = os.environ | {"TMPDIR": str(scratch)}
@@ -360,7 +370,7 @@ def test_a_damaged_campaign_is_refused(tmp_path):
 
 
 def test_solvers_that_take_nothing_are_refused_and_leave_the_folder_as_it_was(tmp_path):
-    with pytest.raises(eo.InvalidOptionError, match="two-regime solves SlotProblem, and offloading"):
+    with pytest.raises(eo.InvalidOptionError, match="'two-regime' solves SlotProblem, so not this Offline"):
         run(Campaign(SMALL, ("two-regime",), time_limit=5), tmp_path)
     assert not list(tmp_path.iterdir())
 

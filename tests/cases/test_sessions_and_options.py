@@ -25,9 +25,11 @@ def test_a_session_answers_a_changed_program_as_it_is(family, seed):
     for _ in range(8):
         factor, shift = rng.integers(-2, 3, len(data.cost)), rng.integers(-1, 2, len(data.cost))
         data = replace(
-            data, family="", cost=[c * float(f) for c, f in zip(data.cost, factor, strict=True)],
+            data,
+            family="",
+            cost=[c * float(f) for c, f in zip(data.cost, factor, strict=True)],
             upper=[max(low, high + float(s)) for low, high, s in zip(data.lower, data.upper, shift, strict=True)],
-        )  # fmt: skip
+        )
         solution = session.solve(cost=data.cost, upper=data.upper)
         found = known(data)
         if found.rights:
@@ -35,10 +37,21 @@ def test_a_session_answers_a_changed_program_as_it_is(family, seed):
 
 
 OPTIONS = [
-    {"threads": 1}, {"threads": 2}, {"relative_gap": 0.0}, {"relative_gap": 1e-3}, {"seed": 2**31}, {"time_limit": 0.0},
-    {"time_limit": 1e-9}, {"time_limit": 1e12}, {"time_limit": float("inf")}, {"presolve": "on"}, {"presolve": "off"},
-    {"presolve": "choose"}, {"mip_feasibility_tolerance": 1e-4}, {"primal_feasibility_tolerance": 1e-4},
-]  # fmt: skip
+    {"threads": 1},
+    {"threads": 2},
+    {"relative_gap": 0.0},
+    {"relative_gap": 1e-3},
+    {"seed": 2**31},
+    {"time_limit": 0.0},
+    {"time_limit": 1e-9},
+    {"time_limit": 1e12},
+    {"time_limit": float("inf")},
+    {"presolve": "on"},
+    {"presolve": "off"},
+    {"presolve": "choose"},
+    {"mip_feasibility_tolerance": 1e-4},
+    {"primal_feasibility_tolerance": 1e-4},
+]
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)

@@ -26,13 +26,16 @@ def programs(draw, kind: str) -> eo.Program:
     whole, side = st.integers(-4, 4).map(float), st.integers(-8, 8).map(float)
     finite = kind != "linear"  # a search over endlessly many integers need not end
     return eo.Program(
-        some(whole, columns), np.array(some(whole, rows * columns)).reshape(rows, columns),
-        some(side | st.just(-inf), rows), some(side | st.just(inf), rows),
+        some(whole, columns),
+        np.array(some(whole, rows * columns)).reshape(rows, columns),
+        some(side | st.just(-inf), rows),
+        some(side | st.just(inf), rows),
         some(st.sampled_from([0.0, -3.0, -5.0 if finite else -inf]), columns),
         some(st.sampled_from([1.0, 3.0, 9.0 if finite else inf]), columns),
         {"linear": False, "integer": True, "mixed": some(st.booleans(), columns)}[kind],
-        draw(st.sampled_from(["minimize", "maximize"])), draw(whole),
-    )  # fmt: skip
+        draw(st.sampled_from(["minimize", "maximize"])),
+        draw(whole),
+    )
 
 
 def disagreement(program: eo.Program, routes, folder: Path) -> str | None:
@@ -77,18 +80,47 @@ def test_an_unbounded_program_that_presolve_calls_infeasible():
 LOST = {
     "one row": (eo.Program([2.0, 3.0], [[1.0, 1.0]], [4.5], upper=10.0, integrality=[False, True]), 9.0),
     "below zero": (
-        eo.Program([20.0, -30.0], [[3.0, -2.0]], row_upper=[6.0], lower=[-2.0, -100.0], upper=3.0,
-                   integrality=[False, True], sense="maximize"), 140.0),
+        eo.Program(
+            [20.0, -30.0],
+            [[3.0, -2.0]],
+            row_upper=[6.0],
+            lower=[-2.0, -100.0],
+            upper=3.0,
+            integrality=[False, True],
+            sense="maximize",
+        ),
+        140.0,
+    ),
     "three columns": (
-        eo.Program([100.0, 0.01, 0.0], [[1, 0, 1], [0, -1, 1], [0, -1, -1]], [3.0, -inf, -inf], [3.0, 0.0, 0.0],
-                   [0.0, -inf, 0.45], [inf, inf, 3.0], [False, False, True]), 0.03),
+        eo.Program(
+            [100.0, 0.01, 0.0],
+            [[1, 0, 1], [0, -1, 1], [0, -1, -1]],
+            [3.0, -inf, -inf],
+            [3.0, 0.0, 0.0],
+            [0.0, -inf, 0.45],
+            [inf, inf, 3.0],
+            [False, False, True],
+        ),
+        0.03,
+    ),
     "big M": (
-        eo.Program([0, 0, 0, 0, 10.0, 8.0],
-                   [[-1000, 0, 1, 0, 0, 0], [0, -1000, 0, 1, 0, 0], [0, 0, 1, 0, 1, 0], [0, 0, 0, 1, 0, 1],
-                    [1, 1, 0, 0, 0, 0]],
-                   [-inf, -inf, 1000, 1000, -inf], [0, 0, 1000, 1000, 1], upper=[1, 1, 1000, 1000, 1000, 1000],
-                   integrality=[1, 1, 0, 0, 0, 0]), 8000.0),
-}  # fmt: skip
+        eo.Program(
+            [0, 0, 0, 0, 10.0, 8.0],
+            [
+                [-1000, 0, 1, 0, 0, 0],
+                [0, -1000, 0, 1, 0, 0],
+                [0, 0, 1, 0, 1, 0],
+                [0, 0, 0, 1, 0, 1],
+                [1, 1, 0, 0, 0, 0],
+            ],
+            [-inf, -inf, 1000, 1000, -inf],
+            [0, 0, 1000, 1000, 1],
+            upper=[1, 1, 1000, 1000, 1000, 1000],
+            integrality=[1, 1, 0, 0, 0, 0],
+        ),
+        8000.0,
+    ),
+}
 
 
 @pytest.mark.parametrize("name", LOST)

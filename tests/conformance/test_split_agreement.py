@@ -40,9 +40,15 @@ def splits(draw) -> eo.StochasticSplit:
         mass = np.array([draw(st.integers(0, 3)) for _ in range(len(exits) + 1)], float)
         demand = mass / mass.sum() if mass.any() else np.eye(len(mass))[0]
     return eo.StochasticSplit(
-        exits, demand, draw(RATE), draw(RATE) if tiers == 3 else None, draw(st.none() | RATE),
-        draw(st.sampled_from([0.0, 0.25])), shared, draw(st.none() | st.floats(0, 5)),
-    )  # fmt: skip
+        exits,
+        demand,
+        draw(RATE),
+        draw(RATE) if tiers == 3 else None,
+        draw(st.none() | RATE),
+        draw(st.sampled_from([0.0, 0.25])),
+        shared,
+        draw(st.none() | st.floats(0, 5)),
+    )
 
 
 def agree(split: eo.StochasticSplit, routes: list[str]) -> None:

@@ -112,7 +112,12 @@ NATIVE = "META (\n unit = MBITPERSEC\n)\nNODES (\n a ( 0 0 )\n b ( 0 0 )\n)\nLIN
 @pytest.mark.parametrize(
     ("read", "name", "content", "message"),
     [
-        (sndlib.read_demands, "m.xml", MATRIX.format(value="-1"), r"demand id='a_b'> holds '-1'; expected a number >= 0"),
+        (
+            sndlib.read_demands,
+            "m.xml",
+            MATRIX.format(value="-1"),
+            r"demand id='a_b'> holds '-1'; expected a number >= 0",
+        ),
         (sndlib.read_demands, "m.xml", MATRIX.format(value="much"), "holds 'much'"),
         (sndlib.read_demands, "m.xml", MATRIX.format(value="nan"), "holds 'nan'"),
         (sndlib.read_demands, "m.xml", "<network>", "line 1: not well-formed XML"),
@@ -139,7 +144,7 @@ NATIVE = "META (\n unit = MBITPERSEC\n)\nNODES (\n a ( 0 0 )\n b ( 0 0 )\n)\nLIN
         (kaggle_flows.read_flows, "k.csv", "date,l_ipn,f\n2006-07-01,1,-2\n", "line 2: f is '-2'"),
         (kaggle_flows.read_flows, "k.csv", "date,l_ipn\n2006-07-01,1\n", "no column 'f'"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_said_with_its_place(read, name, content, message, tmp_path):
     path = tmp_path / name
     path.write_text(content)

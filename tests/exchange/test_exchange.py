@@ -59,13 +59,19 @@ def programs(draw: st.DrawFn) -> Program:
     mask = np.array(draw(st.lists(st.booleans(), min_size=rows * columns, max_size=rows * columns)), dtype=bool)
     named = draw(st.booleans())
     return Program(
-        draw(column), np.where(mask.reshape(rows, columns), dense, 0.0),
-        [min(side, 1e19) for side, _ in sides], [max(side, -1e19) for _, side in sides],
-        [min(side, 1e19) for side, _ in limits], [max(side, -1e19) for _, side in limits],
-        draw(st.lists(st.booleans(), min_size=columns, max_size=columns)), draw(st.sampled_from(list(Sense))), draw(finite),
-        draw(names)[:columns] if named else None, draw(names)[:rows] if named else None,
+        draw(column),
+        np.where(mask.reshape(rows, columns), dense, 0.0),
+        [min(side, 1e19) for side, _ in sides],
+        [max(side, -1e19) for _, side in sides],
+        [min(side, 1e19) for side, _ in limits],
+        [max(side, -1e19) for _, side in limits],
+        draw(st.lists(st.booleans(), min_size=columns, max_size=columns)),
+        draw(st.sampled_from(list(Sense))),
+        draw(finite),
+        draw(names)[:columns] if named else None,
+        draw(names)[:rows] if named else None,
         draw(st.sampled_from(["", "a name", "P0548"])),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("ending", [".mps", ".lp", ".mps.gz", ".lp.gz"])
@@ -132,10 +138,18 @@ def _with_a_column_for_the_offset(program: Program) -> Program:
     if not program.offset:
         return program
     return Program(
-        [*program.cost, program.offset], sparse.hstack([program.matrix, sparse.csc_array((program.rows, 1))]),
-        program.row_lower, program.row_upper, [*program.lower, 1.0], [*program.upper, 1.0],
-        [*program.integrality, False], program.sense, 0.0, [*program.column_names, "one"], program.row_names,
-    )  # fmt: skip
+        [*program.cost, program.offset],
+        sparse.hstack([program.matrix, sparse.csc_array((program.rows, 1))]),
+        program.row_lower,
+        program.row_upper,
+        [*program.lower, 1.0],
+        [*program.upper, 1.0],
+        [*program.integrality, False],
+        program.sense,
+        0.0,
+        [*program.column_names, "one"],
+        program.row_names,
+    )
 
 
 def _assert_highs_agrees(path: Path, program: Program) -> None:
@@ -147,9 +161,12 @@ def _assert_highs_agrees(path: Path, program: Program) -> None:
     # HiGHS drops rows without bounds, and adds a range in float arithmetic.
     kept = np.flatnonzero(np.isfinite(program.row_lower) | np.isfinite(program.row_upper))
     for ours, theirs in (
-        (program.cost, lp.col_cost_), (program.lower, lp.col_lower_), (program.upper, lp.col_upper_),
-        (program.row_lower[kept], lp.row_lower_), (program.row_upper[kept], lp.row_upper_),
-    ):  # fmt: skip
+        (program.cost, lp.col_cost_),
+        (program.lower, lp.col_lower_),
+        (program.upper, lp.col_upper_),
+        (program.row_lower[kept], lp.row_lower_),
+        (program.row_upper[kept], lp.row_upper_),
+    ):
         np.testing.assert_allclose(ours, np.array(theirs), rtol=1e-15, atol=1e-15)
     assert list(program.column_names) == list(lp.col_names_)
     assert program.offset == lp.offset_
@@ -220,7 +237,7 @@ COLUMNS
         ({"sections": "RANGES x\n"}, 14, "alone on its line"),
         ({"sections": "NAME\n    x\n"}, 14, "comes twice"),
     ],
-)  # fmt: skip
+)
 def test_malformed_mps_is_refused_with_its_line(tmp_path: Path, change: dict[str, str], line: int, words: str) -> None:
     path = tmp_path / "bad.mps"
     path.write_text(MPS.format(**{"entry": "", "columns": "", "rhs": "", "sections": ""} | change))
@@ -245,7 +262,7 @@ def test_malformed_mps_is_refused_with_its_line(tmp_path: Path, change: dict[str
         ("ROWS\n N obj\n N free\nCOLUMNS\n    x free 1\nRHS\n    RHS free 1\nENDATA\n", 7, "free row"),
         ("ROWS\n N obj\n N free\nCOLUMNS\n    x free 1\nRANGES\n    R free 1\nENDATA\n", 7, "free row"),
     ],
-)  # fmt: skip
+)
 def test_broken_decks_are_refused_with_their_line(tmp_path: Path, text: str, line: int, words: str) -> None:
     (tmp_path / "bad.mps").write_text(text)
     with pytest.raises(DataFormatError, match=rf"line {line}: .*{words}"):
@@ -318,10 +335,18 @@ def test_columns_called_like_sections_are_read_and_written(excerpts: Path, tmp_p
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("garbage.mps", 2), ("garbage.lp", 2), ("nan0.mps", 8), ("qjh.mps", 13), ("qjh.lp", 5), ("qptestnw.lp", 2),
-        ("semi-continuous.mps", 22), ("semi-continuous.lp", 12), ("semi-integer.mps", 20), ("semi-integer.lp", 12),
+        ("garbage.mps", 2),
+        ("garbage.lp", 2),
+        ("nan0.mps", 8),
+        ("qjh.mps", 13),
+        ("qjh.lp", 5),
+        ("qptestnw.lp", 2),
+        ("semi-continuous.mps", 22),
+        ("semi-continuous.lp", 12),
+        ("semi-integer.mps", 20),
+        ("semi-integer.lp", 12),
     ],
-)  # fmt: skip
+)
 def test_real_files_that_are_no_linear_program(excerpts: Path, name: str, line: int) -> None:
     with pytest.raises(DataFormatError, match=rf"{name}, line {line}: "):
         Program.read(excerpts / "mps" / name)
@@ -377,15 +402,22 @@ LP = "\\ Problem name: demo\nmin\n obj: x + 2 y {objective}\nst\n c1: x + y >= 1
         ({"lists": "lazy constraints\n c9: x <= 3"}, 11, "special kind"),
         ({"lists": "end\n x"}, 11, "after end"),
     ],
-)  # fmt: skip
+)
 def test_malformed_lp_is_refused_with_its_line(tmp_path: Path, change: dict[str, str], line: int, words: str) -> None:
     (tmp_path / "bad.lp").write_text(LP.format(**{"objective": "", "rows": "", "bounds": "", "lists": ""} | change))
     with pytest.raises(DataFormatError, match=rf"bad\.lp, line {line}: .*{words}"):
         Program.read(tmp_path / "bad.lp")
 
 
-@pytest.mark.parametrize(("text", "words"), [("", "line 1: .*without 'end'"), ("min\n x\nst\n x >= 1\n", "line 4: .*'end'"),
-                                             ("hello\nend\n", "line 1: .*minimize or maximize"), ("st\n", "comes first")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "line 1: .*without 'end'"),
+        ("min\n x\nst\n x >= 1\n", "line 4: .*'end'"),
+        ("hello\nend\n", "line 1: .*minimize or maximize"),
+        ("st\n", "comes first"),
+    ],
+)
 def test_lp_files_that_are_cut_off_or_none(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "bad.lp").write_text(text)
     with pytest.raises(DataFormatError, match=words):
@@ -536,10 +568,19 @@ def test_a_file_depends_on_the_program_alone(tmp_path: Path) -> None:
 
 def small_program(sense: str = "maximize") -> Program:
     return Program(
-        [3.0, 2.0, 0.5], [[1.0, 1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 1.0, 1.0], [1.0, 0.0, 0.0]],
-        [-np.inf, 0.0, -1.0, -np.inf], [4.5, np.inf, 3.0, np.inf], [0.0, 1.5, -np.inf], [np.inf, 1.5, 2.0],
-        [True, False, False], sense, 10.0, ["apples", "pears", "free trade"], ["shelf", "taste", "band", "idle"], "fruit",
-    )  # fmt: skip
+        [3.0, 2.0, 0.5],
+        [[1.0, 1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 1.0, 1.0], [1.0, 0.0, 0.0]],
+        [-np.inf, 0.0, -1.0, -np.inf],
+        [4.5, np.inf, 3.0, np.inf],
+        [0.0, 1.5, -np.inf],
+        [np.inf, 1.5, 2.0],
+        [True, False, False],
+        sense,
+        10.0,
+        ["apples", "pears", "free trade"],
+        ["shelf", "taste", "band", "idle"],
+        "fruit",
+    )
 
 
 def test_pyomo_model_is_named_and_solves_to_the_same_optimum() -> None:

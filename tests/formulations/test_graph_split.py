@@ -34,9 +34,7 @@ def drawn(seed: int, layers: int, tiers: int) -> eo.GraphSplit:
     down = 3.0 if rng.random() < 0.5 else None
     outputs = None if rng.random() < 0.7 else [int(rng.integers(0, layers))]
     delay = 0.1 * int(rng.integers(0, 2))
-    return eo.GraphSplit(
-        times, sorted(edges), float(draw(1)[0]), draw(layers), 1.5, backhaul, down, delay, outputs
-    )  # fmt: skip
+    return eo.GraphSplit(times, sorted(edges), float(draw(1)[0]), draw(layers), 1.5, backhaul, down, delay, outputs)
 
 
 def latency(problem: eo.GraphSplit, tiers) -> float:
@@ -216,8 +214,12 @@ class Fork(nn.Module):
 )
 def test_bad_data_is_refused_by_name(changes, message):
     fields = {
-        "exec_time": np.ones((4, 2)), "edges": DIAMOND, "input_bits": 1.0, "output_bits": np.ones(4), "uplink_rate": 1.0
-    }  # fmt: skip
+        "exec_time": np.ones((4, 2)),
+        "edges": DIAMOND,
+        "input_bits": 1.0,
+        "output_bits": np.ones(4),
+        "uplink_rate": 1.0,
+    }
     with pytest.raises(eo.InvalidProblemError, match=message):
         eo.GraphSplit(**(fields | changes))
 

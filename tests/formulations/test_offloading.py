@@ -66,11 +66,23 @@ def test_independent_sites_decide_for_themselves_worked_by_hand():
 @pytest.mark.parametrize(
     ("fraction", "count", "wanted"),
     [
-        (0.07, 100, 7), (0.29, 100, 29), (0.57, 100, 57), (0.1 + 0.2, 10, 3), (1 / 3, 3, 1), (2 / 3, 3, 2),
-        (0.0, 5, 0), (1.0, 5, 5), (0.5, 5, 3), (0.400001, 5, 3), (1e-9, 5, 1), (0.999999, 5, 5), (1.0, 1, 1),
-        (0.3, 200_000_000, 60_000_000), (5e-324, 1, 1),
+        (0.07, 100, 7),
+        (0.29, 100, 29),
+        (0.57, 100, 57),
+        (0.1 + 0.2, 10, 3),
+        (1 / 3, 3, 1),
+        (2 / 3, 3, 2),
+        (0.0, 5, 0),
+        (1.0, 5, 5),
+        (0.5, 5, 3),
+        (0.400001, 5, 3),
+        (1e-9, 5, 1),
+        (0.999999, 5, 5),
+        (1.0, 1, 1),
+        (0.3, 200_000_000, 60_000_000),
+        (5e-324, 1, 1),
     ],
-)  # fmt: skip
+)
 def test_the_minimum_count_has_no_floating_point_surprises(fraction, count, wanted):
     assert eo.OfflineOffloading(np.zeros(1), np.zeros(1), fraction).min_local == (fraction > 0)
     problem = eo.OfflineOffloading.__new__(eo.OfflineOffloading)  # a count alone needs no two hundred million costs
@@ -134,10 +146,13 @@ def problems(draw, largest=7):
     available = draw(st.none() | st.lists(st.booleans(), min_size=decisions, max_size=decisions))
     remote = shape if independent else (count,)
     return eo.OfflineOffloading(
-        costs(shape).reshape(shape), costs(remote).reshape(remote),
-        draw(st.sampled_from([0.0, 0.25, 0.5, 1.0]) | st.floats(0, 1)), draw(st.just(0.0) | COSTS), independent,
+        costs(shape).reshape(shape),
+        costs(remote).reshape(remote),
+        draw(st.sampled_from([0.0, 0.25, 0.5, 1.0]) | st.floats(0, 1)),
+        draw(st.just(0.0) | COSTS),
+        independent,
         None if available is None else np.array(available).reshape(remote),
-    )  # fmt: skip
+    )
 
 
 @settings(max_examples=300, deadline=None)
@@ -158,8 +173,12 @@ def test_selection_against_brute_force(problem):
 def test_samples_may_be_numbered_in_any_order(problem, random):
     order = np.array(random.sample(range(problem.samples), problem.samples))
     available = problem.local_available
-    shuffled = replace(problem, local_cost=problem.local_cost[order], remote_cost=problem.remote_cost[order],
-                       local_available=None if available is None else available[order])  # fmt: skip
+    shuffled = replace(
+        problem,
+        local_cost=problem.local_cost[order],
+        remote_cost=problem.remote_cost[order],
+        local_available=None if available is None else available[order],
+    )
     one, other = eo.solve(problem), eo.solve(shuffled)
     assert one.status == other.status
     if one.status == "optimal":
@@ -172,8 +191,12 @@ def test_samples_may_be_numbered_in_any_order(problem, random):
 @given(problems(), st.integers(-900, 900))
 def test_the_unit_of_costs_does_not_matter(problem, power):
     scale = 2.0**power  # exact, so the decision itself must stay
-    scaled = replace(problem, local_cost=problem.local_cost * scale, remote_cost=problem.remote_cost * scale,
-                     transmission_cost=problem.transmission_cost * scale)  # fmt: skip
+    scaled = replace(
+        problem,
+        local_cost=problem.local_cost * scale,
+        remote_cost=problem.remote_cost * scale,
+        transmission_cost=problem.transmission_cost * scale,
+    )
     one, other = eo.solve(problem), eo.solve(scaled)
     assert one.status == other.status
     if one.status == "optimal":

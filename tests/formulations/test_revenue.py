@@ -10,9 +10,13 @@ import edgeopt as eo
 from edgeopt.formulations.revenue import ResourcePrices
 
 GOOD = {
-    "unit_revenue": [3.0, 2.0], "compute_density": [[1.0, 1.0]], "link_density": [[0.5, 0.0], [0.0, 2.0]],
-    "compute_capacity": [4.0], "link_capacity": [1.0, 3.0], "traffic": [5.0, 2.0],
-}  # fmt: skip
+    "unit_revenue": [3.0, 2.0],
+    "compute_density": [[1.0, 1.0]],
+    "link_density": [[0.5, 0.0], [0.0, 2.0]],
+    "compute_capacity": [4.0],
+    "link_capacity": [1.0, 3.0],
+    "traffic": [5.0, 2.0],
+}
 
 
 @pytest.mark.parametrize(

@@ -42,9 +42,11 @@ def test_the_principal_branch_keeps_its_digits_up_to_the_branch_point():
     rng = np.random.default_rng(1)
     branch = -1 / math.e
     values = np.r_[
-        branch + 10 ** rng.uniform(-16.2, -1, 500), -(10 ** rng.uniform(-300, -0.6, 200)), rng.uniform(-0.36, 3, 300),
+        branch + 10 ** rng.uniform(-16.2, -1, 500),
+        -(10 ** rng.uniform(-300, -0.6, 200)),
+        rng.uniform(-0.36, 3, 300),
         10 ** rng.uniform(-300, 308, 300),
-    ]  # fmt: skip
+    ]
     with mpmath.workdps(60):
         worst = max(abs(lambert_w0(z) / mpmath.re(mpmath.lambertw(mpmath.mpf(z))) - 1) for z in map(float, values))
     assert worst <= 5e-16
@@ -98,20 +100,34 @@ def test_a_hundred_thousand_slots_by_brute_force():
     worst = 0.0
     for i in range(count):
         _, _, delay, energy, late = decide(
-            TWO_REGIME, seconds[i], remote[i], payload[i], joules[i], images[i], gain[i], remote_speed[i], low[i],
-            high[i], band[i], noise, z[i], h[i], v[i], deadline[i],
-        )  # fmt: skip
+            TWO_REGIME,
+            (seconds[i], remote[i], payload[i], joules[i]),
+            (images[i], gain[i], remote_speed[i], low[i], high[i]),
+            (band[i], noise),
+            (z[i], h[i], v[i], deadline[i]),
+        )
         found = z[i] * delay + v[i] * energy + (h[i] if late else 0.0)
         worst = max(worst, abs(found - best[i]) / max(best[i], 1e-300))
     assert worst <= 1e-9
 
 
 GOOD = {
-    "local_flops": [0.0, 2e8, 6e8], "remote_flops": [6e8, 4e8, 0.0], "payload_bits": [4.8e6, 1e6, 0.0],
-    "local_energy": [0.0, 0.05, 0.14], "arrivals": 10.0, "channel_gain": 4e-10, "bandwidth": 2e8,
-    "noise_density": 4e-21, "local_speed": 1.3e12, "remote_speed": 5e12, "rate_bounds": (1e8, 1e9),
-    "delay_queue": 1.0, "outage_queue": 0.5, "tradeoff": 1.0, "max_delay": 0.1,
-}  # fmt: skip
+    "local_flops": [0.0, 2e8, 6e8],
+    "remote_flops": [6e8, 4e8, 0.0],
+    "payload_bits": [4.8e6, 1e6, 0.0],
+    "local_energy": [0.0, 0.05, 0.14],
+    "arrivals": 10.0,
+    "channel_gain": 4e-10,
+    "bandwidth": 2e8,
+    "noise_density": 4e-21,
+    "local_speed": 1.3e12,
+    "remote_speed": 5e12,
+    "rate_bounds": (1e8, 1e9),
+    "delay_queue": 1.0,
+    "outage_queue": 0.5,
+    "tradeoff": 1.0,
+    "max_delay": 0.1,
+}
 
 
 @st.composite
@@ -122,10 +138,22 @@ def slots(draw) -> eo.SlotProblem:
     power = lambda low, high: 10 ** draw(st.floats(low, high))  # noqa: E731
     weight = lambda: draw(st.sampled_from([0.0, 1.0])) * power(-3, 4)  # noqa: E731
     return eo.SlotProblem(
-        flops, flops[-1] - flops, payload, flops * power(-11, -9), draw(st.integers(0, 15)), power(-14, -8), power(6.5, 8.5),
-        4e-21 * power(0, 2), 1.3e12 * power(-3, 0), draw(st.sampled_from([0.0, 1.0, 1.0])) * 21e12 * power(-4, 0),
-        (power(4, 7), power(5, 9)), weight(), weight(), weight(), power(-4, 0),
-    )  # fmt: skip
+        flops,
+        flops[-1] - flops,
+        payload,
+        flops * power(-11, -9),
+        draw(st.integers(0, 15)),
+        power(-14, -8),
+        power(6.5, 8.5),
+        4e-21 * power(0, 2),
+        1.3e12 * power(-3, 0),
+        draw(st.sampled_from([0.0, 1.0, 1.0])) * 21e12 * power(-4, 0),
+        (power(4, 7), power(5, 9)),
+        weight(),
+        weight(),
+        weight(),
+        power(-4, 0),
+    )
 
 
 @settings(max_examples=150, deadline=None)
@@ -229,6 +257,6 @@ def test_bad_slots_are_refused(changes, message):
 
 def test_a_slot_is_no_linear_program():
     with pytest.raises(eo.UnsupportedPairError, match="no linear program"):
-        eo.SlotProblem(**GOOD).program()
+        eo.explain(eo.SlotProblem(**GOOD))
     with pytest.raises(eo.UnsupportedPairError, match="reads linear programs only"):
         eo.solve(eo.SlotProblem(**GOOD), "highs")

@@ -195,9 +195,15 @@ def splits(draw, most: int = 4) -> eo.StochasticSplit:
     demand = np.array(mass) / sum(mass) if sum(mass) else np.eye(len(mass))[0]
     rate = st.floats(0.1, 10)
     return eo.StochasticSplit(
-        exits, demand, draw(rate), draw(rate) if tiers == 3 else None, draw(st.none() | rate),
-        draw(st.sampled_from([0.0, 0.25])), shared, draw(st.none() | st.floats(0, 5)),
-    )  # fmt: skip
+        exits,
+        demand,
+        draw(rate),
+        draw(rate) if tiers == 3 else None,
+        draw(st.none() | rate),
+        draw(st.sampled_from([0.0, 0.25])),
+        shared,
+        draw(st.none() | st.floats(0, 5)),
+    )
 
 
 @settings(max_examples=150, deadline=None)

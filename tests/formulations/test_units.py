@@ -21,9 +21,13 @@ def revenue(power: int, seed: int = 0) -> eo.RevenueMaximization:
     rng, unit = np.random.default_rng(seed), 10.0**power
     compute, links = rng.uniform(0.5, 2, (3, 6)), rng.uniform(0.5, 2, (2, 6)) * (rng.random((2, 6)) < 0.7)
     return eo.RevenueMaximization(
-        rng.uniform(1, 3, 6), compute, links, unit * rng.uniform(2, 6, 3), unit * rng.uniform(1, 4, 2),
+        rng.uniform(1, 3, 6),
+        compute,
+        links,
+        unit * rng.uniform(2, 6, 3),
+        unit * rng.uniform(1, 4, 2),
         unit * rng.uniform(1, 3, 6),
-    )  # fmt: skip
+    )
 
 
 def broken(problem, decision) -> set[str]:
@@ -100,9 +104,22 @@ def test_a_negative_admission_is_measured_by_itself():
 @pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
 def test_a_rate_is_measured_against_the_bound_that_it_leaves(unit):
     problem = eo.SlotProblem(
-        [0, 1e9], [1e9, 0], [1e6, 0], [0, 0.1], 10, 1e-9, 1e6 * unit, 1e-18, 1e9, 1e12, (1.0 * unit, 1e6 * unit),
-        delay_queue=1.0, outage_queue=1.0, tradeoff=1.0, max_delay=1.0,
-    )  # fmt: skip
+        [0, 1e9],
+        [1e9, 0],
+        [1e6, 0],
+        [0, 0.1],
+        10,
+        1e-9,
+        1e6 * unit,
+        1e-18,
+        1e9,
+        1e12,
+        (1.0 * unit, 1e6 * unit),
+        delay_queue=1.0,
+        outage_queue=1.0,
+        tradeoff=1.0,
+        max_delay=1.0,
+    )
     assert broken(problem, SlotDecision(0, 0.5 * unit)) == {"rate_bounds"}
     assert problem.violations(SlotDecision(0, 0.999 * unit))["rate_bounds"] == pytest.approx(1e-3)
     assert broken(problem, SlotDecision(0, 1.001e6 * unit)) == {"rate_bounds"}

@@ -108,9 +108,12 @@ def test_a_false_claim_that_there_is_no_optimum_is_settled(code, monkeypatch):
 
 def test_vertices_of_the_wrong_shape_have_failed(monkeypatch):
     found = Vertices(
-        np.ones((2, 3)), np.zeros((2, 1)), Bases(np.zeros((2, 2), np.int8), np.ones((2, 1), np.int8)),
-        np.zeros(2, np.int8), np.zeros(2, np.int64),
-    )  # fmt: skip
+        np.ones((2, 3)),
+        np.zeros((2, 1)),
+        Bases(np.zeros((2, 2), np.int8), np.ones((2, 1), np.int8)),
+        np.zeros(2, np.int8),
+        np.zeros(2, np.int64),
+    )
     monkeypatch.setattr(lp, "BACKENDS", {"simplex": lambda *_: found})
     point = LinearProgramLayer(PROGRAM, ("row_upper",), backend="simplex", on_failure="mask")(BATCH)
     assert point.shape == (2, 2)

@@ -17,9 +17,14 @@ F64 = torch.float64
 def program(rng, columns: int = 6, rows: int = 4, sense: str = "minimize") -> eo.Program:
     """Return a bounded program whose optimum is a vertex without ties, almost surely."""
     return eo.Program(
-        rng.normal(size=columns), rng.normal(size=(rows, columns)), -rng.uniform(0.1, 1, rows), rng.uniform(0.1, 1, rows),
-        -rng.uniform(0.2, 1, columns), rng.uniform(0.2, 1, columns), sense=sense,
-    )  # fmt: skip
+        rng.normal(size=columns),
+        rng.normal(size=(rows, columns)),
+        -rng.uniform(0.1, 1, rows),
+        rng.uniform(0.1, 1, rows),
+        -rng.uniform(0.2, 1, columns),
+        rng.uniform(0.2, 1, columns),
+        sense=sense,
+    )
 
 
 def values(rng, one: eo.Program, names=PARAMETERS, batch: int = 3, spread: float = 0.01) -> list[torch.Tensor]:
@@ -32,9 +37,13 @@ def network(rng, services: int = 12, servers: int = 4, links: int = 6, **rest) -
     paths = (rng.random((servers + links, services)) < 0.4) * rng.uniform(0.5, 2.0, (servers + links, services))
     capacity = 0.5 * paths.sum(axis=1) + 0.1
     fields = {
-        "unit_revenue": rng.uniform(1, 3, services), "compute_density": paths[:servers], "link_density": paths[servers:],
-        "compute_capacity": capacity[:servers], "link_capacity": capacity[servers:], "traffic": rng.uniform(0.5, 2, services),
-    }  # fmt: skip
+        "unit_revenue": rng.uniform(1, 3, services),
+        "compute_density": paths[:servers],
+        "link_density": paths[servers:],
+        "compute_capacity": capacity[:servers],
+        "link_capacity": capacity[servers:],
+        "traffic": rng.uniform(0.5, 2, services),
+    }
     return eo.RevenueMaximization(**fields | rest)
 
 
@@ -386,8 +395,12 @@ def test_admission_is_the_one_of_numpy_and_has_its_gradient(recourse):
         for size in (problem.services, problem.services, problem.resources)
     )
     module = Admission(problem, recourse)
-    truth = replace(problem, traffic=traffic.detach().numpy(), compute_capacity=capacity.detach().numpy()[:, :4],
-                    link_capacity=capacity.detach().numpy()[:, 4:])  # fmt: skip
+    truth = replace(
+        problem,
+        traffic=traffic.detach().numpy(),
+        compute_capacity=capacity.detach().numpy()[:, :4],
+        link_capacity=capacity.detach().numpy()[:, 4:],
+    )
     expected = eo.admit(reserved.detach().numpy(), truth, recourse).admitted
     np.testing.assert_allclose(module(reserved, traffic, capacity).detach().numpy(), expected, atol=1e-9)
     assert torch.autograd.gradcheck(module, (reserved, traffic, capacity), eps=1e-7, atol=1e-5)

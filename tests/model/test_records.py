@@ -97,11 +97,22 @@ def test_records_are_immutable():
     with pytest.raises(dataclasses.FrozenInstanceError):
         problem.min_local_fraction = 0.1
     for array in (
-        problem.local_cost, problem.remote_cost, problem.local_totals, problem.remote_totals, problem.benefit,
-        program.cost, program.matrix.data, program.row_lower, program.lower, program.integrality,
-        eo.Point([1.0]).values, eo.OffloadingDecision([True]).local, LinearDual(np.ones(1)).row_dual,
-        FarkasRay(np.ones(1)).row_multiplier, PrimalRay(np.ones(1), np.ones(1)).direction,
-    ):  # fmt: skip
+        problem.local_cost,
+        problem.remote_cost,
+        problem.local_totals,
+        problem.remote_totals,
+        problem.benefit,
+        program.cost,
+        program.matrix.data,
+        program.row_lower,
+        program.lower,
+        program.integrality,
+        eo.Point([1.0]).values,
+        eo.OffloadingDecision([True]).local,
+        LinearDual(np.ones(1)).row_dual,
+        FarkasRay(np.ones(1)).row_multiplier,
+        PrimalRay(np.ones(1), np.ones(1)).direction,
+    ):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 7
 

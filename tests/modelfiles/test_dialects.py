@@ -166,18 +166,26 @@ READ_MPS = {
     "bounds without a set": (_mps(sections="BOUNDS\n UP           x                  9.0\n"), 6.0),
     "an integer without bounds": (_mps(INTEGER.format(Z)), 5.0),
     "an integer with an upper bound": (_mps(INTEGER.format(Z), sections="BOUNDS\n UP BND  z  7.0\n"), -1.0),
-    "an integer with a lower bound": (_mps(INTEGER.format(Z.replace("-", " ")), sections="BOUNDS\n LO BND  z  3\n"), 9.0),
+    "an integer with a lower bound": (
+        _mps(INTEGER.format(Z.replace("-", " ")), sections="BOUNDS\n LO BND  z  3\n"),
+        9.0,
+    ),
     "an offset": (_mps(rhs="    RHS       COST             -10.0\n"), 16.0),
     "Fortran's exponent": (_mps("    z         COST             1.0D1   r                1.0d0\n"), 6.0),
     "a comment in the first column": (_mps(rhs="* a comment\n"), 6.0),
     "a range before the side": (
-        _mps().replace("RHS\n", "RANGES\n    RNG  r  2\nRHS\n", 1).replace("COST               1.0   r", "COST  -1.0   r"),
+        _mps()
+        .replace("RHS\n", "RANGES\n    RNG  r  2\nRHS\n", 1)
+        .replace("COST               1.0   r", "COST  -1.0   r"),
         -4.0,
     ),
-    "no right-hand sides": (_mps().replace("RHS\n    RHS       r                  4.0   g                  2.0\n", ""), 0.0),
+    "no right-hand sides": (
+        _mps().replace("RHS\n    RHS       r                  4.0   g                  2.0\n", ""),
+        0.0,
+    ),
     "old line ends": (_mps().replace("\n", "\r\n"), 6.0),
     "CBC's word for free format": (_mps().replace("NAME          t", "NAME t FREE"), 6.0),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", READ_MPS)
@@ -192,8 +200,16 @@ def test_mps_that_is_odd_but_plain(tmp_path: Path, optimum: Callable[[Program], 
 
 @pytest.mark.parametrize(
     ("row", "width", "low", "high"),
-    [("L", "-2", 2, 4), ("L", "2", 2, 4), ("G", "2", 4, 6), ("G", "-2", 4, 6), ("E", "2", 4, 6), ("E", "-2", 2, 4), ("E", "0", 4, 4)],
-)  # fmt: skip
+    [
+        ("L", "-2", 2, 4),
+        ("L", "2", 2, 4),
+        ("G", "2", 4, 6),
+        ("G", "-2", 4, 6),
+        ("E", "2", 4, 6),
+        ("E", "-2", 2, 4),
+        ("E", "0", 4, 4),
+    ],
+)
 def test_ranges_by_the_rules_of_cplex(tmp_path: Path, row: str, width: str, low: float, high: float) -> None:
     (tmp_path / "p.mps").write_text(
         f"ROWS\n N  COST\n {row}  r\nCOLUMNS\n    x  r  1\nRHS\n    RHS  r  4\nRANGES\n    RNG  r  {width}\nENDATA\n"

@@ -17,9 +17,15 @@ inf = np.inf
 def written(tmp_path: Path) -> Path:
     """A file with a note of each kind."""
     program = Program(
-        [1, 2], [[1, 1], [1, 0], [0, 0]], [2, -inf, -1], [4, inf, inf], offset=3, name="p",
-        column_names=["x[0]", "x[1]"], row_names=["r[0]", "free one", "empty"],
-    )  # fmt: skip
+        [1, 2],
+        [[1, 1], [1, 0], [0, 0]],
+        [2, -inf, -1],
+        [4, inf, inf],
+        offset=3,
+        name="p",
+        column_names=["x[0]", "x[1]"],
+        row_names=["r[0]", "free one", "empty"],
+    )
     program.write(tmp_path / "p.lp")
     return tmp_path / "p.lp"
 

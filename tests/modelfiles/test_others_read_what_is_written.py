@@ -41,12 +41,18 @@ PROGRAMS = {
     "one name for all": (Program([1], [[1]], 2, column_names=["r"], row_names=["r"], name="r", offset=1), 3.0),
     "names of helpers": (
         Program(
-            [1, 1], [[1, 1], [1, 0]], [2, -inf], [4, inf], offset=1,
-            column_names=["one", "helper"], row_names=["r", "r_lo"], name="FREE",
+            [1, 1],
+            [[1, 1], [1, 0]],
+            [2, -inf],
+            [4, inf],
+            offset=1,
+            column_names=["one", "helper"],
+            row_names=["r", "r_lo"],
+            name="FREE",
         ),
         3.0,
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("ending", [".lp", ".mps"])
@@ -80,22 +86,100 @@ def test_reading_gives_the_program_back(
 
 
 NAMES = [
-    "x[0]", "x[1,2]", "x(1)", "two words", "1st", "-3", "1e5", "e", "e1", "E12", "e1x", "inf", "Infinity", "infx", "nan",
-    "free", "FREE", "st", "s.t.", "subject", "bounds", "Bound", "general", "int", "bin", "end", "END", "max", "minimize",
-    "sec", "sos1", "RHS", "BOUND", "RANGES", "ROWS", "COLUMNS", "ENDATA", "NAME", "OBJSENSE", "MARKER", "'MARKER'", "COST",
-    "obj", "one", "$x", "*x", ".x", ";x", "x+y", "x-y", "x*y", "x/y", "x^2", "x:y", "x<y", "x>=y", "x=y", "x\\y", "x|y",
-    "x;y", "x\"y", "(", "[", "", " ", "\t", "a\nb", "é", "变量", "\u2028", "x" * 100, "x" * 101, "x" * 300, "y" * 3000,
-    "x_0", "x_0_", "x_0_2",
-]  # fmt: skip
+    "x[0]",
+    "x[1,2]",
+    "x(1)",
+    "two words",
+    "1st",
+    "-3",
+    "1e5",
+    "e",
+    "e1",
+    "E12",
+    "e1x",
+    "inf",
+    "Infinity",
+    "infx",
+    "nan",
+    "free",
+    "FREE",
+    "st",
+    "s.t.",
+    "subject",
+    "bounds",
+    "Bound",
+    "general",
+    "int",
+    "bin",
+    "end",
+    "END",
+    "max",
+    "minimize",
+    "sec",
+    "sos1",
+    "RHS",
+    "BOUND",
+    "RANGES",
+    "ROWS",
+    "COLUMNS",
+    "ENDATA",
+    "NAME",
+    "OBJSENSE",
+    "MARKER",
+    "'MARKER'",
+    "COST",
+    "obj",
+    "one",
+    "$x",
+    "*x",
+    ".x",
+    ";x",
+    "x+y",
+    "x-y",
+    "x*y",
+    "x/y",
+    "x^2",
+    "x:y",
+    "x<y",
+    "x>=y",
+    "x=y",
+    "x\\y",
+    "x|y",
+    "x;y",
+    'x"y',
+    "(",
+    "[",
+    "",
+    " ",
+    "\t",
+    "a\nb",
+    "é",
+    "变量",
+    "\u2028",
+    "x" * 100,
+    "x" * 101,
+    "x" * 300,
+    "y" * 3000,
+    "x_0",
+    "x_0_",
+    "x_0_2",
+]
 
 
 @pytest.mark.parametrize("ending", [".lp", ".mps"])
 def test_others_take_every_name(tmp_path: Path, reader: Callable[[Path], float | None], ending: str) -> None:
     count = len(NAMES)
     program = Program(
-        np.arange(1.0, count + 1), np.eye(count), 1.0, 4.0, 0.0, 9.0, np.arange(count) % 2 == 0,
-        column_names=NAMES, row_names=NAMES,
-    )  # fmt: skip
+        np.arange(1.0, count + 1),
+        np.eye(count),
+        1.0,
+        4.0,
+        0.0,
+        9.0,
+        np.arange(count) % 2 == 0,
+        column_names=NAMES,
+        row_names=NAMES,
+    )
     path = tmp_path / f"p{ending}"
     program.write(path)
     assert reader(path) == pytest.approx(count * (count + 1) / 2)
@@ -137,11 +221,19 @@ def random_program(seed: int) -> Program:
     binary = draw.random(columns) < 0.2
     names = [list(map(str, draw.permutation(NAMES)[:count])) for count in (columns, rows)]
     return Program(
-        draw.integers(-5, 6, columns) * draw.choice([1.0, 0.01]), matrix, row_lower, row_upper,
-        np.where(binary, 0, lower), np.where(binary, 1, upper), binary | (draw.random(columns) < 0.3),
-        str(draw.choice(["minimize", "maximize"])), float(draw.choice([0.0, 2.5, -1e3])), names[0], names[1],
+        draw.integers(-5, 6, columns) * draw.choice([1.0, 0.01]),
+        matrix,
+        row_lower,
+        row_upper,
+        np.where(binary, 0, lower),
+        np.where(binary, 1, upper),
+        binary | (draw.random(columns) < 0.3),
+        str(draw.choice(["minimize", "maximize"])),
+        float(draw.choice([0.0, 2.5, -1e3])),
+        names[0],
+        names[1],
         str(draw.choice(["", "a name", "free"])),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("ending", [".lp", ".mps"])

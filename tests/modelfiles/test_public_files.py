@@ -16,13 +16,22 @@ from edgeopt.model.program import Program
 
 # Both solvers agree on these, which hold what a mixed-integer linear program cannot, or what both pass over.
 REFUSED = {
-    "QUADOBJ|QMATRIX|quadratic terms": ["2821-duplicate", "2821-qmatrix", "2821-quadobj", "2821-summation", "atwood0",
-                                        "qjh.lp", "qjh_qmatrix", "qpinfeasible", "qpunbounded"],
+    "QUADOBJ|QMATRIX|quadratic terms": [
+        "2821-duplicate",
+        "2821-qmatrix",
+        "2821-quadobj",
+        "2821-summation",
+        "atwood0",
+        "qjh.lp",
+        "qjh_qmatrix",
+        "qpinfeasible",
+        "qpunbounded",
+    ],
     "semi-continuous|semi-integer": ["semi-continuous", "semi-integer", "semicon1"],
     "'nan'": ["nan0", "nan1"],
     "'9/10'": ["flugpl_rational"],
     "row e is not in ROWS": ["parse_items_single_2", "parse_items_single_3", "ranges_malformed2"],
-}  # fmt: skip
+}
 # Read where only one of the two reads: the value is that one's, or one's own where a constant stands on the left.
 BY_ONE = {
     "highs_1451.lp": 3.0,  # x - 1 >= 2; HiGHS drops the 1

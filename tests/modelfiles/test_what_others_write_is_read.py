@@ -48,10 +48,17 @@ def random_program(seed: int) -> Program:
     lower, upper = bounds(columns)
     lower = np.where(draw.random(columns) < 0.4, np.minimum(0, upper), lower)
     return Program(
-        draw.integers(-3, 4, columns) * (draw.random(columns) < 0.6), matrix, *bounds(rows), lower, upper,
-        draw.random(columns) < 0.4, str(draw.choice(["minimize", "maximize"])), float(draw.choice([0.0, 2.5])),
-        [f"x{j}" for j in range(columns)], [f"r{i}" for i in range(rows)],
-    )  # fmt: skip
+        draw.integers(-3, 4, columns) * (draw.random(columns) < 0.6),
+        matrix,
+        *bounds(rows),
+        lower,
+        upper,
+        draw.random(columns) < 0.4,
+        str(draw.choice(["minimize", "maximize"])),
+        float(draw.choice([0.0, 2.5])),
+        [f"x{j}" for j in range(columns)],
+        [f"r{i}" for i in range(rows)],
+    )
 
 
 def read(path: Path) -> Program:

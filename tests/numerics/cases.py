@@ -120,8 +120,18 @@ REPORTS = [
         "2-highs-3094",
         lambda: eo.Program(
             [0, 0, 0, 0, 10, 8],
-            [[-1000, 0, 1, 0, 0, 0], [0, -1000, 0, 1, 0, 0], [0, 0, 1, 0, 1, 0], [0, 0, 0, 1, 0, 1], [1, 1, 0, 0, 0, 0]],
-            [-inf, -inf, 1000, 1000, -inf], [0, 0, 1000, 1000, 1], 0, [1, 1] + [1000] * 4, [1, 1, 0, 0, 0, 0],
+            [
+                [-1000, 0, 1, 0, 0, 0],
+                [0, -1000, 0, 1, 0, 0],
+                [0, 0, 1, 0, 1, 0],
+                [0, 0, 0, 1, 0, 1],
+                [1, 1, 0, 0, 0, 0],
+            ],
+            [-inf, -inf, 1000, 1000, -inf],
+            [0, 0, 1000, 1000, 1],
+            0,
+            [1, 1] + [1000] * 4,
+            [1, 1, 0, 0, 0, 0],
         ),
         optimal(8000),
     ),
@@ -144,8 +154,13 @@ REPORTS = [
     _case(
         "6-highs-2432",
         lambda: eo.Program(
-            [-93, 25, 17], [[-89, -40.7, -12], [-0.1, 77.2, -23.7], [-8.6, -6.5, 72.78]], [3994.5, -4878.3, -4930], inf,
-            -100, [120, 10, 0], [1, 0, 1],
+            [-93, 25, 17],
+            [[-89, -40.7, -12], [-0.1, 77.2, -23.7], [-8.6, -6.5, 72.78]],
+            [3994.5, -4878.3, -4930],
+            inf,
+            -100,
+            [120, 10, 0],
+            [1, 0, 1],
         ),
         optimal(-3777.5712, rel=2e-8),
     ),
@@ -154,18 +169,31 @@ REPORTS = [
         lambda: eo.Program(
             [-24, 5, 7.4, 9],
             [
-                [96.55, 0, -32.45, 88.78], [-3.14, -78.02, 0, 0], [0, 11.8, -21.94, 0], [0, 0, 91.59, -10.58],
-                [79.17, 1.73, 0, -73.23], [-10.61, -94.66, 0, 76.88],
+                [96.55, 0, -32.45, 88.78],
+                [-3.14, -78.02, 0, 0],
+                [0, 11.8, -21.94, 0],
+                [0, 0, 91.59, -10.58],
+                [79.17, 1.73, 0, -73.23],
+                [-10.61, -94.66, 0, 76.88],
             ],
-            -inf, [1216.06, -50.5404, 3.422, -35.25, 411.403, 195.69], -100, 100, [0, 0, 1, 1],
+            -inf,
+            [1216.06, -50.5404, 3.422, -35.25, 411.403, 195.69],
+            -100,
+            100,
+            [0, 0, 1, 1],
         ),
         optimal(-175.91),
     ),
     _case(
         "8-highs-3274",
         lambda: eo.Program(
-            [0, 1, 0, 0], [[0, 1, -1, 0], [1, 0, 1, -1], [0, 0, -68, -1]], [0, 0, -12], [inf, 0, inf],
-            [-inf, -inf, 0, 0], inf, [1, 1, 0, 1],
+            [0, 1, 0, 0],
+            [[0, 1, -1, 0], [1, 0, 1, -1], [0, 0, -68, -1]],
+            [0, 0, -12],
+            [inf, 0, inf],
+            [-inf, -inf, 0, 0],
+            inf,
+            [1, 1, 0, 1],
         ),
         optimal(0),
     ),
@@ -174,18 +202,29 @@ REPORTS = [
         lambda: eo.Program(
             np.ones(8),
             [
-                [0, 1, 1, 0, 1, 0, 0, 0], [0, 0, 1, 1, 1, 0, 1, 1], [1, 1, 1, 1, 1, 1, 0, 1],
-                [0, 1, 0, 1, 1, 1, 0, 0], [0, 1, 0, 0, 1, 1, 0, 1], [0, 1, 1, 1, 0, 1, 1, 0],
+                [0, 1, 1, 0, 1, 0, 0, 0],
+                [0, 0, 1, 1, 1, 0, 1, 1],
+                [1, 1, 1, 1, 1, 1, 0, 1],
+                [0, 1, 0, 1, 1, 1, 0, 0],
+                [0, 1, 0, 0, 1, 1, 0, 1],
+                [0, 1, 1, 1, 0, 1, 1, 0],
             ],
-            [42, 252, 277, 41, 222, 48], [42, 252, 277, 41, 222, 48], integrality=np.ones(8, bool),
+            [42, 252, 277, 41, 222, 48],
+            [42, 252, 277, 41, 222, 48],
+            integrality=np.ones(8, bool),
         ),
         optimal(277),
     ),
     _case(
         "10-scipy-22812",
         lambda: eo.Program(
-            [0, 0, 0, 0, 0, -1], [[3, 2, 2, -2, 0, 1], [-3, -2, -4, 2, 0, 1], [1, 1, 1, 1, -1, 0]],
-            [-inf, -inf, 1], [0, 0, 1], 0, [3, 3, 3, 3, 2, 1], [1, 1, 1, 1, 1, 0],
+            [0, 0, 0, 0, 0, -1],
+            [[3, 2, 2, -2, 0, 1], [-3, -2, -4, 2, 0, 1], [1, 1, 1, 1, -1, 0]],
+            [-inf, -inf, 1],
+            [0, 0, 1],
+            0,
+            [3, 3, 3, 3, 2, 1],
+            [1, 1, 1, 1, 1, 0],
         ),
         optimal(0),
     ),
@@ -195,8 +234,13 @@ REPORTS = [
     _case(
         "14-or-tools-3721",
         lambda: eo.Program(
-            [8.77, -1], [[-4.29, 5.14], [1.36, 8.76], [-4.45, -2.4], [0.65, 4.37]], -inf, [828.8, 271.2, -430.23, -281.35],
-            -inf, inf, sense="maximize",
+            [8.77, -1],
+            [[-4.29, 5.14], [1.36, 8.76], [-4.45, -2.4], [0.65, 4.37]],
+            -inf,
+            [828.8, 271.2, -430.23, -281.35],
+            -inf,
+            inf,
+            sense="maximize",
         ),
         UNBOUNDED,
     ),
@@ -205,39 +249,71 @@ REPORTS = [
     _case(
         "17-highs-2997-a",
         lambda: eo.Program(
-            [15, -11, 3, 16, -2], [[9585, -6629, 4716, -6714, 0], [0, 0, 0, 0, -2821]], [41129, -43339], [41129, -35649],
-            0, [10, 1e5, 1e5, 1e5, 1e5], [1] * 5,
+            [15, -11, 3, 16, -2],
+            [[9585, -6629, 4716, -6714, 0], [0, 0, 0, 0, -2821]],
+            [41129, -43339],
+            [41129, -35649],
+            0,
+            [10, 1e5, 1e5, 1e5, 1e5],
+            [1] * 5,
         ),
         optimal(-481968, rel=1e-9),
     ),
     _case(
         "17-highs-2997-b",
         lambda: eo.Program(
-            [11, 7, -8, 11, -6], [[7, 0, -2, 0, 6], [7, -5, 0, 0, 0]], [-699903, -inf], [-699903, -699989],
-            [-1e5, 0, 0, -1e5, 0], [10, 1e5, 10, 3, 1e5], [1] * 5,
+            [11, 7, -8, 11, -6],
+            [[7, 0, -2, 0, 6], [7, -5, 0, 0, 0]],
+            [-699903, -inf],
+            [-699903, -699989],
+            [-1e5, 0, 0, -1e5, 0],
+            [10, 1e5, 10, 3, 1e5],
+            [1] * 5,
         ),
         optimal(-2200169, rel=1e-9),
     ),
-    _case("20-highs-771", lambda: eo.Program([1, 0], [[0, 1], [-1e6, 1]], [1, -inf], [1, 0], [0, -inf], [1, inf], [1, 0]), optimal(1)),
+    _case(
+        "20-highs-771",
+        lambda: eo.Program([1, 0], [[0, 1], [-1e6, 1]], [1, -inf], [1, 0], [0, -inf], [1, inf], [1, 0]),
+        optimal(1),
+    ),
     _case(
         "21-pulp-354",
         lambda: eo.Program(
             [0, 0, 0, 0, 1],
             [
-                [-1, 1, -1e8, 0, 0], [-1, 1, -1e8, 0, 0], [1, -1, 0, -1e8, 0], [1, -1, 0, -1e8, 0],
-                [-1, 0, 0, 0, 1], [0, -1, 0, 0, 1], [-1, 1, 0, 0, 0],
+                [-1, 1, -1e8, 0, 0],
+                [-1, 1, -1e8, 0, 0],
+                [1, -1, 0, -1e8, 0],
+                [1, -1, 0, -1e8, 0],
+                [-1, 0, 0, 0, 1],
+                [0, -1, 0, 0, 1],
+                [-1, 1, 0, 0, 0],
             ],
-            [1 - 1e8, -inf, 1 - 1e8, -inf, 0, 0, 1], [inf, 0, inf, 0, inf, inf, inf],
-            [1, 1, 0, 0, 1], [8, 8, 1, 1, 8], [1] * 5, offset=-1.0,
+            [1 - 1e8, -inf, 1 - 1e8, -inf, 0, 0, 1],
+            [inf, 0, inf, 0, inf, inf, inf],
+            [1, 1, 0, 0, 1],
+            [8, 8, 1, 1, 8],
+            [1] * 5,
+            offset=-1.0,
         ),
         optimal(1),
     ),
-    _case("22-cvxpy-781", lambda: eo.Program([3.9, 958.39, 9.00719925e15], [[1, 1, 0], [0, 1, 1]], 1, inf, 0, 1, [1, 1, 1]), optimal(958.39)),
+    _case(
+        "22-cvxpy-781",
+        lambda: eo.Program([3.9, 958.39, 9.00719925e15], [[1, 1, 0], [0, 1, 1]], 1, inf, 0, 1, [1, 1, 1]),
+        optimal(958.39),
+    ),
     _case(
         "23-python-mip-273",
         lambda: eo.Program(
-            [0, 0, 0, -1], [[2, 1, 2, 0], [0, 0.66667, 1.33333, -1], [1.33333, 0, 0, -1]], [-inf, 0, 0], [3, inf, inf],
-            0, 1, [1, 1, 1, 0],
+            [0, 0, 0, -1],
+            [[2, 1, 2, 0], [0, 0.66667, 1.33333, -1], [1.33333, 0, 0, -1]],
+            [-inf, 0, 0],
+            [3, inf, inf],
+            0,
+            1,
+            [1, 1, 1, 0],
         ),
         optimal(-0.66667, rel=1e-8),
     ),
@@ -249,29 +325,54 @@ REPORTS = [
         lambda: eo.Program([1e6, -1e-6, 0], [[0, 1, 1]], -inf, 1e12, [1, 0, 0], inf),
         optimal(4.5e-11, slack=2e-3),
     ),
-    _case("28-highs-1510", lambda: eo.Program([1000, 0], [[-1e7, 1]], -inf, 0, [0, 5], [1, inf], [1, 0]), optimal(1000)),
+    _case(
+        "28-highs-1510", lambda: eo.Program([1000, 0], [[-1e7, 1]], -inf, 0, [0, 5], [1, inf], [1, 0]), optimal(1000)
+    ),
     _case(
         "29-three-sites",
         lambda: eo.Program(
             [1000, 1000, 1000, 1, 2, 3],
             [[-1e8, 0, 0, 1, 0, 0], [0, -1e8, 0, 0, 1, 0], [0, 0, -1e8, 0, 0, 1], [0, 0, 0, 1, 1, 1]],
-            [-inf] * 3 + [30], [0] * 3 + [30], 0, [1] * 3 + [inf] * 3, [1] * 3 + [0] * 3,
+            [-inf] * 3 + [30],
+            [0] * 3 + [30],
+            0,
+            [1] * 3 + [inf] * 3,
+            [1] * 3 + [0] * 3,
         ),
         optimal(1030),
     ),
-    _case("30-whole-numbers", lambda: eo.Program([0, 1000], [[1e9, 1]], 2e9 + 2, 2e9 + 2, 0, [10, 100], [1, 1]), optimal(2000)),
+    _case(
+        "30-whole-numbers",
+        lambda: eo.Program([0, 1000], [[1e9, 1]], 2e9 + 2, 2e9 + 2, 0, [10, 100], [1, 1]),
+        optimal(2000),
+    ),
     _case("32-parity", lambda: eo.Program([1, 1], [[2, 2]], 3000000001, 3000000001, 0, 2e9, [1, 1]), INFEASIBLE),
     _case("33-capacity-of-1e9", lambda: eo.Program([-1], [[1e9 + 900]], -inf, 1e9, 0, 1, [1]), optimal(0)),
-    _case("34-coefficient-1e-10", lambda: eo.Program([1000, 1e-9], [[1, 1e-10]], 1, inf, 0, [1, 1e10], [1, 0]), optimal(10)),
-    _case("35-coefficient-1e-13", lambda: eo.Program([1000, 1e-12], [[1, 1e-13]], 1, inf, 0, [1, 1e13], [1, 0]), optimal(10)),
+    _case(
+        "34-coefficient-1e-10",
+        lambda: eo.Program([1000, 1e-9], [[1, 1e-10]], 1, inf, 0, [1, 1e10], [1, 0]),
+        optimal(10),
+    ),
+    _case(
+        "35-coefficient-1e-13",
+        lambda: eo.Program([1000, 1e-12], [[1, 1e-13]], 1, inf, 0, [1, 1e13], [1, 0]),
+        optimal(10),
+    ),
     _case("36-coefficient-1e15", lambda: eo.Program([1], [[1e15]], 1, inf, 0, 10, [1]), optimal(1)),
     _case("36-coefficient-1e16", lambda: eo.Program([1], [[1e16]], 1, inf, 0, 10, [1]), optimal(1)),
     _case("37-knapsack-1e15", _big_knapsack, optimal(2520867763431740, rel=0.0, slack=0.5)),
     _case("38-bound-1e25", lambda: eo.Program([1], upper=1e25, sense="maximize"), optimal(1e25)),
-    _case("46-first-bounds", lambda: eo.Program([1, 2], [[1, 1], [1, 1]], [-inf, 2], [10, inf], 0, [1, inf]), optimal(3)),
+    _case(
+        "46-first-bounds", lambda: eo.Program([1, 2], [[1, 1], [1, 1]], [-inf, 2], [10, inf], 0, [1, inf]), optimal(3)
+    ),
     _case("52-empty-row", lambda: eo.Program([-11, 8], [[0, 0], [-1, 0]], [0, 2], [0, 2], [-10, 0], 10), optimal(22)),
     # Infeasible as the numbers stand; with rows to within 1e-6 of their size any one of the columns is enough.
-    _case("53-fractional-equation", lambda: eo.Program([1, 1, 1], [[1, 1, 1]], 1.0000005, 1.0000005, 0, 1, [1, 1, 1]), INFEASIBLE, optimal(1)),
+    _case(
+        "53-fractional-equation",
+        lambda: eo.Program([1, 1, 1], [[1, 1, 1]], 1.0000005, 1.0000005, 0, 1, [1, 1, 1]),
+        INFEASIBLE,
+        optimal(1),
+    ),
     _case("54-no-columns", lambda: eo.Program([], offset=3.0), optimal(3)),
     _case("54-no-rows", lambda: eo.Program([1, -1], upper=[inf, 4.0]), optimal(-4)),
     _case("54-no-rows-endless", lambda: eo.Program([1, -1]), UNBOUNDED),
@@ -280,24 +381,40 @@ REPORTS = [
     _case("54-no-cost", lambda: eo.Program([0.0, 0.0], [[1.0, 1.0]], 1.0, 2.0), optimal(0)),
     _case("54-fixed", lambda: eo.Program([2.0], lower=4.0, upper=4.0), optimal(8)),
     _case("55-beale", _beale, optimal(-0.05)),
-    _case("56-penalty", lambda: eo.Program([3, 2, 1, 1e6], [[1, 1, 1, 1]], 1, inf, 0, [1, 1, 1, inf], [1, 1, 1, 0]), optimal(1)),
-    *(_case(f"56-set-cover-{penalty:g}", lambda p=penalty: _set_cover(p), optimal(_cover_optimum())) for penalty in (1e6, 1e8, 1e10, 1e12)),
+    _case(
+        "56-penalty",
+        lambda: eo.Program([3, 2, 1, 1e6], [[1, 1, 1, 1]], 1, inf, 0, [1, 1, 1, inf], [1, 1, 1, 0]),
+        optimal(1),
+    ),
+    *(
+        _case(f"56-set-cover-{penalty:g}", lambda p=penalty: _set_cover(p), optimal(_cover_optimum()))
+        for penalty in (1e6, 1e8, 1e10, 1e12)
+    ),
     _case(
         "57-fractional-bounds",
         lambda: eo.Program(
-            [40, 170, -160, 140], [[1.1, 0, 0.3, -0.3], [-1.4, -0.1, 2.5, -1.8], [1.4, -1.5, -1.8, -1.1]], -5,
-            [1.9, 7.5, 1.7], [-1.5, -2, -3.6, -1], 4, [1, 0, 0, 0],
+            [40, 170, -160, 140],
+            [[1.1, 0, 0.3, -0.3], [-1.4, -0.1, 2.5, -1.8], [1.4, -1.5, -1.8, -1.1]],
+            -5,
+            [1.9, 7.5, 1.7],
+            [-1.5, -2, -3.6, -1],
+            4,
+            [1, 0, 0, 0],
         ),
         optimal(-832),
     ),
-]  # fmt: skip
+]
 
 FOUND = [
     _case("small-units", _small_units, optimal(2.6e-9, slack=0.0)),
     _case("mean-of-20000", lambda: _mean(20_000), optimal(_mean_optimum(20_000))),
     _case("unbounded-beside-1e9", lambda: eo.Program(cost=[1e9, -1.0], matrix=[[1.0, 0]], row_upper=[1e6]), UNBOUNDED),
     *(
-        _case(f"six-integers-{penalty:g}-{seed}", lambda p=penalty, s=seed: _six_integers(p, s), optimal(_six_optimum(seed)))
+        _case(
+            f"six-integers-{penalty:g}-{seed}",
+            lambda p=penalty, s=seed: _six_integers(p, s),
+            optimal(_six_optimum(seed)),
+        )
         for penalty in (1e6, 1e8, 1e9)
         for seed in (0, 1)
     ),
@@ -332,7 +449,11 @@ FOUND = [
         UNBOUNDED,
     ),
     # Traps of a pipeline that rounds and rescales.
-    _case("trap-1-row-missed-by-an-ulp", lambda: eo.Program([1], [[0.07]], 0.35000000000000003, inf, 0, 10, [1]), optimal(5)),
+    _case(
+        "trap-1-row-missed-by-an-ulp",
+        lambda: eo.Program([1], [[0.07]], 0.35000000000000003, inf, 0, 10, [1]),
+        optimal(5),
+    ),
     _case("trap-2-coefficient-1e16", lambda: eo.Program([1], [[1e16]], 1, inf, 0, inf, [1]), optimal(1)),
     _case("trap-3-divisor", lambda: eo.Program([1, 1], [[2, 2]], 3000000001, 3000000001, 0, inf, [1, 1]), INFEASIBLE),
     _case(
@@ -343,13 +464,16 @@ FOUND = [
     _case(
         "trap-4-endless-by-1e-12",
         lambda: eo.Program([1.0, -1.0 - 1e-12], [[1.0, -1.0]], 0.0, 0.0),
-        UNBOUNDED, settled=False,
+        UNBOUNDED,
+        settled=False,
     ),
     # 0.1 * 3 is not 0.3: the second row is the first one times 3, rounded. Exactly the rows meet where the objective is
     # 5 / 3; with each to within its rounding the optimum is 9 / 7.
     _case(
         "trap-5-scaled-equations",
-        lambda: eo.Program([1, 2, 3], [[0.1, 0.2, 0.7], [0.1 * 3, 0.2 * 3, 0.7 * 3]], [0.3, 0.3 * 3], [0.3, 0.3 * 3], 0, 10),
+        lambda: eo.Program(
+            [1, 2, 3], [[0.1, 0.2, 0.7], [0.1 * 3, 0.2 * 3, 0.7 * 3]], [0.3, 0.3 * 3], [0.3, 0.3 * 3], 0, 10
+        ),
         Right("optimal", 9 / 7 - 2e-6, 5 / 3 + 2e-6),
     ),
     _case(
@@ -357,16 +481,21 @@ FOUND = [
         lambda: eo.Program([1, 1, 0], [[1e6, 1e6, -2e6]], 1e6 + 1e-1, 1e6 + 1e-1, 0, 1e3, [1, 1, 1]),
         INFEASIBLE,
     ),
-]  # fmt: skip
+]
 
 STALLS = _case(
     "19-highs-3241",
     lambda: eo.Program(
-        [0, -16, 0, 3, 2], [[61, 78, 96, -95, 0]], -234999999998910, -234999999998910,
-        [-1e12, -1e12, -1e12, 0, 0], [1e12, 6, 1e12, 1e12, 10], [1] * 5,
+        [0, -16, 0, 3, 2],
+        [[61, 78, 96, -95, 0]],
+        -234999999998910,
+        -234999999998910,
+        [-1e12, -1e12, -1e12, 0, 0],
+        [1e12, 6, 1e12, 1e12, 10],
+        [1] * 5,
     ),
     optimal(2463157894638, rel=0.0, slack=0.5),
-)  # fmt: skip
+)
 """HiGHS 1.14 does not return from this one at its time limit."""
 
 CASES = [*REPORTS, *FOUND]

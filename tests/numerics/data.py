@@ -56,9 +56,15 @@ class Data:
 
         matrix = np.array(self.rows, dtype=float).reshape(len(self.rows), len(self.cost))
         return eo.Program(
-            self.cost, matrix, self.row_lower, self.row_upper, self.lower, self.upper, self.integer,
+            self.cost,
+            matrix,
+            self.row_lower,
+            self.row_upper,
+            self.lower,
+            self.upper,
+            self.integer,
             sense="minimize" if self.sense > 0 else "maximize",
-        )  # fmt: skip
+        )
 
     def write(self, path: Path) -> None:
         """Keep it as a JSON file; infinite bounds are ``Infinity`` there."""
@@ -74,6 +80,12 @@ class Data:
 def of_program(program: Any) -> Data:
     """Return a small ``edgeopt.Program`` as plain numbers (its offset is left out)."""
     return Data(
-        program.cost.tolist(), program.matrix.toarray().tolist(), program.row_lower.tolist(), program.row_upper.tolist(),
-        program.lower.tolist(), program.upper.tolist(), program.integrality.tolist(), int(program.sense.sign),
-    )  # fmt: skip
+        program.cost.tolist(),
+        program.matrix.toarray().tolist(),
+        program.row_lower.tolist(),
+        program.row_upper.tolist(),
+        program.lower.tolist(),
+        program.upper.tolist(),
+        program.integrality.tolist(),
+        int(program.sense.sign),
+    )

@@ -37,10 +37,15 @@ def _data(
 ) -> Data:
     """Return validated plain numbers; a maximum has its costs turned."""
     return Data(
-        [float(sense * c) for c in cost], [[float(a) for a in row] for row in rows],
-        [float(b) for b in row_lower], [float(b) for b in row_upper],
-        [float(b) for b in lower], [float(b) for b in upper], [bool(k) for k in integer], sense,
-    )  # fmt: skip
+        [float(sense * c) for c in cost],
+        [[float(a) for a in row] for row in rows],
+        [float(b) for b in row_lower],
+        [float(b) for b in row_upper],
+        [float(b) for b in lower],
+        [float(b) for b in upper],
+        [bool(k) for k in integer],
+        sense,
+    )
 
 
 def _sense(rng: np.random.Generator) -> int:
@@ -104,14 +109,20 @@ def _contradicted(rng: np.random.Generator, data: Data) -> Data:
 
 def _opened(rng: np.random.Generator, data: Data) -> Data:
     """Add a column of improving cost that only helps its rows."""
-    signs = [0.0 if not (math.isinf(low) or math.isinf(high)) else (1.0 if math.isinf(high) else -1.0)
-             for low, high in zip(data.row_lower, data.row_upper, strict=True)]  # fmt: skip
+    signs = [
+        0.0 if not (math.isinf(low) or math.isinf(high)) else (1.0 if math.isinf(high) else -1.0)
+        for low, high in zip(data.row_lower, data.row_upper, strict=True)
+    ]
     entries = [sign * float(rng.integers(0, 5)) for sign in signs]
     rows = [[*row, entry] for row, entry in zip(data.rows, entries, strict=True)]
     return replace(
-        data, cost=[*data.cost, -float(data.sense * rng.integers(1, 10))], rows=rows,
-        lower=[*data.lower, 0.0], upper=[*data.upper, inf], integer=[*data.integer, False],
-    )  # fmt: skip
+        data,
+        cost=[*data.cost, -float(data.sense * rng.integers(1, 10))],
+        rows=rows,
+        lower=[*data.lower, 0.0],
+        upper=[*data.upper, inf],
+        integer=[*data.integer, False],
+    )
 
 
 def _scaled(data: Data, row: Array, column: Array, cost: float = 1.0) -> Data:
@@ -252,9 +263,15 @@ def _infeasible_mip(rng: np.random.Generator, integral: bool) -> Data:
     extra = rng.integers(-5, 6, (1, n))
     low, high = np.array([side, -inf]), np.array([side, float(rng.integers(0, 20))])
     return _data(
-        rng.integers(-9, 10, n), np.vstack([rows, extra]), low, high, np.zeros(n), np.full(n, 12.0),
-        np.full(n, integral), _sense(rng),
-    )  # fmt: skip
+        rng.integers(-9, 10, n),
+        np.vstack([rows, extra]),
+        low,
+        high,
+        np.zeros(n),
+        np.full(n, 12.0),
+        np.full(n, integral),
+        _sense(rng),
+    )
 
 
 def _mean_rows(rng: np.random.Generator, integral: bool) -> Data:

@@ -179,9 +179,14 @@ def _least_move(program: _Exact, sides: list[Fraction], deadline: float) -> Frac
             lowers.append(None)
             uppers.append(high)
     elastic = _Exact(
-        [Fraction(0)] * len(program.cost) + [Fraction(1)], rows, lowers, uppers,
-        [*program.lower, Fraction(0)], [*program.upper, None], [*program.integer, False],
-    )  # fmt: skip
+        [Fraction(0)] * len(program.cost) + [Fraction(1)],
+        rows,
+        lowers,
+        uppers,
+        [*program.lower, Fraction(0)],
+        [*program.upper, None],
+        [*program.integer, False],
+    )
     found = _solve(elastic, deadline)
     assert found.objective is not None
     return found.objective

@@ -41,10 +41,27 @@ def highs(data: Data) -> Answer:
     n, m = len(data.cost), len(data.rows)
     none = np.empty(0, dtype=np.int32)
     model.passModel(
-        n, m, matrix.nnz, 0, 1, 1, data.sense, 0.0, np.array(data.cost), np.array(data.lower), np.array(data.upper),
-        np.array(data.row_lower), np.array(data.row_upper), matrix.indptr.astype(np.int32),
-        matrix.indices.astype(np.int32), matrix.data, none, none, np.empty(0), np.array(data.integer, dtype=np.int32),
-    )  # fmt: skip
+        n,
+        m,
+        matrix.nnz,
+        0,
+        1,
+        1,
+        data.sense,
+        0.0,
+        np.array(data.cost),
+        np.array(data.lower),
+        np.array(data.upper),
+        np.array(data.row_lower),
+        np.array(data.row_upper),
+        matrix.indptr.astype(np.int32),
+        matrix.indices.astype(np.int32),
+        matrix.data,
+        none,
+        none,
+        np.empty(0),
+        np.array(data.integer, dtype=np.int32),
+    )
     model.run()
     status = model.modelStatusToString(model.getModelStatus())
     known = {
@@ -69,16 +86,24 @@ def scipy(data: Data) -> Answer:
         if any(data.integer):
             rows = [LinearConstraint(matrix, low, high)] if len(data.rows) else []
             found = milp(
-                cost, integrality=np.array(data.integer, int), bounds=Bounds(data.lower, data.upper), constraints=rows,
+                cost,
+                integrality=np.array(data.integer, int),
+                bounds=Bounds(data.lower, data.upper),
+                constraints=rows,
                 options={"time_limit": SECONDS},
-            )  # fmt: skip
+            )
         else:
             equal = low == high
             above, below = ~equal & np.isfinite(high), ~equal & np.isfinite(low)
             found = linprog(
-                cost, np.vstack([matrix[above], -matrix[below]]), np.r_[high[above], -low[below]], matrix[equal], low[equal],
-                list(zip(data.lower, data.upper, strict=True)), options={"time_limit": SECONDS},
-            )  # fmt: skip
+                cost,
+                np.vstack([matrix[above], -matrix[below]]),
+                np.r_[high[above], -low[below]],
+                matrix[equal],
+                low[equal],
+                list(zip(data.lower, data.upper, strict=True)),
+                options={"time_limit": SECONDS},
+            )
     known = {0: "optimal", 1: "no_solution", 2: "infeasible", 3: "unbounded"}
     return _answer(data, known.get(found.status, "failed"), found.x, found.message)
 

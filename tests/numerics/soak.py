@@ -103,9 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seeds = range(given.seed, given.seed + given.number)
     workers = [Worker() for _ in range(given.jobs)]
     try:
-        tally = soak(
-            families, seeds, solvers, workers, given.out, given.seconds, not given.no_by_hand, progress=True
-        )  # fmt: skip
+        tally = soak(families, seeds, solvers, workers, given.out, given.seconds, not given.no_by_hand, progress=True)
     finally:
         for worker in workers:
             worker.close()

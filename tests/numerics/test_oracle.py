@@ -36,12 +36,29 @@ HAND = [
     ("no integer between", program([1], [], [], [], [0.25], [0.75], [1]), "infeasible", None),
     ("parity", program([1, 1], [[2, 2]], [3], [3], [0, 0], [inf, inf], [1, 1]), "infeasible", None),
     ("integers and a ray", program([-1, 0], [[2, -2]], [0], [0], [0, 0], [inf, inf], [1, 1]), "unbounded", None),
-    ("parity beside a ray", program([-1, 0, 0], [[0, 2, 2]], [3], [3], [0, 0, 0], [inf, 9, 9], [0, 1, 1]), "infeasible", None),
-    ("Beale's cycle", program([-0.75, 150, -0.02, 6], [[0.25, -60, -0.04, 9], [0.5, -90, -0.02, 3], [0, 0, 1, 0]],
-                              [-inf] * 3, [0, 0, 1], [0] * 4, [inf] * 4, [0] * 4), "optimal", -0.05),
+    (
+        "parity beside a ray",
+        program([-1, 0, 0], [[0, 2, 2]], [3], [3], [0, 0, 0], [inf, 9, 9], [0, 1, 1]),
+        "infeasible",
+        None,
+    ),
+    (
+        "Beale's cycle",
+        program(
+            [-0.75, 150, -0.02, 6],
+            [[0.25, -60, -0.04, 9], [0.5, -90, -0.02, 3], [0, 0, 1, 0]],
+            [-inf] * 3,
+            [0, 0, 1],
+            [0] * 4,
+            [inf] * 4,
+            [0] * 4,
+        ),
+        "optimal",
+        -0.05,
+    ),
     ("empty row unmet", program([1], [[0]], [1], [2], [0], [1], [0]), "infeasible", None),
     ("no columns", program([], [], [], [], [], [], []), "optimal", 0),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("data", "status", "value"), [case[1:] for case in HAND], ids=[case[0] for case in HAND])

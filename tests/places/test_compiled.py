@@ -44,9 +44,13 @@ def run(script: str, folder: Path, **how) -> str:
     file.write_text(textwrap.dedent(script))
     environment = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA") and k != "XDG_CACHE_HOME"}
     done = subprocess.run(
-        [sys.executable, "-B", str(file)], capture_output=True, text=True, timeout=600, cwd=folder,
+        [sys.executable, "-B", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        cwd=folder,
         **{"env": {**environment, "PYTHONPATH": str(ROOT), **how.pop("environment", {})}, **how},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -76,6 +80,23 @@ def test_a_folder_that_is_named_is_used(tmp_path):
     """
     assert run(solve, tmp_path, environment={"NUMBA_CACHE_DIR": str(kept)}) == "done"
     assert list(kept.rglob("*.nbi"))
+
+
+def test_what_is_kept_counts_only_as_long_as_no_part_of_a_loop_changes(tmp_path):
+    twice = """
+        from edgeopt.solvers.compiled import jit
+
+        def twice(x):
+            return 2.0 * x
+
+        def hits():
+            return sum(jit.njit("float64(float64)")(twice).stats.cache_hits.values())
+
+        first, again = hits(), hits()
+        jit._stamp = lambda: "another"
+        print(first, again, hits(), hits())
+    """
+    assert run(twice, tmp_path) == "0 1 0 1"
 
 
 def test_loops_are_compiled_in_one_place():

@@ -28,9 +28,12 @@ def runs(script: str, folder: Path, *arguments: str) -> str:
     file = folder / "script.py"
     file.write_text(textwrap.dedent(script))
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", str(file), *arguments], capture_output=True, text=True, timeout=HANGS,
+        [sys.executable, "-W", "ignore", str(file), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=HANGS,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -66,9 +66,11 @@ def test_ctrl_c_ends_a_solve_at_once(arguments, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SOLVE))
     child = subprocess.Popen(
-        [sys.executable, str(script), name, *isolated], stdout=subprocess.PIPE, text=True,
+        [sys.executable, str(script), name, *isolated],
+        stdout=subprocess.PIPE,
+        text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
     try:
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
@@ -88,7 +90,11 @@ def test_signals_within_a_process():
     inside = Path(__file__).with_name("signals_inside.py")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(inside)],
-        capture_output=True, text=True, timeout=10 * HANGS, check=False, cwd=ROOT,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=10 * HANGS,
+        check=False,
+        cwd=ROOT,
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     assert " passed" in done.stdout

@@ -192,9 +192,11 @@ def caller(tmp_path, scratch):
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SOLVE))
     process = subprocess.Popen(
-        [sys.executable, str(script), str(Path(__file__).parent)], stdout=subprocess.PIPE, text=True,
+        [sys.executable, str(script), str(Path(__file__).parent)],
+        stdout=subprocess.PIPE,
+        text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(scratch)},
-    )  # fmt: skip
+    )
     try:
         wait_for(lambda: left_in(tmp_path))
         yield process

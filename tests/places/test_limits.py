@@ -109,9 +109,13 @@ def test_a_gzip_file_of_several_parts_is_read_whole_and_a_cut_one_refused(tmp_pa
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_pipe_is_refused_and_does_not_hang(tmp_path):
     for name, read in (
-        ("p.json", eo.load), ("p.mps", eo.Program.read), ("p.lp.gz", eo.Program.read), ("p.txt", read_text),
-        ("p.tar", lambda path: unpack(path, tmp_path / "out")), ("q.txt", milano.read_original),
-    ):  # fmt: skip
+        ("p.json", eo.load),
+        ("p.mps", eo.Program.read),
+        ("p.lp.gz", eo.Program.read),
+        ("p.txt", read_text),
+        ("p.tar", lambda path: unpack(path, tmp_path / "out")),
+        ("q.txt", milano.read_original),
+    ):
         path, said = tmp_path / name, []
         os.mkfifo(path)
 
@@ -174,10 +178,17 @@ def test_an_archive_does_not_hold_members_without_limit(pack, tmp_path, monkeypa
 @PACKERS
 @pytest.mark.parametrize("there", [(), ("a",), ("a/b/c",)])
 @pytest.mark.parametrize(
-    "members", [[("a", b"1"), ("a/b", b"2")], [("a/b", b"1"), ("a", b"2")], [("c", b""), ("x" * 300, b"1")],
-                [("c", b""), ("y" * 300 + "/z", b"1")], [("c", b""), (".", b"1")], [("c", b""), ("./", b"1")]],
+    "members",
+    [
+        [("a", b"1"), ("a/b", b"2")],
+        [("a/b", b"1"), ("a", b"2")],
+        [("c", b""), ("x" * 300, b"1")],
+        [("c", b""), ("y" * 300 + "/z", b"1")],
+        [("c", b""), (".", b"1")],
+        [("c", b""), ("./", b"1")],
+    ],
     ids=["file then folder", "folder then file", "long name", "long folder", "dot", "dot slash"],
-)  # fmt: skip
+)
 def test_a_member_that_cannot_be_placed_is_refused_in_words(members, there, pack, tmp_path):
     out = tmp_path / "out"
     for name in there:

@@ -94,7 +94,7 @@ BAD = {
     "a package without a name": solver_called(requires=("",)),
     "packages that are none": solver_called(requires=(3,)),
     "nothing to iterate": solver_called(requires=None),
-    "also no mapping": solver_called(also=None),
+    "functions by kind that are no mapping": solver_called(by_kind=None),
     "a rule that is none": solver_called(declines="never"),
 }
 
@@ -110,11 +110,19 @@ def test_a_bad_solver_costs_itself_and_one_warning(loaded, plugged):
 
 @pytest.mark.parametrize(
     "loaded",
-    [3, [3], None, SystemExit(), KeyboardInterrupt(), Family("no-slash", "", "", lambda: PROBLEM),
-     Family("offloading/generated", "", "", lambda: PROBLEM), Family("offloading/x", "", "", 3),
-     Family("offloading/x", "", "", lambda: PROBLEM, None)],
+    [
+        3,
+        [3],
+        None,
+        SystemExit(),
+        KeyboardInterrupt(),
+        Family("no-slash", "", "", lambda: PROBLEM),
+        Family("offloading/generated", "", "", lambda: PROBLEM),
+        Family("offloading/x", "", "", 3),
+        Family("offloading/x", "", "", lambda: PROBLEM, None),
+    ],
     ids=lambda loaded: getattr(loaded, "name", type(loaded).__name__),
-)  # fmt: skip
+)
 def test_a_bad_family_costs_itself_and_one_warning(loaded, plugged):
     works = Family(
         "offloading/works", "", "", lambda samples=2: eo.OfflineOffloading(np.ones(samples), np.ones(samples))

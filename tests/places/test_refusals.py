@@ -30,10 +30,15 @@ TENSORS = {
 PROBLEMS = {
     name: eo.instances.load(name).problem
     for name in (
-        "offloading/generated-small", "split/generated-small", "graph-split/generated-small", "revenue/generated-small",
-        "slot/labriji2023-typical", "shared-slot/crowd-two", "program/assignment-tiny",
+        "offloading/generated-small",
+        "split/generated-small",
+        "graph-split/generated-small",
+        "revenue/generated-small",
+        "slot/labriji2023-typical",
+        "shared-slot/crowd-two",
+        "program/assignment-tiny",
     )
-}  # fmt: skip
+}
 
 
 def arrays_of(problem: eo.Problem) -> dict[str, np.ndarray]:
@@ -60,11 +65,16 @@ def test_a_tensor_that_numpy_cannot_read_is_refused_by_field(name, kind):
 def test_a_decision_of_such_tensors_is_refused_too(kind):
     tensor = TENSORS[kind](np.ones(3))
     for build in (
-        eo.Point, eo.OffloadingDecision, eo.AdmissionDecision, lambda tiers: eo.SplitDecision((tiers,)),
-        eo.GraphSplitDecision, lambda local: eo.OfflineOffloading([1.0] * 3, [2.0] * 3, local_available=local),
+        eo.Point,
+        eo.OffloadingDecision,
+        eo.AdmissionDecision,
+        lambda tiers: eo.SplitDecision((tiers,)),
+        eo.GraphSplitDecision,
+        lambda local: eo.OfflineOffloading([1.0] * 3, [2.0] * 3, local_available=local),
         lambda whole: eo.Program([1.0] * 3, integrality=whole),
-        lambda time: eo.Exit(0.5, time[:, None], np.ones(4)), lambda bits: eo.Exit(0.5, np.ones((2, 2)), bits),
-    ):  # fmt: skip
+        lambda time: eo.Exit(0.5, time[:, None], np.ones(4)),
+        lambda bits: eo.Exit(0.5, np.ones((2, 2)), bits),
+    ):
         with pytest.raises(eo.InvalidProblemError, match="which NumPy cannot read"):
             build(tensor)
 
@@ -74,11 +84,14 @@ def test_plain_tensors_are_data():
     assert eo.OfflineOffloading(costs, costs).local_cost.tolist() == [1.0, 2.0]
 
 
-@pytest.mark.parametrize(("value", "words"), [
-    (torch.ones(1, dtype=torch.bfloat16), r"row_upper is torch.bfloat16; expected float32 or float64"),
-    (torch.ones(1, device="meta"), "row_upper is a meta tensor, which has no values"),
-    (torch.ones(1, dtype=torch.complex64), "row_upper is torch.complex64"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (torch.ones(1, dtype=torch.bfloat16), r"row_upper is torch.bfloat16; expected float32 or float64"),
+        (torch.ones(1, device="meta"), "row_upper is a meta tensor, which has no values"),
+        (torch.ones(1, dtype=torch.complex64), "row_upper is torch.complex64"),
+    ],
+)
 def test_a_layer_refuses_them_by_parameter(value, words):
     layer = LinearProgramLayer(eo.Program([-2.0, -1.0], [[1.0, 1.0]], upper=2.0), ("row_upper",))
     with pytest.raises(eo.InvalidProblemError, match=words):
@@ -136,9 +149,12 @@ def test_linear_solvers_print_nothing_without_a_log(tmp_path):
 
     (tmp_path / "script.py").write_text(textwrap.dedent(DENSE_ROW))
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", str(tmp_path / "script.py")], capture_output=True, text=True, timeout=300,
+        [sys.executable, "-W", "ignore", str(tmp_path / "script.py")],
+        capture_output=True,
+        text=True,
+        timeout=300,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

@@ -83,11 +83,13 @@ def test_writers_that_are_killed_leave_nothing_for_long(tmp_path):
     for turn in range(4):
         writers = [
             subprocess.Popen(
-                [sys.executable, str(script), str(path), str(k)], stdout=subprocess.PIPE, text=True,
+                [sys.executable, str(script), str(path), str(k)],
+                stdout=subprocess.PIPE,
+                text=True,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
             )
             for k in range(2)
-        ]  # fmt: skip
+        ]
         for writer in writers:
             assert writer.stdout is not None
             assert writer.stdout.readline() == "ready\n"

@@ -53,9 +53,12 @@ def test_four_threads_solve_at_the_same_time(solver, tmp_path):
     whole = "True" if solver == "cp-sat" else "k % 2 > 0"
     script.write_text(textwrap.dedent(SOLVES).replace("k % 2 > 0", whole))
     done = subprocess.run(
-        [sys.executable, str(script), solver], capture_output=True, text=True, timeout=HANGS,
+        [sys.executable, str(script), solver],
+        capture_output=True,
+        text=True,
+        timeout=HANGS,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "done"
 

@@ -103,9 +103,7 @@ def test_records_within_a_problem_are_watched():
 
 
 def test_a_batch_is_watched():
-    problem = eo.RevenueMaximization(
-        [3.0, 2.0], [[1.0, 1.0]], [[0.5, 0.0]], [4.0], [1.0], traffic=np.ones((5, 2))
-    )  # fmt: skip
+    problem = eo.RevenueMaximization([3.0, 2.0], [[1.0, 1.0]], [[0.5, 0.0]], [4.0], [1.0], traffic=np.ones((5, 2)))
     assert problem.batch == 5
 
     def run(handed, options):
@@ -155,10 +153,17 @@ def test_a_solver_that_raises_after_a_change_is_caught_too():
     assert (problem.local_cost == COSTS).all()
 
 
-@pytest.mark.parametrize("name", [
-    "offloading/generated-small", "split/generated-small", "graph-split/generated-small", "revenue/generated-small",
-    "slot/labriji2023-typical", "program/assignment-tiny",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "offloading/generated-small",
+        "split/generated-small",
+        "graph-split/generated-small",
+        "revenue/generated-small",
+        "slot/labriji2023-typical",
+        "program/assignment-tiny",
+    ],
+)
 def test_no_solver_of_ours_changes_a_problem(name):
     problem = eo.instances.load(name).problem
     watch = Watch(problem)

@@ -82,8 +82,16 @@ def test_training_learns_is_repeatable_and_survives_a_kill(tmp_path):
         model = LSTMPredictor(5, WINDOW, 16)
         model.fit_scale(training[1])
         naive = error(model)
-        train(model, lambda past, traffic, _: (model(past) - traffic).square().mean(), training, validation,
-              epochs=epochs, rate=5e-3, patience=50, folder=folder)  # fmt: skip
+        train(
+            model,
+            lambda past, traffic, _: (model(past) - traffic).square().mean(),
+            training,
+            validation,
+            epochs=epochs,
+            rate=5e-3,
+            patience=50,
+            folder=folder,
+        )
         return model, naive
 
     model, naive = fitted(12)
@@ -225,9 +233,11 @@ def test_the_ledger_adds_up_and_the_solver_part_is_never_negative(recourse, solv
     truth = replace(problem, traffic=rng.uniform(0.2, 2.0, (30, 8)))
     believed = problem.capacity * rng.uniform(0.7, 1.3, 6)
     forecast = replace(
-        truth, traffic=truth.traffic * rng.uniform(0.8, 1.2, (30, 8)),
-        compute_capacity=believed[:3], link_capacity=believed[3:],
-    )  # fmt: skip
+        truth,
+        traffic=truth.traffic * rng.uniform(0.8, 1.2, (30, 8)),
+        compute_capacity=believed[:3],
+        link_capacity=believed[3:],
+    )
     plan = eo.solve(forecast, solver).decision
     ledger = regret_ledger(truth, forecast, plan, recourse)
     np.testing.assert_allclose(ledger.prediction + ledger.solver_gap + ledger.recourse, ledger.regret, atol=1e-9)

@@ -125,8 +125,11 @@ def test_a_residual_block_is_one_unit_and_exits_share_names():
 
 def test_cut_points_are_where_one_tensor_is_alive():
     """By the definition: cut the execution order, count the tensors that cross."""
-    for model, value in [(Residual(), torch.zeros(1, 3, 8, 8)), (Parallel(), torch.zeros(1, 4)),
-                         (zoo.build("mobilenet_v2"), zoo.example_input("mobilenet_v2"))]:  # fmt: skip
+    for model, value in [
+        (Residual(), torch.zeros(1, 3, 8, 8)),
+        (Parallel(), torch.zeros(1, 4)),
+        (zoo.build("mobilenet_v2"), zoo.example_input("mobilenet_v2")),
+    ]:
         table = LayerTable.from_module(model, value)
         for cut in range(len(table.layers)):
             crossing = {int(p) for p, c in table.edges if p <= cut < c} | {o for o in table.outputs if o <= cut}

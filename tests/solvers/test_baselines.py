@@ -22,9 +22,12 @@ def problems(draw):
     costs = st.lists(COSTS, min_size=count, max_size=count)
     available = draw(st.none() | st.lists(st.booleans(), min_size=count, max_size=count))
     return eo.OfflineOffloading(
-        draw(costs), draw(costs), draw(st.sampled_from([0.0, 0.5, 1.0]) | st.floats(0, 1)), draw(st.just(0.0) | COSTS),
+        draw(costs),
+        draw(costs),
+        draw(st.sampled_from([0.0, 0.5, 1.0]) | st.floats(0, 1)),
+        draw(st.just(0.0) | COSTS),
         local_available=None if available is None else np.array(available),
-    )  # fmt: skip
+    )
 
 
 def test_the_baselines_worked_by_hand():
@@ -119,10 +122,14 @@ def test_lagrangian_is_feasible_whatever_its_iterations(iterations):
 @pytest.mark.parametrize(
     "costs",
     [
-        ([1.0, 1.0], [1.0, 1.0]), ([1.0, 1.0, 1.0], [0.0, 0.0, 0.0]), ([1e300, 1e-300], [0.0, 0.0]), ([0.0], [0.0]),
-        ([5e-324, 5e-324], [0.0, 0.0]), ([-1.0, 0.0, 0.0], [0.0, 0.0, 0.0]),
+        ([1.0, 1.0], [1.0, 1.0]),
+        ([1.0, 1.0, 1.0], [0.0, 0.0, 0.0]),
+        ([1e300, 1e-300], [0.0, 0.0]),
+        ([0.0], [0.0]),
+        ([5e-324, 5e-324], [0.0, 0.0]),
+        ([-1.0, 0.0, 0.0], [0.0, 0.0, 0.0]),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("fraction", [0.0, 0.4, 1.0])
 def test_lagrangian_at_the_edges(costs, fraction):
     problem = eo.OfflineOffloading(*costs, fraction)

@@ -43,9 +43,14 @@ def knapsack(columns: int, seed: int) -> Program:
     rng = np.random.default_rng(seed)
     weight = rng.integers(10, 1000, (8, columns)).astype(float)
     return Program(
-        weight.sum(axis=0) + rng.integers(0, 50, columns), weight, row_upper=weight.sum(axis=1) / 3,
-        upper=1.0, integrality=True, sense="maximize", offset=10.0,
-    )  # fmt: skip
+        weight.sum(axis=0) + rng.integers(0, 50, columns),
+        weight,
+        row_upper=weight.sum(axis=1) / 3,
+        upper=1.0,
+        integrality=True,
+        sense="maximize",
+        offset=10.0,
+    )
 
 
 def market_split(seed: int, rows: int = 5, columns: int = 40) -> Program:
@@ -249,7 +254,13 @@ def test_log_is_written_only_if_asked(capfd):
 def test_agrees_with_highs_on_random_programs(seed):
     rng = np.random.default_rng(seed)
     program = Program(
-        rng.integers(-5, 6, 6), rng.integers(-3, 6, (4, 6)) * (rng.random((4, 6)) < 0.6), -9.0, rng.integers(1, 9, 4),
-        -1.0, 4.0, rng.random(6) < 0.5, ("minimize", "maximize")[seed % 2],
-    )  # fmt: skip
+        rng.integers(-5, 6, 6),
+        rng.integers(-3, 6, (4, 6)) * (rng.random((4, 6)) < 0.6),
+        -9.0,
+        rng.integers(1, 9, 4),
+        -1.0,
+        4.0,
+        rng.random(6) < 0.5,
+        ("minimize", "maximize")[seed % 2],
+    )
     assert solve(program, "cvxpy").objective == pytest.approx(solve(program, "highs").objective, abs=1e-9)

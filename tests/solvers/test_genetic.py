@@ -114,9 +114,19 @@ def test_a_time_limit_ends_the_evolution():
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("population", 1), ("population", 10.5), ("iterations", 0), ("crossover_rate", 1.5), ("mutation_rate", -0.1),
-     ("mutation_rate", np.nan), ("scaling", 0.5), ("population", True), ("iterations", "many"), ("elite", -1)],
-)  # fmt: skip
+    [
+        ("population", 1),
+        ("population", 10.5),
+        ("iterations", 0),
+        ("crossover_rate", 1.5),
+        ("mutation_rate", -0.1),
+        ("mutation_rate", np.nan),
+        ("scaling", 0.5),
+        ("population", True),
+        ("iterations", "many"),
+        ("elite", -1),
+    ],
+)
 def test_options_out_of_range_are_refused(option, value):
     with pytest.raises(eo.InvalidOptionError, match=f"{option} is .*expected"):
         eo.solve(instance(), "genetic", **{option: value})

@@ -56,8 +56,14 @@ def test_a_time_limit_without_a_feasible_point_gives_no_solution():
 def test_a_limit_with_an_incumbent_gives_a_feasible_answer_with_its_gap():
     rng = np.random.default_rng(1)
     weights = rng.integers(20, 100, (8, 60)).astype(float)
-    program = eo.Program(rng.integers(20, 100, 60), weights, row_upper=weights.sum(axis=1) / 3, upper=1.0,
-                         integrality=True, sense="maximize")  # fmt: skip
+    program = eo.Program(
+        rng.integers(20, 100, 60),
+        weights,
+        row_upper=weights.sum(axis=1) / 3,
+        upper=1.0,
+        integrality=True,
+        sense="maximize",
+    )
     solution = eo.solve(program, "highs", time_limit=0.5)
     assert solution.status in ("feasible", "optimal")
     assert solution.bound >= solution.objective - 1e-9

@@ -11,13 +11,44 @@ import edgeopt as eo
 from edgeopt.solving.registry import solvers
 
 FILES = [
-    "25fv47", "adlittle", "afiro", "bell5", "e226", "egout", "etamacro", "flugpl", "galenet", "garbage", "gas11", "gt2",
-    "infeasible-mip0", "israel", "klein1", "lseu", "nan0", "p0548", "rgn", "scrs8", "smalllp", "stair", "standata",
+    "25fv47",
+    "adlittle",
+    "afiro",
+    "bell5",
+    "e226",
+    "egout",
+    "etamacro",
+    "flugpl",
+    "galenet",
+    "garbage",
+    "gas11",
+    "gt2",
+    "infeasible-mip0",
+    "israel",
+    "klein1",
+    "lseu",
+    "nan0",
+    "p0548",
+    "rgn",
+    "scrs8",
+    "smalllp",
+    "stair",
+    "standata",
     "woodinfe",
-]  # fmt: skip
+]
 SHIPPED = (
-    "adlittle", "afiro", "bell5", "flugpl", "galenet", "garbage", "infeasible-mip0", "lseu", "nan0", "smalllp", "woodinfe",
-)  # fmt: skip
+    "adlittle",
+    "afiro",
+    "bell5",
+    "flugpl",
+    "galenet",
+    "garbage",
+    "infeasible-mip0",
+    "lseu",
+    "nan0",
+    "smalllp",
+    "woodinfe",
+)
 GENERAL = [name for name, entry in solvers().items() if entry.general]
 
 

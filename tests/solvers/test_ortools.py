@@ -20,7 +20,7 @@ from edgeopt.solvers.backends import cp_sat_model
 from edgeopt.solvers.cp_sat import cp_sat
 from edgeopt.solvers.pdlp import pdlp
 from edgeopt.solving.registry import find
-from edgeopt.solving.settled import settled
+from edgeopt.solving.repair import repaired
 from edgeopt.solving.solve import conclude, solve
 from edgeopt.verification.infeasibility import EmptyBox
 from edgeopt.verification.linear_dual import LinearDual
@@ -56,9 +56,13 @@ def knapsack(columns: int, seed: int) -> Program:
     rng = np.random.default_rng(seed)
     weight = rng.integers(10, 1000, (8, columns)).astype(float)
     return Program(
-        weight.sum(axis=0) + rng.integers(0, 50, columns), weight, row_upper=weight.sum(axis=1) / 3,
-        upper=1.0, integrality=True, sense="maximize",
-    )  # fmt: skip
+        weight.sum(axis=0) + rng.integers(0, 50, columns),
+        weight,
+        row_upper=weight.sum(axis=1) / 3,
+        upper=1.0,
+        integrality=True,
+        sense="maximize",
+    )
 
 
 @pytest.mark.parametrize("name", LINEAR)
@@ -103,9 +107,19 @@ def test_programs_without_optimum_are_told_apart(name, program, status):
         (Program([1.0], upper=0.0, integrality=True, offset=-3.0), "optimal", -3.0),
         (Program([1.0], [[1.0]], upper=1.0, lower=-1.0, integrality=True, sense="maximize"), "optimal", 1.0),
     ],
-    ids=["no-rows", "no-columns", "no-columns-infeasible", "empty-row-infeasible", "empty-row", "crossed-columns",
-         "crossed-rows", "no-cost", "fixed", "free-row"],
-)  # fmt: skip
+    ids=[
+        "no-rows",
+        "no-columns",
+        "no-columns-infeasible",
+        "empty-row-infeasible",
+        "empty-row",
+        "crossed-columns",
+        "crossed-rows",
+        "no-cost",
+        "fixed",
+        "free-row",
+    ],
+)
 def test_degenerate_shapes(name, program, status, objective):
     if name in LINEAR:
         program = program.relaxation()
@@ -265,9 +279,12 @@ def brute_force(program: Program) -> float | None:
 
 @settings(max_examples=80, deadline=None)
 @given(
-    cost=st.lists(st.floats(-3, 3, width=16), min_size=1, max_size=4), data=st.data(),
-    sense=st.sampled_from(["minimize", "maximize"]), decimals=st.integers(0, 3), offset=st.floats(-5, 5, width=16),
-)  # fmt: skip
+    cost=st.lists(st.floats(-3, 3, width=16), min_size=1, max_size=4),
+    data=st.data(),
+    sense=st.sampled_from(["minimize", "maximize"]),
+    decimals=st.integers(0, 3),
+    offset=st.floats(-5, 5, width=16),
+)
 def test_cp_sat_agrees_with_enumeration(cost, data, sense, decimals, offset):
     columns = len(cost)
     entries = st.integers(-3000, 3000).map(lambda v: round(v / 1000, decimals))
@@ -364,7 +381,7 @@ def test_missing_bounds_are_derived(program, objective):
     entries=st.lists(st.integers(-2, 3), min_size=6, max_size=6),
     sides=st.lists(st.integers(-4, 4), min_size=2, max_size=2),
     upper=st.lists(st.sampled_from([3.0, INF]), min_size=3, max_size=3),
-)  # fmt: skip
+)
 def test_derived_bounds_keep_the_optimum(cost, entries, sides, upper):
     program = Program(cost, np.reshape(entries, (2, 3)), sides, [INF, INF], -2.0, upper, np.ones(3))
     try:
@@ -450,11 +467,11 @@ def test_cp_sat_solves_a_wide_program_in_seconds(samples):
 
 def test_a_violating_point_is_no_solution():
     outcome = claim.claimed(TEXTBOOK, np.array([3.0, 2.0]), finished=True)
-    solution = conclude(TEXTBOOK, find("glop")[0], Options(), settled(TEXTBOOK, outcome), 0.0)
+    solution = conclude(TEXTBOOK, find("glop")[0], Options(), repaired(TEXTBOOK, outcome), 0.0)
     assert solution.status is Status.FAILED
     assert "row[1]" in solution.message
     stopped = claim.claimed(TEXTBOOK, np.array([3.0, 2.0]), finished=False)
-    assert settled(TEXTBOOK, stopped).claim is Status.NO_SOLUTION
+    assert repaired(TEXTBOOK, stopped).claim is Status.NO_SOLUTION
 
 
 def test_wrong_duals_do_not_make_an_optimum():

@@ -26,9 +26,14 @@ def knapsack(columns: int, seed: int) -> Program:
     rng = np.random.default_rng(seed)
     weight = rng.integers(10, 1000, (8, columns)).astype(float)
     return Program(
-        weight.sum(axis=0) + rng.integers(0, 50, columns), weight, row_upper=weight.sum(axis=1) / 3,
-        upper=1.0, integrality=True, sense="maximize", offset=10.0,
-    )  # fmt: skip
+        weight.sum(axis=0) + rng.integers(0, 50, columns),
+        weight,
+        row_upper=weight.sum(axis=1) / 3,
+        upper=1.0,
+        integrality=True,
+        sense="maximize",
+        offset=10.0,
+    )
 
 
 def market_split(seed: int, rows: int = 5, columns: int = 40) -> Program:
@@ -126,9 +131,11 @@ def test_every_termination_condition_has_a_meaning(monkeypatch, condition, with_
     monkeypatch.setattr(module, "_values", lambda *_: np.array([3.0, 1.0]))
     monkeypatch.setattr(module, "_duals", lambda *_: np.array([2.0, 0.0]))
     results = SimpleNamespace(
-        termination_condition=SimpleNamespace(name=condition), objective_bound=None, solver_log="",
+        termination_condition=SimpleNamespace(name=condition),
+        objective_bound=None,
+        solver_log="",
         solution_status=SimpleNamespace(name="feasible" if with_point else "noSolution"),
-    )  # fmt: skip
+    )
     outcome = module._outcome(TEXTBOOK, Options(), None, results)
     stopped = Status.FEASIBLE if with_point else Status.NO_SOLUTION
     assert outcome.claim is {
@@ -202,7 +209,13 @@ def test_columns_that_nothing_mentions_get_a_value_within_bounds():
 def test_agrees_with_highs_on_random_programs(seed):
     rng = np.random.default_rng(seed)
     program = Program(
-        rng.integers(-5, 6, 6), rng.integers(-3, 6, (4, 6)) * (rng.random((4, 6)) < 0.6), -9.0, rng.integers(1, 9, 4),
-        -1.0, 4.0, rng.random(6) < 0.5, ("minimize", "maximize")[seed % 2],
-    )  # fmt: skip
+        rng.integers(-5, 6, 6),
+        rng.integers(-3, 6, (4, 6)) * (rng.random((4, 6)) < 0.6),
+        -9.0,
+        rng.integers(1, 9, 4),
+        -1.0,
+        4.0,
+        rng.random(6) < 0.5,
+        ("minimize", "maximize")[seed % 2],
+    )
     assert solve(program, "pyomo").objective == pytest.approx(solve(program, "highs").objective, abs=1e-9)

@@ -31,7 +31,7 @@ def test_a_time_limit_without_a_point_gives_no_solution():
     assert eo.solve(program, "scipy", time_limit=0.3).status == "no_solution"
 
 
-def test_what_scipy_cannot_honour_is_refused():
+def test_what_scipy_does_not_support_is_refused():
     program = eo.Program([1.0], lower=[1.0])
     with pytest.raises(eo.InvalidOptionError, match="warm_start"):
         eo.solve(program, "scipy", warm_start=eo.Point([1.0]))

@@ -80,8 +80,10 @@ def test_a_memory_map_is_read_from_its_file(tmp_path, monkeypatch):
             local[:100] = -5.0  # in memory only
         problem = eo.OfflineOffloading(np.array(local), np.array(remote), 0.8, 0.1)
         check(eo.select_stream(local, remote, 0.8, 0.1, chunk=999), problem)
-        check(eo.select_stream(local[::2], remote[1::2], 0.8, chunk=77),
-              eo.OfflineOffloading(problem.local_cost[::2], problem.remote_cost[1::2], 0.8))  # fmt: skip
+        check(
+            eo.select_stream(local[::2], remote[1::2], 0.8, chunk=77),
+            eo.OfflineOffloading(problem.local_cost[::2], problem.remote_cost[1::2], 0.8),
+        )
     offset = np.memmap(maps[0].filename, np.float32, "r", offset=4 * 100)
     check(eo.select_stream(offset, offset[::-1], 0.5, chunk=64), eo.OfflineOffloading(offset, offset[::-1], 0.5))
 
@@ -189,7 +191,9 @@ def test_memory_is_bounded(tmp_path):
                 file.write(rng.random(1_000_000, dtype=np.float32).tobytes())
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(tmp_path / "local"), str(tmp_path / "remote")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 450.0

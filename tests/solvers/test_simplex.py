@@ -40,10 +40,13 @@ def programs(draw, largest: int = 6) -> eo.Program:
     some = lambda values, size: draw(st.lists(values, min_size=size, max_size=size))  # noqa: E731
     whole, side = st.integers(-4, 4).map(float), st.integers(-8, 8).map(float)
     return eo.Program(
-        some(whole, columns), np.array(some(whole, rows * columns)).reshape(rows, columns),
-        some(side | st.just(-inf), rows), some(side | st.just(inf), rows),
-        some(st.sampled_from([0.0, -3.0, -inf]), columns), some(st.sampled_from([1.0, 3.0, inf]), columns),
-    )  # fmt: skip
+        some(whole, columns),
+        np.array(some(whole, rows * columns)).reshape(rows, columns),
+        some(side | st.just(-inf), rows),
+        some(side | st.just(inf), rows),
+        some(st.sampled_from([0.0, -3.0, -inf]), columns),
+        some(st.sampled_from([1.0, 3.0, inf]), columns),
+    )
 
 
 @settings(max_examples=300, deadline=None)
@@ -120,13 +123,25 @@ def test_many_steps_pass_through_the_clock(monkeypatch):
 
 def test_prices_are_what_another_unit_brings():
     rng = np.random.default_rng(5)
-    problem = eo.RevenueMaximization(rng.uniform(1, 3, 8), rng.uniform(0, 1, (3, 8)), rng.uniform(0, 1, (2, 8)),
-                                     [3.0, 4.0, 5.0], [2.0, 2.5], rng.uniform(1, 3, 8))  # fmt: skip
+    problem = eo.RevenueMaximization(
+        rng.uniform(1, 3, 8),
+        rng.uniform(0, 1, (3, 8)),
+        rng.uniform(0, 1, (2, 8)),
+        [3.0, 4.0, 5.0],
+        [2.0, 2.5],
+        rng.uniform(1, 3, 8),
+    )
     best = eo.solve(problem, "simplex")
     for r, price in enumerate(best.certificate.resource_price[:3]):
         more = problem.compute_capacity + 1e-6 * (np.arange(3) == r)
-        changed = eo.RevenueMaximization(problem.unit_revenue, problem.compute_density, problem.link_density, more,
-                                         problem.link_capacity, problem.traffic)  # fmt: skip
+        changed = eo.RevenueMaximization(
+            problem.unit_revenue,
+            problem.compute_density,
+            problem.link_density,
+            more,
+            problem.link_capacity,
+            problem.traffic,
+        )
         assert (eo.solve(changed, "highs").objective - best.objective) / 1e-6 == pytest.approx(price, abs=1e-5)
 
 

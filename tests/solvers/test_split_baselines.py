@@ -60,11 +60,14 @@ def test_one_cut_for_each_exit_or_one_depth_for_all(seed, shared):
     depths = [(d, d) for d in deep] if shared else list(product(deep, repeat=2))
     servers = [(s, s) for s in (1, 2)] if shared else list(product((1, 2), repeat=2))
     best = min(
-        problem.objective(eo.SplitDecision(tuple(
-            np.where(np.arange(entry.layers) < cut[k], 0, server[k]) for k, entry in enumerate(problem.exits)
-        )))
-        for cut in depths for server in servers
-    )  # fmt: skip
+        problem.objective(
+            eo.SplitDecision(
+                tuple(np.where(np.arange(entry.layers) < cut[k], 0, server[k]) for k, entry in enumerate(problem.exits))
+            )
+        )
+        for cut in depths
+        for server in servers
+    )
     assert eo.solve(problem, "neurosurgeon").objective == pytest.approx(best)
 
 

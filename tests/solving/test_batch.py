@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 import edgeopt as eo
+from edgeopt.model.batch_axis import batch_of
 from edgeopt.verification.batch_certificate import BatchCertificate
 
 RNG = np.random.default_rng(5)
-EXITS = [
-    eo.Exit(0.2 * (k + 1), RNG.gamma(1.0, 1.0, (k + 2, 3)), RNG.gamma(1.0, 1.0, k + 3)) for k in range(3)
-]  # fmt: skip
+EXITS = [eo.Exit(0.2 * (k + 1), RNG.gamma(1.0, 1.0, (k + 2, 3)), RNG.gamma(1.0, 1.0, k + 3)) for k in range(3)]
 BATCH = eo.StochasticSplit(EXITS, RNG.dirichlet(np.ones(4), 7), RNG.gamma(2.0, 1.0, 7), RNG.gamma(2.0, 1.0, (7, 1)))
 
 
@@ -104,11 +103,14 @@ def test_one_wrong_instance_is_enough_to_fail():
     [
         (lambda best: eo.Outcome.optimal(best.decision, BatchCertificate((None,) * 7)), "proves nothing"),
         (lambda best: eo.Outcome.optimal(BATCH.pick(best.decision, 0), best.certificate), "malformed"),
-        (lambda best: eo.Outcome.optimal(best.decision, type(best.certificate)(best.certificate.potential[0])), "number"),
+        (
+            lambda best: eo.Outcome.optimal(best.decision, type(best.certificate)(best.certificate.potential[0])),
+            "number",
+        ),
         (lambda best: eo.Outcome.optimal(best.decision, BatchCertificate(())), "cannot be checked"),
         (lambda best: eo.Outcome.failed("out of order"), "out of order"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_proved_for_all_is_not_believed(change, message):
     solution = lying(change(eo.solve(BATCH)))
     assert solution.status == "failed"
@@ -132,9 +134,7 @@ def test_a_limit_that_ends_between_instances_gives_no_solution():
     assert eo.solve(BATCH, "highs", time_limit=0).status == "no_solution"
 
 
-def test_a_problem_without_a_batch_axis_says_so():
+def test_a_problem_without_a_batch_axis_has_no_methods_of_one():
     problem = eo.OfflineOffloading([1.0], [2.0])
-    assert problem.batch is None
-    for call in (lambda: problem.instance(0), lambda: problem.pick(None, 0), lambda: problem.stack([])):
-        with pytest.raises(NotImplementedError, match="no batch axis"):
-            call()
+    assert batch_of(problem) is None
+    assert not hasattr(problem, "instance")

@@ -8,8 +8,22 @@ import pytest
 import edgeopt as eo
 
 PROBLEM = eo.OfflineOffloading([3.0, 1.0, 2.0, 5.0], [1.0, 1.5, 1.0, 1.0], min_local_fraction=0.5)
-COLUMNS = ["problem", "solver", "kind", "status", "proved", "objective", "bound", "gap", "claimed_bound", "excess",
-           "wall_time", "verify_time", "conflict", "message"]  # fmt: skip
+COLUMNS = [
+    "problem",
+    "solver",
+    "kind",
+    "status",
+    "proved",
+    "objective",
+    "bound",
+    "gap",
+    "claimed_bound",
+    "excess",
+    "wall_time",
+    "verify_time",
+    "conflict",
+    "message",
+]
 
 
 def test_one_row_for_each_pair():

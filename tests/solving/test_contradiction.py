@@ -53,8 +53,10 @@ def test_a_denial_beside_a_point_and_bounds_that_cross_it():
 
 def test_unbounded_beside_an_optimum_and_beside_infeasible():
     found = told(Answer("a", "unbounded"), Answer("b", "optimal", 1.0, 1.0, proved=True))
-    assert found == {"a": ("says unbounded, but b says optimal with 1", True),
-                     "b": ("says optimal, but a says unbounded", False)}  # fmt: skip
+    assert found == {
+        "a": ("says unbounded, but b says optimal with 1", True),
+        "b": ("says optimal, but a says unbounded", False),
+    }
     found = told(Answer("a", "unbounded", proved=True), Answer("b", "optimal", 1.0, claimed_bound=1.0))
     assert (found["a"][1], found["b"][1]) == (False, True)
     found = told(Answer("a", "unbounded", proved=True), Answer("b", "infeasible"))

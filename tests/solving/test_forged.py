@@ -138,16 +138,26 @@ def test_numbers_that_are_none(refused, name, value):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("certificate", "trust me"), ("certificate", 7), ("certificate", {"type": "SolverClaim"}),
+        ("certificate", "trust me"),
+        ("certificate", 7),
+        ("certificate", {"type": "SolverClaim"}),
         ("certificate", {"type": "MixedIntegerBound", "bound": "x", "solver": "highs"}),
         ("certificate", {"type": "MixedIntegerBound", "bound": 5.0, "solver": 3, "relaxation": "x"}),
         ("certificate", {"type": "LinearDual", "row_dual": ["a"]}),
-        ("found", "all of it"), ("found", [1, 0]), ("found", {"type": "Point", "values": ["a", "b"]}),
-        ("found", {"type": "OffloadingDecision", "local": [True, True]}), ("status", 5), ("status", "superb"),
-        ("options", 5), ("statistics", "x"), ("message", 5), ("solver", None), ("problem_fingerprint", 7),
+        ("found", "all of it"),
+        ("found", [1, 0]),
+        ("found", {"type": "Point", "values": ["a", "b"]}),
+        ("found", {"type": "OffloadingDecision", "local": [True, True]}),
+        ("status", 5),
+        ("status", "superb"),
+        ("options", 5),
+        ("statistics", "x"),
+        ("message", 5),
+        ("solver", None),
+        ("problem_fingerprint", 7),
         ("nonsense", 1),
     ],
-)  # fmt: skip
+)
 def test_fields_of_the_wrong_kind(tmp_path, command, name, value):
     honest = eo.solve(KNAPSACK, "highs")
     eo.save(KNAPSACK, tmp_path / "p.json")
@@ -175,9 +185,16 @@ def test_a_word_that_a_feasible_program_has_no_point(refused):
 
 @pytest.mark.parametrize(
     "certificate",
-    [None, EmptyBox(), FarkasRay(np.array([1.0])), FarkasRay(np.ones(9)), PrimalRay(np.ones(2), np.ones(2)),
-     LinearDual(np.zeros(1)), MixedIntegerBound(1.0, "highs")],
-)  # fmt: skip
+    [
+        None,
+        EmptyBox(),
+        FarkasRay(np.array([1.0])),
+        FarkasRay(np.ones(9)),
+        PrimalRay(np.ones(2), np.ones(2)),
+        LinearDual(np.zeros(1)),
+        MixedIntegerBound(1.0, "highs"),
+    ],
+)
 @pytest.mark.parametrize("status", [eo.Status.INFEASIBLE, eo.Status.UNBOUNDED])
 def test_a_status_with_a_witness_that_shows_nothing(refused, certificate, status):
     for problem in (PROGRAM, KNAPSACK):
@@ -244,14 +261,16 @@ def forged_batch(problem, parts):
 @pytest.mark.parametrize(
     "parts",
     [
-        None, lambda value: MixedIntegerBound(float(value[1]), "highs"),
+        None,
+        lambda value: MixedIntegerBound(float(value[1]), "highs"),
         lambda value: BatchCertificate(tuple(MixedIntegerBound(float(v), "highs and cp-sat") for v in value)),
         lambda value: BatchCertificate((None, MixedIntegerBound(float(value[1]), "highs"), None)),
-        BatchCertificate(()), BatchCertificate((LinearDual(np.zeros(2)),) * 3),
+        BatchCertificate(()),
+        BatchCertificate((LinearDual(np.zeros(2)),) * 3),
         BatchCertificate(("x", 5, None)),  # type: ignore[arg-type]
         SolverClaim("optimal", "highs"),
     ],
-)  # fmt: skip
+)
 def test_a_poor_decision_in_a_batch_with_words_for_proofs(refused, parts):
     assert refused(SPLITS, forged_batch(SPLITS, parts))
 

@@ -91,9 +91,14 @@ def test_a_batch_needs_evidence_as_one_problem_does(claim):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("objective", 10**400), ("claimed_bound", 10**400), ("message", "\ud800"), ("problem_fingerprint", "\ud800"),
-     ("certificate", {"type": "BatchCertificate", "certificates": 5})],
-)  # fmt: skip
+    [
+        ("objective", 10**400),
+        ("claimed_bound", 10**400),
+        ("message", "\ud800"),
+        ("problem_fingerprint", "\ud800"),
+        ("certificate", {"type": "BatchCertificate", "certificates": 5}),
+    ],
+)
 def test_a_forged_field_is_refused_in_our_own_words(field, value, tmp_path):
     eo.save(eo.solve(LP, "highs"), tmp_path / "solution.json")
     head = json.loads((tmp_path / "solution.json").read_text())

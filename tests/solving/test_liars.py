@@ -45,7 +45,10 @@ CASES = {
     "nan objective": (PROBLEM, eo.Outcome.optimal(BEST, objective=float("nan")), "reports objective nan"),
     "suboptimal": (PROBLEM, eo.Outcome.optimal(local(1, 0, 0, 1)), "certificate proves only"),
     "bogus multiplier": (
-        PROBLEM, eo.Outcome.optimal(local(1, 1, 1, 1), LocalFractionMultiplier(9.0)), "certificate proves only"),
+        PROBLEM,
+        eo.Outcome.optimal(local(1, 1, 1, 1), LocalFractionMultiplier(9.0)),
+        "certificate proves only",
+    ),
     "false bound": (PROBLEM, eo.Outcome.optimal(BEST, bound=99.0), "contradicts"),
     "wrong shape": (PROBLEM, eo.Outcome.optimal(local(0, 1)), "malformed"),
     "wrong dtype": (PROBLEM, eo.Outcome.optimal(eo.OffloadingDecision(np.array([0.0, 1, 1, 0]))), "malformed"),
@@ -63,24 +66,39 @@ CASES = {
     "outside its bounds": (PROGRAM, eo.Outcome.optimal(eo.Point([2.0, -1.0])), r"bound of x\[1\]"),
     "suboptimal point": (PROGRAM, eo.Outcome.optimal(eo.Point([0.0, 1.0])), "certificate proves only 1.0"),
     "wrong duals": (PROGRAM, eo.Outcome.optimal(eo.Point([0.0, 1.0]), LinearDual(np.array([0.3]))), "proves only 1.0"),
-    "impossible duals": (PROGRAM, eo.Outcome.optimal(eo.Point([0.0, 1.0]), LinearDual(np.array([7.0]))), "proves only 1.0"),
+    "impossible duals": (
+        PROGRAM,
+        eo.Outcome.optimal(eo.Point([0.0, 1.0]), LinearDual(np.array([7.0]))),
+        "proves only 1.0",
+    ),
     "nan duals": (PROGRAM, eo.Outcome.optimal(eo.Point([0.0, 1.0]), LinearDual(np.array([np.nan]))), "proves only 1.0"),
-    "bogus ray": (PROGRAM, eo.Outcome(eo.Status.INFEASIBLE, certificate=FarkasRay(np.array([1.0]))), "no witness"),
+    "bogus ray": (PROGRAM, eo.Outcome(eo.Status.INFEASIBLE, certificate=FarkasRay(np.array([1.0]))), "no certificate"),
     "bogus direction": (
-        PROGRAM, eo.Outcome(eo.Status.UNBOUNDED, certificate=PrimalRay(np.array([1.0, 0]), np.array([1.0, 0]))),
-        "no witness"),
-    "denies a feasible program": (PROGRAM, eo.Outcome(eo.Status.INFEASIBLE), "no witness"),
+        PROGRAM,
+        eo.Outcome(eo.Status.UNBOUNDED, certificate=PrimalRay(np.array([1.0, 0]), np.array([1.0, 0]))),
+        "no certificate",
+    ),
+    "denies a feasible program": (PROGRAM, eo.Outcome(eo.Status.INFEASIBLE), "no certificate"),
     "fractional": (KNAPSACK, eo.Outcome.optimal(eo.Point([0.5, 1.0])), r"not integer: x\[0\] is 0.5"),
     "denies a feasible integer program": (KNAPSACK, eo.Outcome(eo.Status.INFEASIBLE), "has a point"),
     "hands over its own word": (
-        KNAPSACK, eo.Outcome(eo.Status.INFEASIBLE, certificate=SolverClaim("infeasible", "liar")), "has a point"),
-    "unbounded integers": (KNAPSACK, eo.Outcome(eo.Status.UNBOUNDED), "no witness"),
+        KNAPSACK,
+        eo.Outcome(eo.Status.INFEASIBLE, certificate=SolverClaim("infeasible", "liar")),
+        "has a point",
+    ),
+    "unbounded integers": (KNAPSACK, eo.Outcome(eo.Status.UNBOUNDED), "no certificate"),
     "weak bound": (
-        KNAPSACK, eo.Outcome.optimal(eo.Point([0.0, 1.0]), MixedIntegerBound(4.0, "liar")), "has a point of objective 5.0"),
-    "bound below": (
-        KNAPSACK, eo.Outcome.optimal(eo.Point([1.0, 0.0]), bound=4.0), "contradicts"),
-    "bound that leaves a gap": (KNAPSACK, eo.Outcome.optimal(eo.Point([0.0, 1.0]), bound=6.0), "has a point of objective 5.0"),
-}  # fmt: skip
+        KNAPSACK,
+        eo.Outcome.optimal(eo.Point([0.0, 1.0]), MixedIntegerBound(4.0, "liar")),
+        "has a point of objective 5.0",
+    ),
+    "bound below": (KNAPSACK, eo.Outcome.optimal(eo.Point([1.0, 0.0]), bound=4.0), "contradicts"),
+    "bound that leaves a gap": (
+        KNAPSACK,
+        eo.Outcome.optimal(eo.Point([0.0, 1.0]), bound=6.0),
+        "has a point of objective 5.0",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -116,7 +134,7 @@ def test_an_honest_answer_passes():
 # The solvers below run in processes of their own, which find them by the name of this module's file.
 
 
-@eo.solver("hangs", solves=eo.OfflineOffloading, exact=True, honours=("time_limit",))
+@eo.solver("hangs", solves=eo.OfflineOffloading, exact=True, options=("time_limit",))
 def hangs(problem, options):
     """Never end."""
     while True:

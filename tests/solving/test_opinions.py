@@ -30,9 +30,7 @@ def test_a_switch_larger_than_needed_lets_nothing_through(solver, big, demand):
 @pytest.mark.parametrize("solver", ["auto", "highs", "scip"])
 def test_a_switch_without_a_bound_behind_it_is_left_to_presolve(solver):
     rows = [[1, 0, -1e9, 0], [0, 1, 0, -1e9], [1, 2, 0, 0]]
-    problem = eo.Program(
-        [1, 1, 976, 129], rows, [-INF, -INF, 0.015], [0, 0, INF], 0, [INF, 0.12, 1, 1], [0, 0, 1, 1]
-    )  # fmt: skip
+    problem = eo.Program([1, 1, 976, 129], rows, [-INF, -INF, 0.015], [0, 0, INF], 0, [INF, 0.12, 1, 1], [0, 0, 1, 1])
     solution = eo.solve(problem, solver)
     assert (solution.status, solution.objective) == ("optimal", pytest.approx(129.0075, rel=1e-9)), solution
 
@@ -63,9 +61,14 @@ def test_small_switches_allow_the_same_points(seed):
     one_sided = rng.random(3) < 0.5
     sides = rng.integers(-4, 5, 3).astype(float)
     problem = eo.Program(
-        np.ones(5), rows, np.where(one_sided, sides, -INF), np.where(one_sided, INF, sides), 0, [3, 3, 3, 1, 1],
+        np.ones(5),
+        rows,
+        np.where(one_sided, sides, -INF),
+        np.where(one_sided, INF, sides),
+        0,
+        [3, 3, 3, 1, 1],
         [False, False, False, True, True],
-    )  # fmt: skip
+    )
     small = prepared(problem, scale=False).program
     for point in np.array(np.meshgrid(*[range(4)] * 3, [0, 1], [0, 1])).reshape(5, -1).T.astype(float):
         assert bool(problem.violations(eo.Point(point))) == bool(small.violations(eo.Point(point))), point
@@ -84,9 +87,15 @@ def test_an_optimum_whose_relaxation_goes_on_for_ever_is_none(solver):
 
 def test_a_point_that_breaks_whole_rows_refutes_nobody():
     problem = eo.Program(
-        [-5, -2, 3], [[2, -3, 5], [5, 0, -2]], [-13579352, -100220418], [-13579352, -100220418], 0,
-        [775444, 179834878, 102159008], True, "maximize",
-    )  # fmt: skip
+        [-5, -2, 3],
+        [[2, -3, 5], [5, 0, -2]],
+        [-13579352, -100220418],
+        [-13579352, -100220418],
+        0,
+        [775444, 179834878, 102159008],
+        True,
+        "maximize",
+    )
     for solver in ("auto", "cp-sat"):
         solution = eo.solve(problem, solver)
         assert (solution.status, solution.objective) == ("optimal", -25756333), solution
@@ -106,9 +115,15 @@ def test_a_time_limit_that_cp_sat_does_not_keep_is_kept_from_outside():
 def test_what_is_solved_verifies():
     rows = [[1, 0, 0, -1e9, 0, 0], [0, 1, 0, 0, -1e9, 0], [0, 0, 1, 0, 0, -1e9], [1, 3, 3, 0, 0, 0]]
     problem = eo.Program(
-        [0.5, 0.5, 0, 422, 295, 611], rows, [-INF, -INF, -INF, 0.003], [0, 0, 0, INF], 0, [0.17, 0.06, INF, 1, 1, 1],
-        [0, 0, 0, 1, 1, 1], offset=-5,
-    )  # fmt: skip
+        [0.5, 0.5, 0, 422, 295, 611],
+        rows,
+        [-INF, -INF, -INF, 0.003],
+        [0, 0, 0, INF],
+        0,
+        [0.17, 0.06, INF, 1, 1, 1],
+        [0, 0, 0, 1, 1, 1],
+        offset=-5,
+    )
     solution = eo.solve(problem)
     assert (solution.status, solution.objective) == ("optimal", pytest.approx(290.0005, rel=1e-9))
     assert eo.verify(problem, solution).holds

@@ -15,7 +15,7 @@ import pytest
 
 import edgeopt as eo
 from edgeopt import solvers as room
-from edgeopt.model.solver import LIMITS, Solver
+from edgeopt.model.solver import STANDARD_OPTIONS, Columns, Solver
 from edgeopt.solving.registry import find, solvers
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
@@ -42,8 +42,20 @@ def wheel(source: Path, folder: Path) -> Path:
 def install(source: Path, folder: Path) -> Path:
     """Install the plug-in in `source` into `folder` with pip."""
     target = folder / "site"
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-compile",
-               "--disable-pip-version-check", "--target", str(target), str(wheel(source, folder))]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-index",
+        "--no-deps",
+        "--no-compile",
+        "--disable-pip-version-check",
+        "--target",
+        str(target),
+        str(wheel(source, folder)),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return target
@@ -117,7 +129,7 @@ def test_every_module_of_the_room_is_found_under_its_own_name():
 @pytest.mark.parametrize("entry", solvers().values(), ids=solvers().keys())
 def test_every_solver_says_what_it_is(entry):
     assert entry.kind == ("exact" if entry.exact else "heuristic")
-    assert set(entry.honours) <= set(LIMITS)
+    assert set(entry.options) <= set(STANDARD_OPTIONS)
     assert entry.function.__doc__
     assert entry.function.__module__ == f"edgeopt.solvers.{entry.name.replace('-', '_')}"
     assert all(package not in ("numpy",) for package in entry.requires)
@@ -140,8 +152,8 @@ def test_variants_belong_to_those_that_have_them():
 
 
 def test_a_solver_for_integers_only_refuses_continuous_columns():
-    entry = Solver("whole", lambda p, o: None, eo.Program, True, continuous=False)
-    assert entry.refusal(eo.Program(np.ones(2), integrality=[True, False])) == "takes integer columns only"
+    entry = Solver("whole", lambda p, o: None, eo.Program, True, columns=Columns.INTEGER)
+    assert "takes integer columns only" in str(entry.refusal(eo.Program(np.ones(2), integrality=[True, False])))
     assert entry.refusal(eo.Program(np.ones(2), integrality=True)) is None
 
 
@@ -149,8 +161,8 @@ def test_a_solver_may_be_made_for_several_formulations():
     entry = Solver("both", lambda p, o: None, (eo.OfflineOffloading, eo.Program), True)
     assert not entry.general
     assert entry.refusal(eo.OfflineOffloading([1.0], [1.0])) is None
-    assert Solver("one", lambda p, o: None, (eo.OfflineOffloading,), True).refusal(eo.Program([1.0])) == (
-        "solves OfflineOffloading"
+    assert "solves OfflineOffloading" in str(
+        Solver("one", lambda p, o: None, (eo.OfflineOffloading,), True).refusal(eo.Program([1.0]))
     )
 
 

@@ -1,4 +1,4 @@
-"""``solve``: options that are honoured or refused, warm starts, seeds, limits, and what a solution records."""
+"""``solve``: options that are supported or refused, warm starts, seeds, limits, and what a solution records."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BEST = eo.OffloadingDecision(np.array([False, True, True, False]))
         ({"seed": None}, "seed is None"),
         ({"memory_limit": 1e9}, "memory_limit needs isolate=True"),
         ({"colour": "red"}, "no option 'colour'; its own options: it has none"),
-        ({"warm_start": BEST}, "cannot honour warm_start; .* it honours time_limit, relative_gap, threads"),
+        ({"warm_start": BEST}, "does not support warm_start; .* it supports time_limit, relative_gap, threads"),
     ],
 )
 def test_impossible_options_are_refused(options, words):
@@ -85,7 +85,7 @@ def test_the_warm_start_reaches_a_general_solver_as_a_point():
         seen.append(options.warm_start)
         return eo.Outcome(eo.Status.NO_SOLUTION)
 
-    entry = eo.Solver("looks", look, eo.Program, True, honours=("warm_start",))
+    entry = eo.Solver("looks", look, eo.Program, True, options=("warm_start",))
     eo.solve(PROBLEM, entry, warm_start=BEST)
     np.testing.assert_array_equal(seen[0], [0.0, 1.0, 1.0, 0.0])
 
@@ -127,12 +127,12 @@ def test_the_seed_decides_every_draw():
     np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
 
 
-def test_auto_takes_the_best_ranked_exact_solver_that_honours_the_options():
+def test_auto_takes_the_best_ranked_exact_solver_that_supports_the_options():
     assert eo.solve(PROBLEM).solver == "selection"
     assert eo.solve(PROGRAM).solver == "highs"
     assert eo.solve(PROBLEM, warm_start=BEST).solver == "highs"
     assert eo.solve(PROBLEM, chunk=2).solver == "selection-stream"
-    with pytest.raises(eo.InvalidOptionError, match=r"no exact solver honours all these options: .*'selection'"):
+    with pytest.raises(eo.InvalidOptionError, match=r"no exact solver supports all these options: .*'selection'"):
         eo.solve(PROBLEM, colour="red")
 
 
@@ -147,7 +147,7 @@ def test_auto_takes_the_best_ranked_exact_solver_that_honours_the_options():
         ([1.0, 2.0], "auto", eo.UnsupportedPairError, r"problem is a list of 2; call eo.compare\(\["),
         (eo.OfflineOffloading(np.ones(21), np.ones(21)), "exhaustive", eo.UnsupportedPairError, r"2\^21 choices"),
     ],
-)  # fmt: skip
+)
 def test_pairs_that_cannot_be(problem, solver, error, words):
     with pytest.raises(error, match=words) as caught:
         eo.solve(problem, solver)

@@ -46,7 +46,7 @@ class DualOfItsOwn(LinearDual):
 
 @dataclass(frozen=True, eq=False)
 class BreaksToo(StatusCertificate):
-    """A witness whose check fails."""
+    """A certificate whose check fails."""
 
     def holds(self, problem):
         raise ZeroDivisionError("no proof today")
@@ -67,9 +67,9 @@ def answer(outcome, problem):
         (LINEAR, eo.Outcome.optimal(CORNER, FindsAllProved()), "its certificate proves only 1.0"),
         (LINEAR, eo.Outcome.optimal(CORNER, DualOfItsOwn(np.zeros(1))), "its certificate proves only 1.0"),
         (LINEAR, eo.Outcome.optimal(CORNER, "trust me"), "its certificate proves only 1.0"),
-        (LINEAR, eo.Outcome(eo.Status.INFEASIBLE, certificate=BreaksToo()), "no witness"),
+        (LINEAR, eo.Outcome(eo.Status.INFEASIBLE, certificate=BreaksToo()), "no certificate"),
         (PROBLEM, eo.Outcome(eo.Status.INFEASIBLE, certificate=BreaksToo()), "has a point"),
-        (LINEAR, eo.Outcome(eo.Status.UNBOUNDED, certificate=SolverClaim("unbounded", "liar")), "no witness"),
+        (LINEAR, eo.Outcome(eo.Status.UNBOUNDED, certificate=SolverClaim("unbounded", "liar")), "no certificate"),
         (INTEGER, eo.Outcome.optimal(CORNER, bound=inf), "bound inf contradicts"),
         (INTEGER, eo.Outcome.optimal(CORNER, bound=np.nan), "bound nan contradicts"),
         (INTEGER, eo.Outcome.optimal(CORNER, MixedIntegerBound(10.0, "liar")), "has a point of objective 1.0"),
@@ -85,7 +85,7 @@ def answer(outcome, problem):
         (PROBLEM, eo.Outcome.feasible(BEST, objective=1.4), "reports objective 1.4"),
         (PROBLEM, eo.Outcome.feasible(BEST, bound=1.3), "bound 1.3 contradicts"),
     ],
-)  # fmt: skip
+)
 def test_no_false_claim_stands(problem, outcome, reason):
     solution = answer(outcome, problem)
     assert solution.status == "failed", solution
@@ -140,8 +140,15 @@ def test_a_row_that_overflows_is_violated():
 
 
 def test_violations_name_the_worst_row_bound_and_integer():
-    program = eo.Program([0.0, 0.0], [[1.0, 1.0], [1.0, 0.0]], [4.0, 200.0], upper=[1.0, 1.0], integrality=True,
-                         column_names=["a", "b"], row_names=["sum", "first"])  # fmt: skip
+    program = eo.Program(
+        [0.0, 0.0],
+        [[1.0, 1.0], [1.0, 0.0]],
+        [4.0, 200.0],
+        upper=[1.0, 1.0],
+        integrality=True,
+        column_names=["a", "b"],
+        row_names=["sum", "first"],
+    )
     found = program.violations(eo.Point([0.5, 3.0]))
     assert found["row sum"] == 1.0  # a row in whole numbers: it holds or it does not
     assert found["bound of b"] == pytest.approx(2 / 4)  # relative to bound and value

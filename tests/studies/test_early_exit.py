@@ -42,15 +42,19 @@ def small(monkeypatch):
     ("name", "tables", "figures", "statement"),
     [
         (
-            "giannakas2025", ["table_ii", "table_iii", "exits", "figure_4", "extra_cost", "table_iv", "c2tm"],
-            ["traffic_box", "figure_3", "figure_4", "figure_5", "figure_6"], ("Table IV", "every value"),
+            "giannakas2025",
+            ["table_ii", "table_iii", "exits", "figure_4", "extra_cost", "table_iv", "c2tm"],
+            ["traffic_box", "figure_3", "figure_4", "figure_5", "figure_6"],
+            ("Table IV", "every value"),
         ),
         (
-            "ehsanian2025", ["exits", "curves", "shares", "weights", "independent", "table_ii", "latency"],
-            ["figure_3", "figure_4", "figure_3c"], ("Table II follows its own formula", "10 of 18 values do not"),
+            "ehsanian2025",
+            ["exits", "curves", "shares", "weights", "independent", "table_ii", "latency"],
+            ["figure_3", "figure_4", "figure_3c"],
+            ("Table II follows its own formula", "10 of 18 values do not"),
         ),
     ],
-)  # fmt: skip
+)
 def test_every_table_and_figure_is_written_and_no_network_is_trained_twice(
     name, tables, figures, statement, tmp_path, any_data, small, monkeypatch
 ):

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 import edgeopt as eo
-from edgeopt.model.problem import Decision, Formulation, Sense
+from edgeopt.model.problem import Decision, HasProgram, Sense
 from edgeopt.testing import Case, check_formulation, check_solver
 from edgeopt.testing.case import own_cases
 
 OFFLOADING = [case for case in own_cases() if isinstance(case.problem, eo.OfflineOffloading)]
 
 
-@eo.solver("keep-first", solves=eo.OfflineOffloading, exact=False, honours=("time_limit", "threads"))
+@eo.solver("keep-first", solves=eo.OfflineOffloading, exact=False, options=("time_limit", "threads"))
 def keep_first(problem, options):
     """Keep the first that may stay, as many as are demanded."""
     if problem.infeasibility_certificate():
@@ -53,9 +53,9 @@ def test_a_solver_that_changes_the_data_or_ignores_its_seed_is_told():
         check_solver(restless, [eo.OfflineOffloading([1.0, 2.0], [2.0, 1.0], 0.0)])
 
 
-def test_a_solver_that_honours_nothing_that_it_says_is_told():
-    stubborn = replace(keep_first, honours=("warm_start",), accepts=("no_such_option",))
-    with pytest.raises(AssertionError, match=r"an unknown option: no_such_option is neither honoured nor refused"):
+def test_a_solver_that_supports_nothing_that_it_says_is_told():
+    stubborn = replace(keep_first, options=("warm_start",), own_options=("no_such_option",))
+    with pytest.raises(AssertionError, match=r"an unknown option: no_such_option is neither supported nor refused"):
         check_solver(stubborn)
 
 
@@ -72,7 +72,7 @@ class Chosen(Decision):
 
 
 @dataclass(frozen=True, eq=False)
-class Cheapest(Formulation):
+class Cheapest(HasProgram):
     """Choose one of several costs; `slip` is added to the objective of a decision, and not to the program's."""
 
     sense: ClassVar[Sense] = Sense.MINIMIZE

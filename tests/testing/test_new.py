@@ -33,8 +33,11 @@ def test_a_template_passes_its_own_tests(begin, kind, tmp_path, capsys):
     assert f"wrote {tmp_path / 'first_try.py'}" in capsys.readouterr().out
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(tmp_path)],
-        capture_output=True, text=True, check=False, cwd=tmp_path,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stdout
 
 

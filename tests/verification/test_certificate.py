@@ -1,4 +1,4 @@
-"""Right witnesses hold and perturbed ones do not, on programs small enough to work by hand."""
+"""Right certificates hold and perturbed ones do not, on programs small enough to work by hand."""
 
 from __future__ import annotations
 
@@ -23,8 +23,14 @@ inf = np.inf
 
 # Hillier and Lieberman's Wyndor Glass: max 3x + 5y, x <= 4, 2y <= 12, 3x + 2y <= 18; optimum 36 at (2, 6), prices
 # (0, 3/2, 1). Its mirror image minimises the negative.
-WYNDOR = eo.Program([3.0, 5.0], [[1, 0], [0, 2], [3, 2]], row_upper=[4.0, 12.0, 18.0], sense="maximize", offset=1.0,
-                    row_names=["plant 1", "plant 2", "plant 3"])  # fmt: skip
+WYNDOR = eo.Program(
+    [3.0, 5.0],
+    [[1, 0], [0, 2], [3, 2]],
+    row_upper=[4.0, 12.0, 18.0],
+    sense="maximize",
+    offset=1.0,
+    row_names=["plant 1", "plant 2", "plant 3"],
+)
 MIRROR = eo.Program([-3.0, -5.0], [[1, 0], [0, 2], [3, 2]], row_upper=[4.0, 12.0, 18.0], offset=-1.0)
 # A diet: min 2x + 3y, x + y >= 4, x + 3y >= 6, x <= 2.5; optimum 9.5 at (2.5, 1.5), prices (3, 0), x's reduced cost -1.
 DIET = eo.Program([2.0, 3.0], [[1, 1], [1, 3]], row_lower=[4.0, 6.0], upper=[2.5, inf])
@@ -171,8 +177,15 @@ def test_the_ray_of_an_integer_program_starts_from_an_integer_point():
 
 
 def test_bounds_that_leave_no_value():
-    program = eo.Program([1.0, 1.0, 1.0], sparse.eye_array(3), [2.0, 0.0, 0.0], [1.0, 1.0, 1.0],
-                         [0.0, 0.3, inf], [1.0, 0.7, inf], [False, True, False])  # fmt: skip
+    program = eo.Program(
+        [1.0, 1.0, 1.0],
+        sparse.eye_array(3),
+        [2.0, 0.0, 0.0],
+        [1.0, 1.0, 1.0],
+        [0.0, 0.3, inf],
+        [1.0, 0.7, inf],
+        [False, True, False],
+    )
     held = [CrossedBounds(row, i).holds(program) for row in (True, False) for i in (-1, 0, 1, 2, 3)]
     assert held == [False, True, False, False, False, False, False, True, True, False]
     assert "row number 0" in str(CrossedBounds(True, 0))

@@ -13,7 +13,7 @@ from numerics.oracle import truth
 
 import edgeopt as eo
 from edgeopt.model.outcome import Outcome
-from edgeopt.solving.settled import settled
+from edgeopt.solving.repair import repaired
 from edgeopt.verification.corrections import correction
 from edgeopt.verification.duality import dual_bound, improves_for_ever
 from edgeopt.verification.linear_dual import LinearDual
@@ -101,9 +101,9 @@ def test_a_point_near_the_rows_is_projected_onto_them():
     program = eo.Program([1.0, 1.0, 0.0], [[1.0, 2.0, -1.0], [0.0, 1.0, 3.0]], [1.0, 2.0], [1.0, 2.0])
     exact = np.array([0.0, 5.0 / 7.0, 3.0 / 7.0])
     near = Outcome.optimal(eo.Point(exact + [1e-12, 3e-8, -1e-8]))
-    point = settled(program, near).decision
+    point = repaired(program, near).decision
     assert not [v for v in program.violations(point).values() if v > 1e-12]
     assert point.values == pytest.approx(exact, abs=1e-7)
     # What is far off is the solver's fault, and stays as it is for the judge to say so.
     far = Outcome.optimal(eo.Point(exact + [0.0, 1e-3, 0.0]))
-    assert settled(program, far).decision.values == pytest.approx(exact + [0.0, 1e-3, 0.0], rel=1e-15)
+    assert repaired(program, far).decision.values == pytest.approx(exact + [0.0, 1e-3, 0.0], rel=1e-15)

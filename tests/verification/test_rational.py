@@ -10,16 +10,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import edgeopt as eo
-from edgeopt.verification.rational import BasisStatus, exact_vertex
+from edgeopt.model.basis import BasisStatus
+from edgeopt.verification.rational import exact_vertex
 
 LOWER, BASIC, UPPER, ZERO = BasisStatus.LOWER, BasisStatus.BASIC, BasisStatus.UPPER, BasisStatus.ZERO
 
 
 def vertex(program: eo.Program, columns, rows, **rest):
     return exact_vertex(
-        program.cost, program.offset, program.matrix, program.row_lower, program.row_upper, program.lower,
-        program.upper, np.array(columns, np.int8), np.array(rows, np.int8), **rest,
-    )  # fmt: skip
+        program.cost,
+        program.offset,
+        program.matrix,
+        program.row_lower,
+        program.row_upper,
+        program.lower,
+        program.upper,
+        np.array(columns, np.int8),
+        np.array(rows, np.int8),
+        **rest,
+    )
 
 
 # x + 3 y >= 1 and 3 x + y >= 1, minimise x + y: the vertex is (1/4, 1/4).

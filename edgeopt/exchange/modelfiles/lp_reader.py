@@ -250,9 +250,10 @@ class _Sides:
         if second:
             given = "the value" if above and below else "a lower bound" if above else "an upper bound"
             raise self._model.error(
-                relation.line, f"two sides that both give {given}",
+                relation.line,
+                f"two sides that both give {given}",
                 "expected one below and one above, as in 1 <= x + y <= 4 (two constraints? label the one that follows)",
-            )  # fmt: skip
+            )
         if above:
             self.lower = side
         if below:
@@ -338,6 +339,16 @@ def _program(model: _Model) -> Program:
     matrix = sparse.csc_array((model.values, (model.row_of, model.column_of)), shape=(rows, columns))
     sides = np.array(list(model.rows.values()), dtype=float).reshape(rows, 2)
     return Program(
-        cost, matrix, sides[:, 0], sides[:, 1], lower, upper, integrality, model.sense, model.offset,
-        tuple(names), tuple(model.rows), model.name,
-    )  # fmt: skip
+        cost,
+        matrix,
+        sides[:, 0],
+        sides[:, 1],
+        lower,
+        upper,
+        integrality,
+        model.sense,
+        model.offset,
+        tuple(names),
+        tuple(model.rows),
+        model.name,
+    )

@@ -55,8 +55,10 @@ _NAMED = re.compile(r"\s*(?:Problem name\s*:|Model)\s+(\S.*)", re.IGNORECASE)
 _HIDDEN = re.compile(r"\s*edgeopt reads (.*)")
 _ORDER = {"objective": 0, "rows": 1, "bounds": 2, "general": 2, "binary": 2, "semi": 2, "sos": 2, "other": 2, "end": 3}
 _REFUSED = {
-    "semi": "semi-continuous columns", "sos": "special ordered sets", "other": "constraints of a special kind",
-}  # fmt: skip
+    "semi": "semi-continuous columns",
+    "sos": "special ordered sets",
+    "other": "constraints of a special kind",
+}
 
 
 @dataclass
@@ -161,9 +163,10 @@ def _tokens(found: Sections, line: str, number: int) -> list[Token]:
             raise found.error(number, "nan", "expected a number")
         if token.kind == "name" and token.text.count("(") != token.text.count(")"):
             raise found.error(
-                number, f"parentheses in {line[match.start() :].strip()[:30]!r}",
+                number,
+                f"parentheses in {line[match.start() :].strip()[:30]!r}",
                 "they are letters of a name in LP: multiply them out",
-            )  # fmt: skip
+            )
         tokens.append(token)
         at = match.end()
     return tokens

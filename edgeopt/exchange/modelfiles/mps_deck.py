@@ -99,9 +99,19 @@ def program_of(deck: Deck) -> Program:
     sides = [_row_sides(deck, name, i) for name, i in deck.rows.items()]
     matrix = sparse.csc_array((deck.values, deck.indices, [*deck.starts, len(deck.values)]), shape=(rows, columns))
     return Program(
-        cost, matrix, np.array([s[0] for s in sides], dtype=float), np.array([s[1] for s in sides], dtype=float),
-        lower, upper, integrality, deck.sense, deck.offset, tuple(deck.columns), tuple(deck.rows), deck.name,
-    )  # fmt: skip
+        cost,
+        matrix,
+        np.array([s[0] for s in sides], dtype=float),
+        np.array([s[1] for s in sides], dtype=float),
+        lower,
+        upper,
+        integrality,
+        deck.sense,
+        deck.offset,
+        tuple(deck.columns),
+        tuple(deck.rows),
+        deck.name,
+    )
 
 
 def _take_commented_sense(deck: Deck) -> None:

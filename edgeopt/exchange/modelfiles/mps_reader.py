@@ -19,12 +19,21 @@ from .restoring import restored
 from .spelling import lines
 
 _REFUSED = {
-    "QUADOBJ": "quadratic terms", "QSECTION": "quadratic terms", "QMATRIX": "quadratic terms",
-    "QCMATRIX": "quadratic constraints", "CSECTION": "cones", "SOS": "special ordered sets",
-    "SOS1": "special ordered sets", "SOS2": "special ordered sets", "SETS": "special ordered sets",
-    "INDICATORS": "indicator constraints", "GENCONS": "general constraints", "PWLOBJ": "piecewise linear costs",
-    "LAZYCONS": "lazy constraints", "USERCUTS": "user cuts",
-}  # fmt: skip
+    "QUADOBJ": "quadratic terms",
+    "QSECTION": "quadratic terms",
+    "QMATRIX": "quadratic terms",
+    "QCMATRIX": "quadratic constraints",
+    "CSECTION": "cones",
+    "SOS": "special ordered sets",
+    "SOS1": "special ordered sets",
+    "SOS2": "special ordered sets",
+    "SETS": "special ordered sets",
+    "INDICATORS": "indicator constraints",
+    "GENCONS": "general constraints",
+    "PWLOBJ": "piecewise linear costs",
+    "LAZYCONS": "lazy constraints",
+    "USERCUTS": "user cuts",
+}
 
 
 def parse(text: str, place: str) -> tuple[Program, list[str]]:
@@ -349,9 +358,16 @@ def _nothing(deck: Deck, tokens: list[str]) -> None:
 
 
 _READERS: dict[str, Callable[[Deck, list[str]], None]] = {
-    "NAME": _nothing, "OBJSENSE": _objsense, "OBJNAME": _objname, "ROWS": _row, "COLUMNS": _column, "RHS": _rhs,
-    "RANGES": _range, "BOUNDS": _bound, "ENDATA": _nothing,
-}  # fmt: skip
+    "NAME": _nothing,
+    "OBJSENSE": _objsense,
+    "OBJNAME": _objname,
+    "ROWS": _row,
+    "COLUMNS": _column,
+    "RHS": _rhs,
+    "RANGES": _range,
+    "BOUNDS": _bound,
+    "ENDATA": _nothing,
+}
 
 
 _WORDS = (_objsense, _objname)

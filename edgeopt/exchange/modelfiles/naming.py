@@ -21,11 +21,42 @@ _LP_KEYWORD = re.compile(
 # Words that begin a section of an LP file or mean something in it.
 
 _MPS_NAME = re.compile(r"[!-#%-)+-~][!-~]*")  # visible ASCII that begins with neither $ nor *
-_MPS_KEYWORDS = frozenset({
-    "NAME", "OBJSENSE", "OBJSENS", "OBJNAME", "ROWS", "COLUMNS", "RHS", "RANGES", "RANGE", "BOUND", "BOUNDS", "ENDATA",
-    "MAX", "MIN", "MARKER", "'MARKER'", "QUADOBJ", "QSECTION", "QMATRIX", "QCMATRIX", "CSECTION", "SOS", "SOS1", "SOS2",
-    "SETS", "INDICATORS", "GENCONS", "PWLOBJ", "LAZYCONS", "USERCUTS", "MODELCUTS", "DELAYEDROWS",
-})  # fmt: skip
+_MPS_KEYWORDS = frozenset(
+    {
+        "NAME",
+        "OBJSENSE",
+        "OBJSENS",
+        "OBJNAME",
+        "ROWS",
+        "COLUMNS",
+        "RHS",
+        "RANGES",
+        "RANGE",
+        "BOUND",
+        "BOUNDS",
+        "ENDATA",
+        "MAX",
+        "MIN",
+        "MARKER",
+        "'MARKER'",
+        "QUADOBJ",
+        "QSECTION",
+        "QMATRIX",
+        "QCMATRIX",
+        "CSECTION",
+        "SOS",
+        "SOS1",
+        "SOS2",
+        "SETS",
+        "INDICATORS",
+        "GENCONS",
+        "PWLOBJ",
+        "LAZYCONS",
+        "USERCUTS",
+        "MODELCUTS",
+        "DELAYEDROWS",
+    }
+)
 """Readers that do not look at the indentation take these for sections, wherever a line begins with them."""
 
 _ORDINARY = re.compile(r"[^\w.]+", re.ASCII)

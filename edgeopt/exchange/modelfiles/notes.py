@@ -91,7 +91,9 @@ class NoteReader:
             texts = None
         if not isinstance(texts, list) or len(texts) != ARGUMENTS[kind] or not all(isinstance(t, str) for t in texts):
             raise in_file(
-                self._place, line, f"the note 'edgeopt {kind} {content[:40]}' is damaged",
+                self._place,
+                line,
+                f"the note 'edgeopt {kind} {content[:40]}' is damaged",
                 f"expected {ARGUMENTS[kind]} texts as JSON; write the file again, or delete the notes",
-            )  # fmt: skip
+            )
         return Note(kind, tuple(texts), line)

@@ -130,10 +130,12 @@ def _with_constant(program: Program, dialect: Dialect) -> tuple[Program, list[No
 
 def _with_row(program: Program, name: str) -> Program:
     return replace(
-        program, matrix=sparse.vstack([program.matrix, sparse.csc_array((1, program.columns))], format="csc"),
-        row_lower=np.append(program.row_lower, -np.inf), row_upper=np.append(program.row_upper, 1.0),
+        program,
+        matrix=sparse.vstack([program.matrix, sparse.csc_array((1, program.columns))], format="csc"),
+        row_lower=np.append(program.row_lower, -np.inf),
+        row_upper=np.append(program.row_upper, 1.0),
         row_names=(*program.row_names, name),
-    )  # fmt: skip
+    )
 
 
 def _with_column(program: Program, name: str, rows: NDArray[np.intp]) -> Program:
@@ -147,7 +149,12 @@ def _with_column(program: Program, name: str, rows: NDArray[np.intp]) -> Program
         shape=(program.rows, program.columns + 1),
     )
     return replace(
-        program, cost=np.append(program.cost, program.offset), offset=0.0, matrix=matrix,
-        lower=np.append(program.lower, 1.0), upper=np.append(program.upper, 1.0),
-        integrality=np.append(program.integrality, False), column_names=(*program.column_names, name),
-    )  # fmt: skip
+        program,
+        cost=np.append(program.cost, program.offset),
+        offset=0.0,
+        matrix=matrix,
+        lower=np.append(program.lower, 1.0),
+        upper=np.append(program.upper, 1.0),
+        integrality=np.append(program.integrality, False),
+        column_names=(*program.column_names, name),
+    )

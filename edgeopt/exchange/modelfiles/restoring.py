@@ -57,9 +57,11 @@ def restored(program: Program, notes: Sequence[Note], place: str) -> Program:
 
 def _unfit(place: str, note: Note, what: str) -> DataFormatError:
     return in_file(
-        place, note.line, f"the note 'edgeopt {note.kind}' says that {what}, which is no longer so",
+        place,
+        note.line,
+        f"the note 'edgeopt {note.kind}' says that {what}, which is no longer so",
         "delete the note to read the file as it stands, or write it again",
-    )  # fmt: skip
+    )
 
 
 def _place_of(names: Sequence[str], name: str, place: str, note: Note) -> int:
@@ -76,11 +78,17 @@ def _without_constant(program: Program, note: Note, place: str) -> Program:
     kept = np.delete(np.arange(program.columns), column)
     constant = program.matrix[:, [column]].toarray()[:, 0]
     return replace(
-        program, cost=program.cost[kept], offset=program.offset + float(program.cost[column]),
-        matrix=program.matrix[:, kept], row_lower=program.row_lower - constant, row_upper=program.row_upper - constant,
-        lower=program.lower[kept], upper=program.upper[kept], integrality=program.integrality[kept],
+        program,
+        cost=program.cost[kept],
+        offset=program.offset + float(program.cost[column]),
+        matrix=program.matrix[:, kept],
+        row_lower=program.row_lower - constant,
+        row_upper=program.row_upper - constant,
+        lower=program.lower[kept],
+        upper=program.upper[kept],
+        integrality=program.integrality[kept],
         column_names=_at(program.column_names, kept),
-    )  # fmt: skip
+    )
 
 
 def _at(names: Sequence[str], kept: NDArray[np.intp]) -> tuple[str, ...]:
@@ -90,9 +98,12 @@ def _at(names: Sequence[str], kept: NDArray[np.intp]) -> tuple[str, ...]:
 def _without_rows(program: Program, dropped: Iterable[int]) -> Program:
     kept = np.delete(np.arange(program.rows), list(dropped))
     return replace(
-        program, matrix=sparse.csc_array(program.matrix.tocsr()[kept]), row_lower=program.row_lower[kept],
-        row_upper=program.row_upper[kept], row_names=_at(program.row_names, kept),
-    )  # fmt: skip
+        program,
+        matrix=sparse.csc_array(program.matrix.tocsr()[kept]),
+        row_lower=program.row_lower[kept],
+        row_upper=program.row_upper[kept],
+        row_names=_at(program.row_names, kept),
+    )
 
 
 def _without_helper(program: Program, note: Note, place: str) -> Program:

@@ -66,9 +66,11 @@ def check_side(place: str, line: int, what: str, lower: float, upper: float, low
         raise in_file(place, line, f"{what} has bounds [{lower}, {upper}]", "expected room for a finite number")
     if upper < 0 and lower == 0 and not lower_given:
         raise in_file(
-            place, line, f"{what} has the upper bound {upper} below the default lower bound 0",
+            place,
+            line,
+            f"{what} has the upper bound {upper} below the default lower bound 0",
             "readers disagree on whether it is then free below: state its lower bound too",
-        )  # fmt: skip
+        )
 
 
 def check_writable(program: Program) -> None:

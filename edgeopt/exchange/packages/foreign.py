@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from ...model.batch_axis import batch_of
 from ...model.errors import InvalidProblemError, NoSolutionError, UnsupportedPairError
 from ...model.instance import problem_of
-from ...model.problem import Problem
+from ...model.problem import Problem, with_program
 from ..storage import fingerprint
 
 if TYPE_CHECKING:
@@ -85,8 +86,9 @@ def _point(solution: Solution, read: Any, model: Any) -> tuple[Sequence[str], ND
                 "this solution was loaded without its problem, and the model is not the one that it is a solution of "
                 "(the fingerprints differ); read the model and solve it again"
             )
-    if problem.batch is not None:
+    if batch_of(problem) is not None:
         raise InvalidProblemError(
             "the solution is one of a batch; assign one instance: solve(problem.instance(i)).assign(model)"
         )
-    return problem.program().column_names, problem.encode(decision)
+    found = with_program(problem)
+    return found.program().column_names, found.encode(decision)

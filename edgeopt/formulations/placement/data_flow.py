@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...model.errors import InvalidProblemError
-from ...model.records import float_array, plain, require
+from ...model.records import float_array, plain, read_only, require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,8 +57,7 @@ def data_flow(value: Any, layers: int) -> NDArray[np.int64]:
     if silent.size:
         raise InvalidProblemError(f"layer {int(silent[0])} reads nothing; it needs an edge from a layer, or from -1")
     _refuse_cycles(edges, layers)
-    edges.flags.writeable = False
-    return edges
+    return read_only(edges)
 
 
 def _refuse_cycles(edges: NDArray[np.int64], layers: int) -> None:

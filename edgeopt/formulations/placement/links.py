@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...model.errors import InvalidProblemError
-from ...model.records import float_array, require
+from ...model.records import float_array, read_only, require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,8 +68,7 @@ def link_delays(value: Any, links: int) -> NDArray[np.float64]:
         raise InvalidProblemError(f"link_delay has shape {array.shape}; expected a number or ({links},), one a link")
     require("link_delay", np.atleast_1d(array), np.atleast_1d(array) >= 0, "must be a time in seconds, >= 0")
     delays = np.broadcast_to(array, (links,)).copy()
-    delays.flags.writeable = False
-    return delays
+    return read_only(delays)
 
 
 def between_tiers(up: NDArray[np.float64], down: NDArray[np.float64]) -> NDArray[np.float64]:

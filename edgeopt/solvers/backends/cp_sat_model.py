@@ -98,10 +98,16 @@ def whole(program: Program) -> WholeProgram:
     # A column fixed at zero costs nothing, however large its price: the scale takes no account of it.
     rounded = np.round(np.where(span > 0, cost, 0.0) * scale)
     return WholeProgram(
-        rounded.astype(np.int64), scale, cost - rounded / scale, lower.astype(np.int64), upper.astype(np.int64),
-        coefficients.astype(np.int64), matrix.indices, matrix.indptr,
+        rounded.astype(np.int64),
+        scale,
+        cost - rounded / scale,
+        lower.astype(np.int64),
+        upper.astype(np.int64),
+        coefficients.astype(np.int64),
+        matrix.indices,
+        matrix.indptr,
         *_sides(program, factor, activity.astype(np.float64)),
-    )  # fmt: skip
+    )
 
 
 def _sides(

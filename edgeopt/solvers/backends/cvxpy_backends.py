@@ -29,7 +29,7 @@ class Backend:
     per_second : float
         Units of its time limit in a second.
     single : bool
-        Whether it never uses more than one thread, so that any number of threads is honoured.
+        Whether it never uses more than one thread, so that any number of threads is supported.
     known : tuple of str, optional
         All its options, where it ignores unknown ones silently.
     """
@@ -47,15 +47,21 @@ class Backend:
 
 BACKENDS: Mapping[str, Backend] = {
     "HIGHS": Backend(
-        "time_limit", "mip_rel_gap", "threads", "random_seed",
+        "time_limit",
+        "mip_rel_gap",
+        "threads",
+        "random_seed",
         {**OWN, **LINEAR},
         {**OWN, **INTEGER},
     ),
     "SCIPY": Backend(
-        "scipy_options/time_limit", "scipy_options/mip_rel_gap", integer={"scipy_options/mip_rel_gap": 1e-9},
+        "scipy_options/time_limit",
+        "scipy_options/mip_rel_gap",
+        integer={"scipy_options/mip_rel_gap": 1e-9},
     ),
     "CLARABEL": Backend(
-        "time_limit", threads="max_threads",
+        "time_limit",
+        threads="max_threads",
         linear={"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11},
     ),
     "SCS": Backend("time_limit_secs", linear={"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 1_000_000}, single=True),
@@ -69,8 +75,8 @@ BACKENDS: Mapping[str, Backend] = {
     "CBC": Backend("maximumSeconds", "allowablePercentageGap", "numberThreads"),
     "SCIP": Backend("scip_params/limits/time", "scip_params/limits/gap", integer={"scip_params/limits/gap": 1e-9}),
     "GUROBI": Backend("TimeLimit", "MIPGap", "Threads", "Seed", integer={"MIPGap": 1e-9}),
-}  # fmt: skip
-"""Back ends by CVXPY's name; any other runs too, but honours no limit."""
+}
+"""Back ends by CVXPY's name; any other runs too, but supports no limit."""
 
 
 def solver_options(name: str, integral: bool, options: Options) -> dict[str, Any]:
@@ -79,7 +85,7 @@ def solver_options(name: str, integral: bool, options: Options) -> dict[str, Any
     Raises
     ------
     InvalidOptionError
-        If `options` ask for something that the back end cannot honour.
+        If `options` ask for something that the back end does not support.
     """
     backend = BACKENDS.get(name, Backend())
     if options.time_limit is not None and backend.time_limit is None:
@@ -145,4 +151,4 @@ def _with_own(name: str, backend: Backend, chosen: dict[str, Any], own: Any) -> 
 
 
 def _refusal(name: str, option: str, remedy: str) -> InvalidOptionError:
-    return InvalidOptionError(f"'cvxpy:{name}' cannot honour {option}; {remedy}")
+    return InvalidOptionError(f"'cvxpy:{name}' does not support {option}; {remedy}")

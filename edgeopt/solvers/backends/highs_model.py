@@ -32,8 +32,11 @@ OWN: Mapping[str, Any] = {
 }
 LINEAR: Mapping[str, Any] = {"primal_feasibility_tolerance": SOLVER, "dual_feasibility_tolerance": SOLVER}
 INTEGER: Mapping[str, Any] = {
-    **LINEAR, "mip_feasibility_tolerance": SOLVER, "mip_rel_gap": SOLVER, "mip_abs_gap": SOLVER
-}  # fmt: skip
+    **LINEAR,
+    "mip_feasibility_tolerance": SOLVER,
+    "mip_rel_gap": SOLVER,
+    "mip_abs_gap": SOLVER,
+}
 """What HiGHS is told of accuracy, for linear and for integer programs, whichever interface it is reached by."""
 EASIER: tuple[Mapping[str, Any], ...] = (
     {"primal_feasibility_tolerance": 1e-7, "dual_feasibility_tolerance": 1e-7},
@@ -92,10 +95,27 @@ def load(program: Program) -> Any:
     none = np.empty(0, dtype=np.int32)
     columnwise, triangular = highspy.MatrixFormat.kColwise, highspy.HessianFormat.kTriangular
     accepted = model.passModel(
-        program.columns, program.rows, matrix.nnz, 0, int(columnwise), int(triangular), int(program.sense.sign),
-        program.offset, program.cost, program.lower, program.upper, program.row_lower, program.row_upper,
-        matrix.indptr, matrix.indices, matrix.data, none, none, np.empty(0), program.integrality.astype(np.int32),
-    )  # fmt: skip
+        program.columns,
+        program.rows,
+        matrix.nnz,
+        0,
+        int(columnwise),
+        int(triangular),
+        int(program.sense.sign),
+        program.offset,
+        program.cost,
+        program.lower,
+        program.upper,
+        program.row_lower,
+        program.row_upper,
+        matrix.indptr,
+        matrix.indices,
+        matrix.data,
+        none,
+        none,
+        np.empty(0),
+        program.integrality.astype(np.int32),
+    )
     if accepted == highspy.HighsStatus.kError:
         raise UnsupportedPairError(f"HiGHS refuses the program: {out_of_range(program, HELD)}")
     return model

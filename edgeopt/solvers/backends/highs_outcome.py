@@ -23,9 +23,9 @@ from .adapter_outcome import claimed, infeasible, unbounded
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Meaning = Literal["solved", "infeasible", "unbounded", "undecided", "limit", "unsure", "broken"]
+Ending = Literal["solved", "infeasible", "unbounded", "undecided", "limit", "unsure", "broken"]
 
-MEANING: Mapping[str, Meaning] = {
+MEANING: Mapping[str, Ending] = {
     "kOptimal": "solved",
     "kModelEmpty": "solved",
     "kInfeasible": "infeasible",
@@ -53,24 +53,24 @@ Solve = Callable[[Program, Options], Any]
 """Loads and runs a program; returns the ``Highs`` that holds what came of it."""
 
 
-def meaning(model: Any) -> Meaning:
+def how_it_ended(model: Any) -> Ending:
     """Return what HiGHS says of its last run."""
     return MEANING[model.getModelStatus().name]
 
 
 def outcome(model: Any, program: Program, options: Options, solve: Solve) -> Outcome:
     """Return what HiGHS found for `program`; `solve` runs the programs that settle an open question."""
-    said = meaning(model)
+    ending = how_it_ended(model)
     words = model.modelStatusToString(model.getModelStatus())
-    if said in ("infeasible", "unbounded", "undecided"):
+    if ending in ("infeasible", "unbounded", "undecided"):
         if program.integral:
-            found = _integer_without_optimum(program, options, said, solve)
+            found = _integer_without_optimum(program, options, ending, solve)
         else:
-            found = _linear_without_optimum(model, program, options, said, solve)
-    elif said == "broken":
+            found = _linear_without_optimum(model, program, options, ending, solve)
+    elif ending == "broken":
         found = Outcome.failed(f"HiGHS ended with: {words}")
     else:
-        found = _with_point(model, program, options, said, words)
+        found = _with_point(model, program, options, ending, words)
     return replace(found, statistics=statistics(model))
 
 
@@ -87,20 +87,24 @@ def statistics(model: Any) -> dict[str, Any]:
     return {name: int(count) for name, count in counts.items() if count > 0 or (name == "nodes" and count == 0)}
 
 
-def _with_point(model: Any, program: Program, options: Options, said: Meaning, words: str) -> Outcome:
+def _with_point(model: Any, program: Program, options: Options, ending: Ending, words: str) -> Outcome:
     import highspy
 
     solution, info = model.getSolution(), model.getInfo()
     if info.primal_solution_status != int(highspy.SolutionStatus.kSolutionStatusFeasible):
-        if said == "limit":
+        if ending == "limit":
             return Outcome(Status.NO_SOLUTION, message=f"HiGHS ended with: {words}")
         message = f"HiGHS ended with: {words}, and without a feasible point"
         return replace(Outcome.failed(message), approximate=not program.integral)
     found = claimed(
-        program, np.array(solution.col_value), finished=said == "solved", dual=_dual(model, program, solution),
-        relative_gap=options.relative_gap, bound=_bound(program, info),
-    )  # fmt: skip
-    return found if said == "solved" or found.message else replace(found, message=f"HiGHS ended with: {words}")
+        program,
+        np.array(solution.col_value),
+        finished=ending == "solved",
+        dual=_dual(model, program, solution),
+        relative_gap=options.relative_gap,
+        bound=_bound(program, info),
+    )
+    return found if ending == "solved" or found.message else replace(found, message=f"HiGHS ended with: {words}")
 
 
 def _bound(program: Program, info: Any) -> float | None:
@@ -114,9 +118,9 @@ def _dual(model: Any, program: Program, solution: Any) -> LinearDual | None:
     return LinearDual(np.array(solution.row_dual), *_basis(model))
 
 
-def _integer_without_optimum(program: Program, options: Options, said: Meaning, solve: Solve) -> Outcome:
-    """Settle which of the two it is; witnesses come from the relaxation, which ``solve`` asks for itself."""
-    if said == "infeasible":
+def _integer_without_optimum(program: Program, options: Options, ending: Ending, solve: Solve) -> Outcome:
+    """Settle which of the two it is; certificates come from the relaxation, which ``solve`` asks for itself."""
+    if ending == "infeasible":
         return infeasible(program)
     # HiGHS calls a program unbounded by its relaxation, which says nothing of integer points.
     start = solve(without_cost(program), options)
@@ -124,17 +128,17 @@ def _integer_without_optimum(program: Program, options: Options, said: Meaning, 
         "solved": unbounded(program),
         "infeasible": infeasible(program),
         "limit": Outcome(Status.NO_SOLUTION, message="a limit was hit before it was settled: unbounded or infeasible"),
-    }.get(meaning(start), Outcome.failed("HiGHS cannot settle whether the program is unbounded or infeasible"))
+    }.get(how_it_ended(start), Outcome.failed("HiGHS cannot settle whether the program is unbounded or infeasible"))
 
 
-def _linear_without_optimum(model: Any, program: Program, options: Options, said: Meaning, solve: Solve) -> Outcome:
-    if said == "infeasible":
+def _linear_without_optimum(model: Any, program: Program, options: Options, ending: Ending, solve: Solve) -> Outcome:
+    if ending == "infeasible":
         found = _infeasible(model, program, options, solve)
         if found.certificate is not None:
             return found
         # Presolve calls some unbounded programs infeasible: without a ray the question is open.
     start = solve(without_cost(program), options)
-    match meaning(start):
+    match how_it_ended(start):
         case "solved":
             return _unbounded(model, program, np.array(start.getSolution().col_value), options, solve)
         case "infeasible":
@@ -153,7 +157,7 @@ def _infeasible(model: Any, program: Program, options: Options, solve: Solve) ->
     found = infeasible(program, dual_ray(model))
     if found.certificate is None:
         relaxed = solve(least_violation(program), options)
-        if meaning(relaxed) == "solved":
+        if how_it_ended(relaxed) == "solved":
             dual = np.array(relaxed.getSolution().row_dual)
             found = infeasible(program, FarkasRay(dual, *_basis(relaxed)))
     return found
@@ -176,7 +180,7 @@ def _unbounded(model: Any, program: Program, point: NDArray[np.float64], options
     found = unbounded(program, point, direction)
     if found.certificate is None:
         cone = solve(recession(program), options)
-        if meaning(cone) == "solved":
+        if how_it_ended(cone) == "solved":
             columns, rows = _basis(cone)
             direction = np.array(cone.getSolution().col_value)
             found = unbounded(program, point, direction, column_basis=columns, row_basis=rows)

@@ -15,9 +15,6 @@ from ...model.scaling import WELL_SCALED
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LOWER, BASIC, UPPER = 0, 1, 2
-"""Status of a column or a row: at its lower bound, basic, at its upper bound (codes of HiGHS)."""
-
 OPTIMAL, INFEASIBLE, NO_START, UNFINISHED, UNBOUNDED, FAILED = 0, 1, 2, 3, 4, 5
 """How an instance ended. `NO_START`: its costs ask for a bound that a column does not have."""
 
@@ -104,7 +101,7 @@ class Instances:
 
 @dataclass(frozen=True, eq=False)
 class Bases:
-    """Where every column and row of each instance stands: 0 at its lower bound, 1 basic, 2 at its upper, 3 free at 0.
+    """Where every column and row of each instance stands, in the codes of :mod:`edgeopt.model.basis`.
 
     Attributes
     ----------

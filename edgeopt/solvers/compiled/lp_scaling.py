@@ -28,9 +28,14 @@ def batch_scaling(instances: Instances) -> Scaling:
     return scaling_of(
         Program(
             # Sizes are all that counts of a bound, and these cannot cross.
-            cost, instances.matrix(), row_lower=-row_lower, row_upper=row_upper, lower=-lower, upper=upper,
+            cost,
+            instances.matrix(),
+            row_lower=-row_lower,
+            row_upper=row_upper,
+            lower=-lower,
+            upper=upper,
         )
-    )  # fmt: skip
+    )
 
 
 def scaled(instances: Instances, scaling: Scaling) -> Instances:
@@ -42,9 +47,13 @@ def scaled(instances: Instances, scaling: Scaling) -> Instances:
     matrix = instances.matrix()
     matrix.data = np.ldexp(matrix.data, scaling.row[matrix.indices] + np.repeat(scaling.column, np.diff(matrix.indptr)))
     return Instances(
-        Constraints.of(matrix), cost * np.ldexp(1.0, scaling.column + scaling.cost), lower * backwards,
-        upper * backwards, row_lower * row, row_upper * row,
-    )  # fmt: skip
+        Constraints.of(matrix),
+        cost * np.ldexp(1.0, scaling.column + scaling.cost),
+        lower * backwards,
+        upper * backwards,
+        row_lower * row,
+        row_upper * row,
+    )
 
 
 def unscaled(found: Vertices, scaling: Scaling) -> Vertices:

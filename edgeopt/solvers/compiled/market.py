@@ -29,7 +29,7 @@ class Asked:
         Of band and host.
     bound : float
         Lower bound of the objective that the prices prove.
-    hurry : (users, splits) float
+    deadline_price : (users, splits) float
         Prices of the deadlines.
     chosen : (users, 7) float
         Cost, split, side, delay, nat/s, hertz and FLOP/s of each user.
@@ -37,7 +37,7 @@ class Asked:
 
     prices: NDArray[np.float64]
     bound: float
-    hurry: NDArray[np.float64]
+    deadline_price: NDArray[np.float64]
     chosen: NDArray[np.float64]
 
     @property
@@ -74,11 +74,21 @@ class Market:
         limits = (problem.max_power / problem.noise, problem.min_rate * LN2, problem.min_speed, *ends)
         capacity = np.array([problem.bandwidth, problem.remote_speed])
         return cls(
-            problem.local_seconds, problem.remote, problem.sent * LN2, problem.local_joules, problem.delay_queue,
-            problem.outage_queue, problem.tradeoff, problem.noise, problem.max_delay, capacity, capacity,
+            problem.local_seconds,
+            problem.remote,
+            problem.sent * LN2,
+            problem.local_joules,
+            problem.delay_queue,
+            problem.outage_queue,
+            problem.tradeoff,
+            problem.noise,
+            problem.max_delay,
+            capacity,
+            capacity,
             np.ascontiguousarray(np.stack(limits, axis=1)),
-            problem.choices, min(threads, max(1, problem.users // 256)),
-        )  # fmt: skip
+            problem.choices,
+            min(threads, max(1, problem.users // 256)),
+        )
 
     @property
     def users(self) -> int:
@@ -117,23 +127,38 @@ class Market:
         from .shared_slots import choose_all
 
         if isinstance(near, Asked):
-            hurry, chosen = near.hurry.copy(), near.chosen.copy()
+            deadline_price, chosen = near.deadline_price.copy(), near.chosen.copy()
         else:
-            hurry, chosen = np.zeros(self.seconds.shape), np.full((self.users, 7), float(near))
+            deadline_price, chosen = np.zeros(self.seconds.shape), np.full((self.users, 7), float(near))
         parts = np.linspace(0, self.users, self.threads + 1).astype(int)
 
         def part(first: int, last: int) -> None:
             choose_all(
-                self.seconds, self.flops, self.nats, self.joules, self.queue, self.step, self.tradeoff, self.noise,
-                self.deadline, prices, self.widest, self.own, self.allowed, first, last, hurry, chosen,
-            )  # fmt: skip
+                self.seconds,
+                self.flops,
+                self.nats,
+                self.joules,
+                self.queue,
+                self.step,
+                self.tradeoff,
+                self.noise,
+                self.deadline,
+                prices,
+                self.widest,
+                self.own,
+                self.allowed,
+                first,
+                last,
+                deadline_price,
+                chosen,
+            )
 
         if self.threads == 1:
             part(0, self.users)
         else:
             with ThreadPoolExecutor(self.threads) as pool:
                 list(pool.map(part, parts[:-1], parts[1:]))
-        return Asked(prices, float(chosen[:, 0].sum() - prices @ self.capacity), hurry, chosen)
+        return Asked(prices, float(chosen[:, 0].sum() - prices @ self.capacity), deadline_price, chosen)
 
     def balance(self, asked: Asked, tolerance: float, options: Options, *, whole: bool = False) -> Asked:
         """Raise and lower prices until the bound is nearly its best; return the round with the best bound.

@@ -150,7 +150,9 @@ def note(out, cost, split, on_time, delay, x, band, speed):
 
 
 @njit(nogil=True, error_model="numpy")
-def hurry_up(k, seconds, flops, nats, fixed, queue, weight, deadline, prices, common, own, room, hurry, out):
+def raise_deadline_price(
+    k, seconds, flops, nats, fixed, queue, weight, deadline, prices, common, own, room, deadline_price, out
+):
     """Put split k on time, as far as that may be the best choice; it is late at its own pace."""
     _, slow, near = room
     scale = fixed + weight * nats + prices[0] * common[0] + prices[1] * common[1]
@@ -159,25 +161,39 @@ def hurry_up(k, seconds, flops, nats, fixed, queue, weight, deadline, prices, co
     urged, worth = in_time(
         deadline, queue, least, guess, out[0] - fixed, seconds, flops, nats, weight, prices, common, own
     )
-    hurry[k] = urged - queue
+    deadline_price[k] = urged - queue
     if not worth:
         return
     cost, delay, x, band, speed = at_urgency(urged, seconds, flops, nats, weight, prices, common, own)
-    cost += fixed - hurry[k] * deadline
+    cost += fixed - deadline_price[k] * deadline
     if cost < out[0]:
         note(out, cost, k, 1.0, delay, x, band, speed)
 
 
 @njit(nogil=True, error_model="numpy")
 def choose(
-    seconds, flops, nats, joules, queue, step, tradeoff, noise, deadline, prices, common, own, allowed, room,
-    hurry, out,
-):  # fmt: skip
+    seconds,
+    flops,
+    nats,
+    joules,
+    queue,
+    step,
+    tradeoff,
+    noise,
+    deadline,
+    prices,
+    common,
+    own,
+    allowed,
+    room,
+    deadline_price,
+    out,
+):
     """Choose a user's split and side at given prices.
 
     `allowed` (splits, 2) says which splits may be late, and on time (where that is possible at all). Into `out` goes
-    the choice, and into `hurry` the prices of the deadlines that were needed; what both hold from an earlier call is
-    where this one starts.
+    the choice, and into `deadline_price` the prices of the deadlines that were needed; what both hold from an earlier
+    call is where this one starts.
     """
     weight, splits = tradeoff * noise, seconds.size
     free, slow, near = room
@@ -188,7 +204,7 @@ def choose(
         k = first if turn == 0 else splits - turn
         if turn > 0 and k == first:
             continue
-        free[k], near[k], hurry[k] = math.inf, hurry[k], 0.0
+        free[k], near[k], deadline_price[k] = math.inf, deadline_price[k], 0.0
         fixed = tradeoff * joules[k]
         if not (allowed[k, 0] or allowed[k, 1]):
             continue
@@ -205,30 +221,98 @@ def choose(
                 free[k], slow[k] = cost, delay
                 continue
             slow[k] = delay
-            hurry_up(k, seconds[k], flops[k], nats[k], fixed, queue, weight, deadline, prices, common, own, room,
-                     hurry, out)  # fmt: skip
-    for _ in range(splits):  # those that must hurry to be on time, the most promising first
+            raise_deadline_price(
+                k,
+                seconds[k],
+                flops[k],
+                nats[k],
+                fixed,
+                queue,
+                weight,
+                deadline,
+                prices,
+                common,
+                own,
+                room,
+                deadline_price,
+                out,
+            )
+    for _ in range(splits):  # those that need a price of the deadline to be on time, the most promising first
         k = free.argmin()
         if free[k] >= out[0]:
             break
         free[k] = math.inf
-        hurry_up(k, seconds[k], flops[k], nats[k], tradeoff * joules[k], queue, weight, deadline, prices, common, own,
-                 room, hurry, out)  # fmt: skip
+        raise_deadline_price(
+            k,
+            seconds[k],
+            flops[k],
+            nats[k],
+            tradeoff * joules[k],
+            queue,
+            weight,
+            deadline,
+            prices,
+            common,
+            own,
+            room,
+            deadline_price,
+            out,
+        )
 
 
 @njit(
     types.void(
-        *(array(_F, 2),) * 4, *(array(_F, 1),) * 2, _F, *(array(_F, 1),) * 4, array(_F, 2), array(types.boolean, 3),
-        types.intp, types.intp, array(_F, 2, False), array(_F, 2, False),
+        *(array(_F, 2),) * 4,
+        *(array(_F, 1),) * 2,
+        _F,
+        *(array(_F, 1),) * 4,
+        array(_F, 2),
+        array(types.boolean, 3),
+        types.intp,
+        types.intp,
+        array(_F, 2, False),
+        array(_F, 2, False),
     ),
-    nogil=True, error_model="numpy",
-)  # fmt: skip
-def choose_all(seconds, flops, nats, joules, queue, step, tradeoff, noise, deadline, prices, common, own,
-               allowed, first, last, hurry, out):  # fmt: skip
+    nogil=True,
+    error_model="numpy",
+)
+def choose_all(
+    seconds,
+    flops,
+    nats,
+    joules,
+    queue,
+    step,
+    tradeoff,
+    noise,
+    deadline,
+    prices,
+    common,
+    own,
+    allowed,
+    first,
+    last,
+    deadline_price,
+    out,
+):
     """Let the users from `first` to `last` choose; each is on its own."""
     room = np.empty((3, seconds.shape[1]))
     for i in range(first, last):
         choose(
-            seconds[i], flops[i], nats[i], joules[i], queue[i], step[i], tradeoff, noise[i], deadline[i], prices,
-            common, own[i], allowed[i], room, hurry[i], out[i],
-        )  # fmt: skip
+            seconds[i],
+            flops[i],
+            nats[i],
+            joules[i],
+            queue[i],
+            step[i],
+            tradeoff,
+            noise[i],
+            deadline[i],
+            prices,
+            common,
+            own[i],
+            allowed[i],
+            room,
+            deadline_price[i],
+            out[i],
+        )

@@ -7,15 +7,39 @@ gradient ``g`` with respect to `x` costs one solve ``W' h = g_S``: ``h`` belongs
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
 import numpy as np
 from numba import types
 
-from .dual_simplex import BASIC, gather
-from .jit import njit
+from ...model.basis import BASIC
+from .compact_inverse import gather
+from .jit import njit, part
 from .signature import array
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-@njit(nogil=True, error_model="numpy")
+
+class _Place(NamedTuple):
+    """Basic columns and binding rows (size,), and where each row stands among the latter (m,), -1 where it does not."""
+
+    basic: NDArray[np.int64]
+    binding: NDArray[np.int64]
+    row_place: NDArray[np.int64]
+
+
+class _Factors(NamedTuple):
+    """LU factors (size, size) with their order of rows (size,), and right-hand side, scratch, solution (size,)."""
+
+    w: NDArray[np.float64]
+    order: NDArray[np.int64]
+    given: NDArray[np.float64]
+    scratch: NDArray[np.float64]
+    found: NDArray[np.float64]
+
+
+@part
 def _factorise(w, order, k):  # noqa: C901
     """LU factors of `w` in place, with row pivoting; False where it is singular."""
     for i in range(k):
@@ -41,7 +65,7 @@ def _factorise(w, order, k):  # noqa: C901
     return True
 
 
-@njit(nogil=True, error_model="numpy")
+@part
 def _solve(w, order, given, found, k):
     """Solve ``W found = given`` from the factors."""
     for i in range(k):
@@ -56,7 +80,7 @@ def _solve(w, order, given, found, k):
         found[i] = total / w[i, i]
 
 
-@njit(nogil=True, error_model="numpy")
+@part
 def _solve_transposed(w, order, given, scratch, found, k):
     """Solve ``W' found = given`` from the factors."""
     for i in range(k):
@@ -72,70 +96,99 @@ def _solve_transposed(w, order, given, scratch, found, k):
         found[order[i]] = total
 
 
-@njit(
-    types.void(
-        types.intp, types.intp, array(types.int32, 1), array(types.int32, 1), array(types.float64, 1),
-        array(types.int8, 2), array(types.int8, 2), array(types.float64, 2), array(types.float64, 2),
-        array(types.float64, 2, False), array(types.float64, 2, False), array(types.float64, 2, False),
-        array(types.boolean, 1, False),
-    ),
-    nogil=True, error_model="numpy",
-)  # fmt: skip
-def gradient_range(  # noqa: C901
-    first, last, indptr, indices, data, column_status, row_status, of_point, of_dual,
-    to_bound, to_row, to_cost, regular,
-):  # fmt: skip
+@part
+def _take_up(columns, rows, place):
+    """List basic columns and binding rows as the statuses say; return their numbers, which may exceed the room."""
+    k, count, size = 0, 0, place.basic.size
+    for j in range(columns.size):
+        if columns[j] == BASIC:
+            if k < size:
+                place.basic[k] = j
+            k += 1
+    for i in range(rows.size):
+        place.row_place[i] = -1
+        if rows[i] != BASIC:
+            if count < size:
+                place.row_place[i] = count
+                place.binding[count] = i
+            count += 1
+    return k, count
+
+
+@part
+def _to_bounds(matrix, columns, place, factors, of_point, to_bound, to_row, k):
+    """Pull the gradient of one point back to the bounds of its columns and rows."""
+    col_ptr, col_rows, col_data = matrix
+    for i in range(to_row.size):
+        to_row[i] = 0.0
+    for s in range(k):
+        factors.given[s] = of_point[place.basic[s]]
+    _solve_transposed(factors.w, factors.order, factors.given, factors.scratch, factors.found, k)
+    for r in range(k):
+        to_row[place.binding[r]] = factors.found[r]
+    for j in range(columns.size):
+        total = 0.0
+        if columns[j] != BASIC:
+            total = of_point[j]
+            for e in range(col_ptr[j], col_ptr[j + 1]):
+                total -= to_row[col_rows[e]] * col_data[e]
+        to_bound[j] = total
+
+
+@part
+def _to_costs(place, factors, of_dual, to_cost, k):
+    """Pull the gradient of one vertex's row duals back to its costs."""
+    for j in range(to_cost.size):
+        to_cost[j] = 0.0
+    for r in range(k):
+        factors.given[r] = of_dual[place.binding[r]]
+    _solve(factors.w, factors.order, factors.given, factors.found, k)
+    for s in range(k):
+        to_cost[place.basic[s]] = factors.found[s]
+
+
+_SPARSE = types.Tuple((array(types.int32, 1), array(types.int32, 1), array(types.float64, 1)))
+_BASES = types.Tuple((array(types.int8, 2),) * 2)
+_INCOMING = types.Tuple((array(types.float64, 2),) * 2)
+_PULLED = types.Tuple((*(array(types.float64, 2, False),) * 3, array(types.boolean, 1, False)))
+
+
+@njit(types.void(types.intp, types.intp, _SPARSE, _BASES, _INCOMING, _PULLED), nogil=True, error_model="numpy")
+def gradient_range(first, last, columnwise, bases, incoming, pulled):
     """Pull gradients with respect to points and row duals back to bounds, row bounds and costs.
 
-    `of_dual` and `to_cost` may be empty where no dual was used. An instance whose basis is singular is not `regular`.
+    Parameters
+    ----------
+    first, last : int
+        Which instances.
+    columnwise : tuple of (pointers, places, values)
+        The matrix as CSC arrays.
+    bases : tuple of (batch, n) and (batch, m) int8
+        Statuses of columns and rows.
+    incoming : tuple of (batch, n) and (batch or 0, m) float
+        Gradients with respect to points and row duals; none of the latter where no dual was used.
+    pulled : tuple
+        To be filled: gradients with respect to column bounds (batch, n), row bounds (batch, m) and costs (batch or 0,
+        n), nan where a basis is singular, and which are not (batch,).
     """
-    n, m = indptr.size - 1, row_status.shape[1]
-    size = min(n, m)
-    w, order = np.empty((size, size)), np.empty(size, np.int64)
-    basic, row_place, binding = np.empty(size, np.int64), np.empty(m, np.int64), np.empty(size, np.int64)
-    given, scratch, found = np.empty(size), np.empty(size), np.empty(size)
+    matrix, (column_status, row_status), (of_point, of_dual) = columnwise, bases, incoming
+    to_bound, to_row, to_cost, regular = pulled
+    m, priced = row_status.shape[1], of_dual.shape[0] > 0
+    size = min(column_status.shape[1], m)
+    place = _Place(np.empty(size, np.int64), np.empty(size, np.int64), np.empty(m, np.int64))
+    factors = _Factors(np.empty((size, size)), np.empty(size, np.int64), np.empty(size), np.empty(size), np.empty(size))
     for b in range(first, last):
-        g, bound, row = of_point[b], to_bound[b], to_row[b]
-        k, nb = 0, 0
-        for j in range(n):
-            if column_status[b, j] == BASIC:
-                if k < size:
-                    basic[k] = j
-                k += 1
-        for i in range(m):
-            row_place[i] = -1
-            row[i] = 0.0
-            if row_status[b, i] != BASIC:
-                if nb < size:
-                    row_place[i] = nb
-                    binding[nb] = i
-                nb += 1
-        regular[b] = k == nb and k <= size
+        k, binding = _take_up(column_status[b], row_status[b], place)
+        regular[b] = k == binding and k <= size
         if regular[b]:
-            gather(indptr, indices, data, basic, row_place, w, k)
-            regular[b] = _factorise(w, order, k)
+            gather(matrix[0], matrix[1], matrix[2], place.basic, place.row_place, factors.w, k)
+            regular[b] = _factorise(factors.w, factors.order, k)
         if not regular[b]:
-            bound[:] = np.nan
-            row[:] = np.nan
-            if of_dual.shape[0]:
+            to_bound[b, :] = np.nan
+            to_row[b, :] = np.nan
+            if priced:
                 to_cost[b, :] = np.nan
             continue
-        for s in range(k):
-            given[s] = g[basic[s]]
-        _solve_transposed(w, order, given, scratch, found, k)
-        for r in range(k):
-            row[binding[r]] = found[r]
-        for j in range(n):
-            total = 0.0
-            if column_status[b, j] != BASIC:
-                total = g[j]
-                for e in range(indptr[j], indptr[j + 1]):
-                    total -= row[indices[e]] * data[e]
-            bound[j] = total
-        if of_dual.shape[0]:
-            to_cost[b, :] = 0.0
-            for r in range(k):
-                given[r] = of_dual[b, binding[r]]
-            _solve(w, order, given, found, k)
-            for s in range(k):
-                to_cost[b, basic[s]] = found[s]
+        _to_bounds(matrix, column_status[b], place, factors, of_point[b], to_bound[b], to_row[b], k)
+        if priced:
+            _to_costs(place, factors, of_dual[b], to_cost[b], k)

@@ -72,12 +72,14 @@ class Evaluation:
             f"Weights (w_L, 1 - w_L) = ({WEIGHT:g}, {1 - WEIGHT:g}) unless said otherwise. Seeds: {len(self.seeds)}, "
             f"epochs: at most {self.epochs}."
         )
-        self.shop.prepare([
-            *(self.network(kind, sites, seed) for kind in KINDS for sites in (1, 2) for seed in self.seeds),
-            *(self.network(kind, 1, seed, 0.0) for kind in KINDS for seed in self.seeds),
-            *(self.network("lstm", 2, seed, weight) for weight in (0.1, 0.5) for seed in self.seeds),
-            *(self.network("lstm", 2, seed, site_dropout=0.25) for seed in self.seeds),
-        ])  # fmt: skip
+        self.shop.prepare(
+            [
+                *(self.network(kind, sites, seed) for kind in KINDS for sites in (1, 2) for seed in self.seeds),
+                *(self.network(kind, 1, seed, 0.0) for kind in KINDS for seed in self.seeds),
+                *(self.network("lstm", 2, seed, weight) for weight in (0.1, 0.5) for seed in self.seeds),
+                *(self.network("lstm", 2, seed, site_dropout=0.25) for seed in self.seeds),
+            ]
+        )
         self.exits()
         self.figures()
         self.weights()
@@ -99,16 +101,23 @@ class Evaluation:
         self.report.table("exits", mean, "Mean costs of the exits over the seeds")
         gain = 100 * (1 - self.table.remote / self.table.centralised)
         self.report.claim(
-            "a local exit during training lowers the cost with everything remote", "20 to 40",
-            f"{gain.mean():+.1f} ({gain.min():+.1f} to {gain.max():+.1f})", "%", bool(gain.mean() >= 20),
+            "a local exit during training lowers the cost with everything remote",
+            "20 to 40",
+            f"{gain.mean():+.1f} ({gain.min():+.1f} to {gain.max():+.1f})",
+            "%",
+            bool(gain.mean() >= 20),
             "against the centralised network of the same remote capacity",
-        )  # fmt: skip
+        )
         one = self.table[self.table.sites == 1].set_index(["network", "seed"])
         ahead = (one.loc["LSTM"].remote < one.loc["CNN"].remote).mean()
         self.report.claim(
-            "LSTM beats CNN", "yes (key observation 3)", f"{100 * ahead:.0f}", "% of seeds", bool(ahead > 0.5),
+            "LSTM beats CNN",
+            "yes (key observation 3)",
+            f"{100 * ahead:.0f}",
+            "% of seeds",
+            bool(ahead > 0.5),
             "remote exits, one local exit",
-        )  # fmt: skip
+        )
 
     def points(self, kind: str, sites: int) -> pd.DataFrame:
         """Return the rules' points over all seeds."""
@@ -148,18 +157,27 @@ class Evaluation:
         self.report.table("shares", table, "Costs at given local shares")
         extra = table[table.local == 0.4].extra_percent
         self.report.claim(
-            "40 % local at no more cost than the centralised network", "yes (key observation 2)",
-            f"{extra.min():+.1f} to {extra.max():+.1f}", "%", bool(extra.max() <= 0), "the Optimized rule",
-        )  # fmt: skip
+            "40 % local at no more cost than the centralised network",
+            "yes (key observation 2)",
+            f"{extra.min():+.1f} to {extra.max():+.1f}",
+            "%",
+            bool(extra.max() <= 0),
+            "the Optimized rule",
+        )
         rises = [
             float(at_share(points[(points.network == label) & (points.sites == 2)], "Optimized", share).mean())
             > float(at_share(points[(points.network == label) & (points.sites == 1)], "Optimized", share).mean())
-            for label in KINDS.values() for share in (0.3, 0.5)
-        ]  # fmt: skip
+            for label in KINDS.values()
+            for share in (0.3, 0.5)
+        ]
         self.report.claim(
-            "a second local exit raises the curve", "yes (key observation 4)", f"{sum(rises)} of {len(rises)}",
-            "comparisons", all(rises), "Optimized, at 30 and 50 % local",
-        )  # fmt: skip
+            "a second local exit raises the curve",
+            "yes (key observation 4)",
+            f"{sum(rises)} of {len(rises)}",
+            "comparisons",
+            all(rises),
+            "Optimized, at 30 and 50 % local",
+        )
         order = ((table.oracle <= table.optimized + EQUAL) & (table.optimized <= table.random + EQUAL)).mean()
         self.report.claim(
             "Oracle <= Optimized <= Random", "yes", f"{100 * order:.0f}", "% of points", bool(order == 1.0), ""
@@ -188,9 +206,13 @@ class Evaluation:
         self.report.table("weights", table, "Costs by the local weight")
         best = float(table.sort_values("oracle_at_40_percent").w_L.iloc[0])
         self.report.claim(
-            "greater local weight is essential", "(0.9, 0.1) best", f"({best:g}, {1 - best:g}) best", "weights",
-            bool(best == WEIGHT), "Oracle at 40 % local, two exits",
-        )  # fmt: skip
+            "greater local weight is essential",
+            "(0.9, 0.1) best",
+            f"({best:g}, {1 - best:g}) best",
+            "weights",
+            bool(best == WEIGHT),
+            "Oracle at 40 % local, two exits",
+        )
 
     def independent(self) -> None:
         """Let each site decide for itself: the future work that the paper names."""
@@ -215,21 +237,32 @@ class Evaluation:
                 common = [Oracle(share), rule(share, seed).fit(training)]
                 together = [test.cost(one.decide(test)) for one in common]
                 rows.append((share, together[0], best.objective, paid[0], together[1], paid[1]))
-        columns = ["asked", "oracle_together", "oracle_each_if_all_sent", "oracle_each_paid",
-                   "optimized_together", "optimized_each_paid"]  # fmt: skip
+        columns = [
+            "asked",
+            "oracle_together",
+            "oracle_each_if_all_sent",
+            "oracle_each_paid",
+            "optimized_together",
+            "optimized_each_paid",
+        ]
         mean = pd.DataFrame(rows, columns=columns).groupby("asked", as_index=False).mean()
         self.report.table(
-            "independent", mean,
+            "independent",
+            mean,
             "One decision for both sites, and one for each: the exact optimum as if every site sent its features, what "
             "is paid with zeros in place of those not sent (trained with a site dropout of 25 %), and the same for the "
             "Optimized rule",
-        )  # fmt: skip
+        )
         for name in ("oracle", "optimized"):
             gain = 100 * (1 - mean[f"{name}_each_paid"] / mean[f"{name}_together"])
             self.report.claim(
-                f"independent decisions of the sites lower the {name} cost (beyond the paper)", None,
-                f"{gain.min():+.1f} to {gain.max():+.1f}", "%", None, "mean over seeds, at the shares of the table",
-            )  # fmt: skip
+                f"independent decisions of the sites lower the {name} cost (beyond the paper)",
+                None,
+                f"{gain.min():+.1f} to {gain.max():+.1f}",
+                "%",
+                None,
+                "mean over seeds, at the shares of the table",
+            )
 
     def latency(self) -> None:
         """Put Table II beside its own formula, with the part times that it implies and those of this machine."""
@@ -247,9 +280,13 @@ class Evaluation:
         )
         wrong = int((~table.possible).sum())
         self.report.claim(
-            "Table II follows its own formula", "yes", f"{wrong} of {len(table)} values do not", "values", wrong == 0,
+            "Table II follows its own formula",
+            "yes",
+            f"{wrong} of {len(table)} values do not",
+            "values",
+            wrong == 0,
             "from 40 to 95 % the printed times lie below the share of the round trip alone",
-        )  # fmt: skip
+        )
         half = 100 * (1 - TABLE_II["LSTM"][50] / TABLE_II["LSTM"][0])
         self.report.claim("50 % local halves the latency", 49, f"{half:.1f}", "% less", None, "from the printed values")
         here = []
@@ -260,7 +297,12 @@ class Evaluation:
             site = model._site(0)
             assert site.exit is not None  # the networks of this study have exits
             times = ExitTimes.measured((site, site.exit, model.remote), some)
-            here.append((label, *(1e3 * t for t in (times.features, times.local, times.remote)),
-                         *(1e3 * times.expected([0.0, 0.5, 1.0]))))  # fmt: skip
+            here.append(
+                (
+                    label,
+                    *(1e3 * t for t in (times.features, times.local, times.remote)),
+                    *(1e3 * times.expected([0.0, 0.5, 1.0])),
+                )
+            )
         columns = ["network", "features_ms", "local_ms", "remote_ms", "T_0", "T_50", "T_100"]
         self.report.table("latency", pd.DataFrame(here, columns=columns), "Measured parts on this machine, and T(L)")

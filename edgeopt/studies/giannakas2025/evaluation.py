@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from ..report import Report
 
 SETTINGS = {
-    "3b": (10.0, 6, 0.4), "4a": (0.5, 6, 0.2), "4b": (1.0, 6, 0.2), "4c": (10.0, 25, 0.4), "4d": (20.0, 25, 0.7),
-}  # fmt: skip
+    "3b": (10.0, 6, 0.4),
+    "4a": (0.5, 6, 0.2),
+    "4b": (1.0, 6, 0.2),
+    "4c": (10.0, 25, 0.4),
+    "4d": (20.0, 25, 0.7),
+}
 """Penalty c_u, window N and weight w by figure; figure 3a shows the network of 4a."""
 
 TABLE_III = {"edge": (15.3, 7.6, 6.3), "cloud": (222.1, 111.0, 12.7)}
@@ -100,9 +104,13 @@ class Evaluation:
 
     def table_ii(self) -> None:
         """List what is compared."""
-        rows = [("Cloud", "yes", "always"), ("Edge", "yes", "never"), ("Random", "yes", "with probability 1 - L0"),
-                ("Oracle", "yes", "where the exact optimum of (11) on the test period does"),
-                ("DeepCog", "no", "centralised: the same blocks, one exit")]  # fmt: skip
+        rows = [
+            ("Cloud", "yes", "always"),
+            ("Edge", "yes", "never"),
+            ("Random", "yes", "with probability 1 - L0"),
+            ("Oracle", "yes", "where the exact optimum of (11) on the test period does"),
+            ("DeepCog", "no", "centralised: the same blocks, one exit"),
+        ]
         table = pd.DataFrame(rows, columns=["baseline", "joint_training", "offloads"])
         self.report.table("table_ii", table, "Table II: baselines")
 
@@ -114,8 +122,17 @@ class Evaluation:
             for place, paper in TABLE_III.items():
                 ours = [found[place][name] / 1e6 for name in ("flops", "macs", "parameters")]
                 rows.append((place, cells, window, *ours, *paper))
-        columns = ["part", "M", "N", "MFLOPs", "MMACs", "Mparameters",
-                   "paper_MFLOPs", "paper_MMACs", "paper_Mparameters"]  # fmt: skip
+        columns = [
+            "part",
+            "M",
+            "N",
+            "MFLOPs",
+            "MMACs",
+            "Mparameters",
+            "paper_MFLOPs",
+            "paper_MMACs",
+            "paper_Mparameters",
+        ]
         self.report.table("table_iii", pd.DataFrame(rows, columns=columns), "Table III: resources of one sample")
         self.report.text(
             "The paper's sizes are incomplete (F1 is printed as 64 -> 49, which does not follow from 32 filters on a "
@@ -146,16 +163,24 @@ class Evaluation:
         lower = (own.cloud < own.deepcog).mean()
         gain = 1 - own.cloud / own.deepcog
         self.report.claim(
-            "joint training lowers the remote exit's cost", "yes (III-B)", f"{100 * lower:.0f}", "% of networks",
-            bool(lower > 0.5 and gain.mean() > 0), f"{100 * gain.mean():+.2f} % lower on average",
-        )  # fmt: skip
+            "joint training lowers the remote exit's cost",
+            "yes (III-B)",
+            f"{100 * lower:.0f}",
+            "% of networks",
+            bool(lower > 0.5 and gain.mean() > 0),
+            f"{100 * gain.mean():+.2f} % lower on average",
+        )
         for figure, paper in (("4a", 14.0), ("3b", 30.0)):
             some = own[own.figure == figure]
             gap = 100 * (some.edge / some.cloud - 1).mean()
             self.report.claim(
-                f"edge costs more than cloud at c_u = {SETTINGS[figure][0]:g}", paper, f"{gap:.1f}", "%",
-                bool(gap > 0.5 * paper), "the difference follows the traffic and the networks' sizes",
-            )  # fmt: skip
+                f"edge costs more than cloud at c_u = {SETTINGS[figure][0]:g}",
+                paper,
+                f"{gap:.1f}",
+                "%",
+                bool(gap > 0.5 * paper),
+                "the difference follows the traffic and the networks' sizes",
+            )
 
     def another_city(self) -> None:
         """Train on 49 station clusters of another city, hour by hour: the paper's M, on few samples."""
@@ -206,9 +231,13 @@ class Evaluation:
                 deepcog = self._deepcog(figure)["DeepCog"]
                 cost = at_share(bounds, "Oracle", 0.7).mean()
                 self.report.claim(
-                    "Oracle at L = 70 % costs no more than DeepCog (c_u = 0.5)", "yes (take-away 1)",
-                    f"{100 * (cost / deepcog - 1):+.2f}", "% of DeepCog", bool(cost <= deepcog), "",
-                )  # fmt: skip
+                    "Oracle at L = 70 % costs no more than DeepCog (c_u = 0.5)",
+                    "yes (take-away 1)",
+                    f"{100 * (cost / deepcog - 1):+.2f}",
+                    "% of DeepCog",
+                    bool(cost <= deepcog),
+                    "",
+                )
         self.report.figure("figure_3", axes[0], "Figure 3: bounds")
 
     def figure_4(self) -> None:
@@ -231,23 +260,29 @@ class Evaluation:
         """Check the order of the curves at the same local share, by seed."""
         shares = (0.3, 0.5, 0.7)
         pairs = {
-            "Oracle <= Optimized": ("Oracle", _OPTIMIZED), "Optimized <= Random": (_OPTIMIZED, "Random"),
+            "Oracle <= Optimized": ("Oracle", _OPTIMIZED),
+            "Optimized <= Random": (_OPTIMIZED, "Random"),
             "Optimized beats Uncertainty, B = 2": (_OPTIMIZED, "Uncertainty, B = 2"),
             "Optimized beats Uncertainty, B = 10": (_OPTIMIZED, "Uncertainty, B = 10"),
             "weighted mistakes beat Optimized (beyond)": ("Optimized, weighted (MLP)", _OPTIMIZED),
             "one regression beats Optimized (beyond)": ("Benefit regression", _OPTIMIZED),
-        }  # fmt: skip
+        }
         for claim, (first, second) in pairs.items():
             ahead = [
                 (at_share(self.points(f), first, s) <= at_share(self.points(f), second, s) * (1 + EQUAL)).mean()
-                for f in figures for s in shares
-            ]  # fmt: skip
+                for f in figures
+                for s in shares
+            ]
             share = float(np.mean(ahead))
             paper = None if "beyond" in claim else "always"
             self.report.claim(
-                claim, paper, f"{100 * share:.0f}", "% of comparisons", share >= 0.9 if paper else None,
+                claim,
+                paper,
+                f"{100 * share:.0f}",
+                "% of comparisons",
+                share >= 0.9 if paper else None,
                 "at 30, 50 and 70 % local, four settings, all seeds",
-            )  # fmt: skip
+            )
 
     def _extra_cost(self, figures: tuple[str, ...]) -> None:
         rows = []
@@ -260,10 +295,13 @@ class Evaluation:
         table = pd.DataFrame(rows, columns=["figure", "local", "extra_percent", "worst_seed_percent"])
         self.report.table("extra_cost", table, "What the Optimized rule costs more than DeepCog")
         self.report.claim(
-            "40 to 50 % of decisions local at no more than 5 % extra cost", "yes (V-D)",
-            f"{table.extra_percent.min():+.1f} to {table.extra_percent.max():+.1f}", "%",
-            bool(table.extra_percent.max() <= 5), "against DeepCog, the Optimized rule, mean over seeds",
-        )  # fmt: skip
+            "40 to 50 % of decisions local at no more than 5 % extra cost",
+            "yes (V-D)",
+            f"{table.extra_percent.min():+.1f} to {table.extra_percent.max():+.1f}",
+            "%",
+            bool(table.extra_percent.max() <= 5),
+            "against DeepCog, the Optimized rule, mean over seeds",
+        )
 
     def figure_5(self) -> None:
         """Draw what the Optimized rule learns (c_u = 20), and what it decides on the test period."""
@@ -288,17 +326,18 @@ class Evaluation:
         right = float((local == (test.benefit <= critical)).mean())
         always = max(float((test.benefit <= critical).mean()), float((test.benefit > critical).mean()))
         self.report.claim(
-            "the rule infers for most samples whether the benefit exceeds b*", "yes (take-away 3)",
-            f"{100 * right:.0f}", "% of test samples", bool(right > always),
+            "the rule infers for most samples whether the benefit exceeds b*",
+            "yes (take-away 3)",
+            f"{100 * right:.0f}",
+            "% of test samples",
+            bool(right > always),
             f"always saying the more frequent label is right for {100 * always:.0f} %",
-        )  # fmt: skip
+        )
         views: dict[str, Make] = {
             name: lambda share, seed, view=view: OptimizedRule(share, view=view, seed=seed)  # type: ignore[misc]
             for name, view in (("MLP on D", "past"), ("MLP on z", "features"), ("MLP on y_L", "local"))
         }
-        draw_curves(
-            axes[1, 1], self.curves.points(self.shop, network, BASELINES | views, self.fractions), {}, "inputs"
-        )  # fmt: skip
+        draw_curves(axes[1, 1], self.curves.points(self.shop, network, BASELINES | views, self.fractions), {}, "inputs")
         self.report.figure("figure_5", axes[0, 0], "Figure 5: the Optimized rule, c_u = 20")
 
     def figure_6(self) -> None:
@@ -322,16 +361,21 @@ class Evaluation:
             place.legend()
         self.report.figure("figure_6", axes[0], "Figure 6: allocations of one cell over a day")
         self.report.claim(
-            "at c_u = 20 both exits provision far above the demand", "yes (V-E)",
-            f"{above['4d', 'edge']:.3f}, {above['4d', 'cloud']:.3f}", "scaled demand (edge, cloud)",
+            "at c_u = 20 both exits provision far above the demand",
+            "yes (V-E)",
+            f"{above['4d', 'edge']:.3f}, {above['4d', 'cloud']:.3f}",
+            "scaled demand (edge, cloud)",
             bool(min(above["4d", "edge"], above["4d", "cloud"]) > 2 * abs(above["4b", "cloud"])),
             f"at c_u = 1: {above['4b', 'edge']:.3f}, {above['4b', 'cloud']:.3f}",
-        )  # fmt: skip
+        )
         self.report.claim(
-            "the cloud provisions less above the demand than the edge at c_u = 20", "yes (V-E)",
-            f"{above['4d', 'cloud'] - above['4d', 'edge']:+.4f}", "scaled demand",
-            bool(above["4d", "cloud"] < above["4d", "edge"]), "",
-        )  # fmt: skip
+            "the cloud provisions less above the demand than the edge at c_u = 20",
+            "yes (V-E)",
+            f"{above['4d', 'cloud'] - above['4d', 'edge']:+.4f}",
+            "scaled demand",
+            bool(above["4d", "cloud"] < above["4d", "edge"]),
+            "",
+        )
 
     def latency(self) -> None:
         """Recompute Table IV from the paper's part times, and beside it with parts measured on this machine."""
@@ -342,14 +386,22 @@ class Evaluation:
         assert site.exit is not None  # the networks of this study have exits
         here = ExitTimes.measured((site, site.exit, model.remote), some)
         shares = np.array(list(TABLE_IV)) / 100
-        table = pd.DataFrame({
-            "local_percent": list(TABLE_IV), "paper_ms": list(TABLE_IV.values()),
-            "recomputed_ms": 1e3 * GIANNAKAS2025.expected(shares), "this_machine_ms": 1e3 * here.expected(shares),
-            "with_10_passes_ms": 1e3 * replace(here, passes=10).expected(shares),
-        })  # fmt: skip
+        table = pd.DataFrame(
+            {
+                "local_percent": list(TABLE_IV),
+                "paper_ms": list(TABLE_IV.values()),
+                "recomputed_ms": 1e3 * GIANNAKAS2025.expected(shares),
+                "this_machine_ms": 1e3 * here.expected(shares),
+                "with_10_passes_ms": 1e3 * replace(here, passes=10).expected(shares),
+            }
+        )
         self.report.table("table_iv", table, "Table IV: expected latency of a decision")
         exact = (table.recomputed_ms.round(1) == table.paper_ms).all()
         self.report.claim(
-            "Table IV", "41.0 to 1.2", "every value" if exact else "not every value", "ms", bool(exact),
+            "Table IV",
+            "41.0 to 1.2",
+            "every value" if exact else "not every value",
+            "ms",
+            bool(exact),
             "from 0.1, 0.12, 0.23 and 42.46 ms",
-        )  # fmt: skip
+        )

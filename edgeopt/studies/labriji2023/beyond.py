@@ -31,22 +31,33 @@ def reproduce(report: Report, slots: int, data: Path | None) -> None:
     report.table("interior_rates", inside, "Share of sending slots whose rate lies inside its bounds")
     paper = inside[(inside.bandwidth == 200e6) & (inside.largest_power == 0.1)]
     report.claim(
-        "the closed-form rate decides the rate at the paper's parameters", "assumed",
-        f"{100 * paper.interior.min():.1f} to {100 * paper.interior.max():.1f}", "% of sending slots",
-        bool(paper.interior.max() > 0.01), "elsewhere it does: see interior_rates.csv",
-    )  # fmt: skip
+        "the closed-form rate decides the rate at the paper's parameters",
+        "assumed",
+        f"{100 * paper.interior.min():.1f} to {100 * paper.interior.max():.1f}",
+        "% of sending slots",
+        bool(paper.interior.max() > 0.01),
+        "elsewhere it does: see interior_rates.csv",
+    )
     warm_up = slots // 20
-    rules = [{"rule": r, "availability": a, "tradeoff": v} for a in (0.1, 1.0) for v in (0.001, 0.01, 1.0)
-             for r in ("lambert-w", "two-regime")]  # fmt: skip
+    rules = [
+        {"rule": r, "availability": a, "tradeoff": v}
+        for a in (0.1, 1.0)
+        for v in (0.001, 0.01, 1.0)
+        for r in ("lambert-w", "two-regime")
+    ]
     both = simulate(controller, environment, slots, runs=rules, warm_up=warm_up).summary
     columns = ["availability", "tradeoff", "rule", "delay", "outage", "energy", "saving"]
     report.table("exact_rule", both[columns], "The exact optimum of each slot against the paper's surrogate")
     pairs = both.pivot(index=["availability", "tradeoff"], columns="rule", values="energy")
     saved = 1 - pairs["two-regime"] / pairs["lambert-w"]
     report.claim(
-        "energy saved by deciding each slot exactly", None, f"{100 * saved.min():.1f} to {100 * saved.max():.1f}", "%",
-        None, "the best decision of a slot need not be the best for the run: the outage queue is a weight",
-    )  # fmt: skip
+        "energy saved by deciding each slot exactly",
+        None,
+        f"{100 * saved.min():.1f} to {100 * saved.max():.1f}",
+        "%",
+        None,
+        "the best decision of a slot need not be the best for the run: the outage queue is a weight",
+    )
     _several_users(report)
     report.figure("neely", _draw_neely(controller, environment, slots), "Energy and queues against V (Neely's bounds)")
     if data is None:
@@ -106,9 +117,13 @@ def _several_users(report: Report) -> None:
     report.table("several_users", table, "Users who share 20 MHz and 1 TFLOP/s each: objective of one slot")
     saved = 1 - table.dual_prices / table.equal_parts
     report.claim(
-        "several users: what prices save against equal parts of band and host", None,
-        f"{100 * saved.min():.1f} to {100 * saved.max():.1f}", "%", None, "named as future work by the paper",
-    )  # fmt: skip
+        "several users: what prices save against equal parts of band and host",
+        None,
+        f"{100 * saved.min():.1f} to {100 * saved.max():.1f}",
+        "%",
+        None,
+        "named as future work by the paper",
+    )
 
 
 def crowd(users: int, seed: int) -> SharedSlot:
@@ -117,11 +132,24 @@ def crowd(users: int, seed: int) -> SharedSlot:
     costs = environment.costs
     gain = path_gain(rng.uniform(20.0, 200.0, users), 3.5e9, 3.0) * rng.exponential(size=users)
     return SharedSlot(
-        costs.local_flops, costs.remote_flops, costs.payload_bits, costs.local_energy, rng.poisson(10, users), gain,
-        20e6 * users, environment.noise_density, environment.local_speed, 1e12 * users, max_power=0.1, min_rate=1e5,
-        min_speed=1e9, delay_queue=rng.exponential(2.0, users),
-        outage_queue=rng.exponential(1.0, users) * (rng.random(users) < 0.5), tradeoff=1.0, max_delay=0.1,
-    )  # fmt: skip
+        costs.local_flops,
+        costs.remote_flops,
+        costs.payload_bits,
+        costs.local_energy,
+        rng.poisson(10, users),
+        gain,
+        20e6 * users,
+        environment.noise_density,
+        environment.local_speed,
+        1e12 * users,
+        max_power=0.1,
+        min_rate=1e5,
+        min_speed=1e9,
+        delay_queue=rng.exponential(2.0, users),
+        outage_queue=rng.exponential(1.0, users) * (rng.random(users) < 0.5),
+        tradeoff=1.0,
+        max_delay=0.1,
+    )
 
 
 def _equal_parts(slot: SharedSlot) -> float:
@@ -130,10 +158,22 @@ def _equal_parts(slot: SharedSlot) -> float:
     for i in range(slot.users):
         most = shannon(band, slot.max_power[i] / (slot.noise[i] * band))
         alone = SlotProblem(
-            slot.local_flops, slot.remote_flops, slot.payload_bits, slot.local_energy, slot.arrivals[i],
-            slot.channel_gain[i], band, slot.noise_density, slot.local_speed[i], speed, (slot.min_rate[i], most),
-            slot.delay_queue[i], slot.outage_queue[i], slot.tradeoff, slot.max_delay[i],
-        )  # fmt: skip
+            slot.local_flops,
+            slot.remote_flops,
+            slot.payload_bits,
+            slot.local_energy,
+            slot.arrivals[i],
+            slot.channel_gain[i],
+            band,
+            slot.noise_density,
+            slot.local_speed[i],
+            speed,
+            (slot.min_rate[i], most),
+            slot.delay_queue[i],
+            slot.outage_queue[i],
+            slot.tradeoff,
+            slot.max_delay[i],
+        )
         outcome = two_regime.function(alone, Options())
         total += alone.objective(outcome.decision)
     return total

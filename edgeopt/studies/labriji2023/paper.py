@@ -22,10 +22,15 @@ def reproduce(report: Report, slots: int, seeds: int) -> None:
     environment, controller = Environment(), DriftPlusPenalty()
     warm_up = slots // 20
     costs = environment.costs
-    splits = pd.DataFrame({
-        "split": np.arange(len(costs.names)), "behind": costs.names, "local_macs": costs.local_flops / 2,
-        "payload_bits": costs.payload_bits, "local_energy_J": costs.local_energy,
-    })  # fmt: skip
+    splits = pd.DataFrame(
+        {
+            "split": np.arange(len(costs.names)),
+            "behind": costs.names,
+            "local_macs": costs.local_flops / 2,
+            "payload_bits": costs.payload_bits,
+            "local_energy_J": costs.local_energy,
+        }
+    )
     report.table("figure_1", splits, "Operations, payload and local energy of each split (Fig. 1)", show=False)
     report.figure("figure_1", _draw_splits(splits), "Local MACs and payload by split (Fig. 1)")
     runs: list[dict[str, Any]] = [
@@ -45,8 +50,9 @@ def reproduce(report: Report, slots: int, seeds: int) -> None:
     shares = np.linspace(0.05, 1.0, 12)
     by_exponent = [
         {"availability": float(a), "tradeoff": TRADEOFFS[-1], "mean_gain": path_gain(50.0, 3.5e9, b)}
-        for b in EXPONENTS for a in shares
-    ]  # fmt: skip
+        for b in EXPONENTS
+        for a in shares
+    ]
     depth = simulate(controller, environment, slots, runs=by_exponent, warm_up=warm_up).summary
     depth.insert(0, "exponent", np.repeat(EXPONENTS, len(shares)))
     report.table("figure_3", depth[["exponent", "availability", "split", "saving"]], "Mean split (Fig. 3)", show=False)
@@ -57,32 +63,49 @@ def reproduce(report: Report, slots: int, seeds: int) -> None:
 def _claim(report: Report, method: pd.DataFrame, offloaded: pd.DataFrame, depth: pd.DataFrame) -> None:
     saving = 100 * offloaded["saving"]
     report.claim(
-        "energy saving of full offloading", 99.35, round(float(saving.median()), 2), "%",
+        "energy saving of full offloading",
+        99.35,
+        round(float(saving.median()), 2),
+        "%",
         bool(abs(saving.median() - 99.35) < 0.3),
         f"median over seeds, {saving.min():.2f} to {saving.max():.2f}; the expectation is infinite",
-    )  # fmt: skip
+    )
     tenth = method[(method.availability == 0.1) & (method.tradeoff == 0.01)]
     report.claim(
-        "energy saving at availability 0.1", "around 85", round(float(100 * tenth.saving.median()), 2), "%",
-        bool(abs(100 * tenth.saving.median() - 85) < 2), f"V = 0.01; spread over seeds {100 * tenth.saving.std():.2f}",
-    )  # fmt: skip
+        "energy saving at availability 0.1",
+        "around 85",
+        round(float(100 * tenth.saving.median()), 2),
+        "%",
+        bool(abs(100 * tenth.saving.median() - 85) < 2),
+        f"V = 0.01; spread over seeds {100 * tenth.saving.std():.2f}",
+    )
     worst = method.groupby(["availability", "tradeoff"])[["delay", "outage"]].median().max()
     report.claim(
-        "mean delay within 50 ms", 50, round(float(1e3 * worst.delay), 3), "ms", bool(worst.delay <= 0.0505),
+        "mean delay within 50 ms",
+        50,
+        round(float(1e3 * worst.delay), 3),
+        "ms",
+        bool(worst.delay <= 0.0505),
         "largest median over V and availability; the queue is finite, so a run ends within its rate of the limit",
-    )  # fmt: skip
+    )
     report.claim("outage within 1 %", 0.01, round(float(worst.outage), 5), "", bool(worst.outage <= 0.0101))
     benchmark = offloaded.groupby("availability")["outage"].median()
     report.claim(
-        "outage of full offloading is more than ten times the requirement", "> 0.1",
-        f"{benchmark.min():.3f} to {benchmark.max():.3f}", "", bool(benchmark.min() > 0.1),
-    )  # fmt: skip
+        "outage of full offloading is more than ten times the requirement",
+        "> 0.1",
+        f"{benchmark.min():.3f} to {benchmark.max():.3f}",
+        "",
+        bool(benchmark.min() > 0.1),
+    )
     for exponent, rows in depth.groupby("exponent"):
         falls = bool(rows.split.iloc[0] > rows.split.iloc[-1])
         report.claim(
-            f"less availability, more local layers (exponent {exponent})", "yes",
-            f"{rows.split.iloc[0]:.2f} to {rows.split.iloc[-1]:.2f}", "mean split", falls,
-        )  # fmt: skip
+            f"less availability, more local layers (exponent {exponent})",
+            "yes",
+            f"{rows.split.iloc[0]:.2f} to {rows.split.iloc[-1]:.2f}",
+            "mean split",
+            falls,
+        )
 
 
 def _draw_splits(splits: pd.DataFrame) -> Any:

@@ -42,19 +42,21 @@ class Framework:
     everything: bool = False
 
 
-FRAMEWORKS: Mapping[str, Framework] = MappingProxyType({
-    "LSTM": Framework(),
-    "Bi-LSTM": Framework(bidirectional=True),
-    "proposed": Framework("learned", "supervised"),
-    "reserve everything": Framework(everything=True),
-    "true capacities, same forecast": Framework("known"),
-    "true capacities, objective-driven": Framework("known", "supervised"),
-    "learned capacities, same forecast": Framework("learned", "supervised", frozen=True),
-    "mean capacities, objective-driven": Framework("mean", "supervised"),
-    "censored capacity learning": Framework("observed"),
-    "regret training": Framework("learned", "regret"),
-    "realised-revenue training": Framework("learned", "realised"),
-})  # fmt: skip
+FRAMEWORKS: Mapping[str, Framework] = MappingProxyType(
+    {
+        "LSTM": Framework(),
+        "Bi-LSTM": Framework(bidirectional=True),
+        "proposed": Framework("learned", "supervised"),
+        "reserve everything": Framework(everything=True),
+        "true capacities, same forecast": Framework("known"),
+        "true capacities, objective-driven": Framework("known", "supervised"),
+        "learned capacities, same forecast": Framework("learned", "supervised", frozen=True),
+        "mean capacities, objective-driven": Framework("mean", "supervised"),
+        "censored capacity learning": Framework("observed"),
+        "regret training": Framework("learned", "regret"),
+        "realised-revenue training": Framework("learned", "realised"),
+    }
+)
 """By name; `proposed`, `LSTM` and `Bi-LSTM` are the paper's."""
 
 PAPER = ("LSTM", "Bi-LSTM", "proposed")
@@ -114,9 +116,14 @@ def run(name: str, setting: Setting, predictor: LSTMPredictor, seed: int, epochs
         _observe(model, setting)
     elif framework.loss != "forecast":
         model.fit(
-            setting.part("train"), setting.part("validation"), loss=framework.loss, truth=setting.truth, epochs=epochs,
-            rate=2e-3, seed=seed,
-        )  # fmt: skip
+            setting.part("train"),
+            setting.part("validation"),
+            loss=framework.loss,
+            truth=setting.truth,
+            epochs=epochs,
+            rate=2e-3,
+            seed=seed,
+        )
     return _measure(model, framework, setting)
 
 
@@ -146,7 +153,12 @@ def _measure(model: ObjectiveDriven, framework: Framework, setting: Setting) -> 
     used = np.asarray(problem.load(problem.traffic)) > 0
     error = np.abs(model.capacity.detach().double().numpy() / problem.capacity - 1)[used]
     return Outcome(
-        float(got.mean()), float(offline.mean()),
-        float(got.sum() / offline.sum()), float(optimally.sum() / offline.sum()),
-        1.0 - float(np.abs(total - arrived).mean() / arrived.mean()), float(error.mean()), got, total,
-    )  # fmt: skip
+        float(got.mean()),
+        float(offline.mean()),
+        float(got.sum() / offline.sum()),
+        float(optimally.sum() / offline.sum()),
+        1.0 - float(np.abs(total - arrived).mean() / arrived.mean()),
+        float(error.mean()),
+        got,
+        total,
+    )

@@ -89,9 +89,15 @@ def _deployed(name: str, data: Path, steps: int | None, deployment: str) -> Scen
 
 
 def setting(
-    name: str, data: Path, deviation: float, *, mean: float = MEAN_CAPACITY, deployment: str = "gus", seed: int = 0,
+    name: str,
+    data: Path,
+    deviation: float,
+    *,
+    mean: float = MEAN_CAPACITY,
+    deployment: str = "gus",
+    seed: int = 0,
     steps: int | None = None,
-) -> Setting:  # fmt: skip
+) -> Setting:
     """Return the setting of a data set with capacities from a normal distribution; the same seed, the same network."""
     scenario = _deployed(name, data, steps, deployment)
     rng = np.random.default_rng([seed, round(10 * mean), round(10 * deviation)])

@@ -30,10 +30,13 @@ def table_4(rows: pd.DataFrame) -> pd.DataFrame:
     sweep = rows[(rows["mean"] == 80.0) & (rows.deployment == "gus")]
     grouped = sweep.groupby(["dataset", "framework", "deviation"], sort=False)
     table = grouped.agg(
-        ours=("utility", lambda v: 100 * v.mean()), spread=("utility", lambda v: 100 * v.std(ddof=0)),
-        optimal_recourse=("utility_optimal", lambda v: 100 * v.mean()), tightness=("tightness", "mean"),
-        accuracy=("accuracy", lambda v: 100 * v.mean()), capacity_error=("capacity_error", "mean"),
-    ).reset_index()  # fmt: skip
+        ours=("utility", lambda v: 100 * v.mean()),
+        spread=("utility", lambda v: 100 * v.std(ddof=0)),
+        optimal_recourse=("utility_optimal", lambda v: 100 * v.mean()),
+        tightness=("tightness", "mean"),
+        accuracy=("accuracy", lambda v: 100 * v.mean()),
+        capacity_error=("capacity_error", "mean"),
+    ).reset_index()
     table.insert(
         3, "paper", [_printed(*row) for row in zip(table.dataset, table.framework, table.deviation, strict=True)]
     )
@@ -79,10 +82,13 @@ def _claim(report: Report, rows: pd.DataFrame, table: pd.DataFrame) -> None:
     by_seed = thirty[thirty.framework == "LSTM"].pivot(index="seed", columns="deployment", values="throughput")
     better = by_seed["gus"] > by_seed["single"]
     report.claim(
-        "splitting beats non-splitting (Fig. 5)", "289.50 : 68.81",
-        f"{by_seed['gus'].mean():.1f} : {by_seed['single'].mean():.1f}", "Mb/slot", bool(better.all()),
+        "splitting beats non-splitting (Fig. 5)",
+        "289.50 : 68.81",
+        f"{by_seed['gus'].mean():.1f} : {by_seed['single'].mean():.1f}",
+        "Mb/slot",
+        bool(better.all()),
         f"better on {better.sum()} of {len(better)} drawn networks; the same forecast and mean capacities on both",
-    )  # fmt: skip
+    )
     accuracy = 100 * thirty.groupby("framework")["accuracy"].mean()
     for name, paper in {"proposed": 90.92, "LSTM": 98.27, "Bi-LSTM": 97.98}.items():
         near = bool(abs(accuracy[name] - paper) < 3.0)
@@ -97,14 +103,20 @@ def _claim_table(report: Report, table: pd.DataFrame) -> None:
         paper = np.array(TABLE_4[dataset, "proposed"]) - np.array(TABLE_4[dataset, "LSTM"])
         report.claim(
             f"{dataset}: the proposed framework has the higher utility at every deviation (Table 4)",
-            f"+{paper.min():.1f} to +{paper.max():.1f}", f"{gain.min():+.1f} to {gain.max():+.1f}", "percentage points",
-            bool((gain > 0).all()), "against the better of LSTM and Bi-LSTM, mean over seeds, throttling",
-        )  # fmt: skip
+            f"+{paper.min():.1f} to +{paper.max():.1f}",
+            f"{gain.min():+.1f} to {gain.max():+.1f}",
+            "percentage points",
+            bool((gain > 0).all()),
+            "against the better of LSTM and Bi-LSTM, mean over seeds, throttling",
+        )
         grows = bool(gain.iloc[-1] > gain.iloc[0])
         report.claim(
-            f"{dataset}: the gain grows with the deviation", "yes", f"{gain.iloc[0]:+.1f} to {gain.iloc[-1]:+.1f}",
-            "percentage points", grows,
-        )  # fmt: skip
+            f"{dataset}: the gain grows with the deviation",
+            "yes",
+            f"{gain.iloc[0]:+.1f} to {gain.iloc[-1]:+.1f}",
+            "percentage points",
+            grows,
+        )
 
 
 def _claim_causes(report: Report, table: pd.DataFrame) -> None:
@@ -118,9 +130,13 @@ def _claim_causes(report: Report, table: pd.DataFrame) -> None:
         "reserve everything": "no program at all",
     }.items():
         report.claim(
-            f"utility at deviation 60: {name}", None, round(float(ours[name]), 2), "%", None,
+            f"utility at deviation 60: {name}",
+            None,
+            round(float(ours[name]), 2),
+            "%",
+            None,
             f"{note}; LSTM {ours['LSTM']:.2f}, proposed {ours['proposed']:.2f}",
-        )  # fmt: skip
+        )
 
 
 def _draw_utilities(table: pd.DataFrame) -> Any:

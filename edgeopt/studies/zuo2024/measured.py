@@ -42,9 +42,12 @@ _B0 = [3 * 224**2, 32 * 112**2, 16 * 112**2, 24 * 56**2, 40 * 28**2, 80 * 14**2,
 _B7 = [3 * 600**2, 64 * 300**2, 32 * 300**2, 48 * 150**2, 80 * 75**2, 160 * 38**2, 224 * 38**2, 384 * 19**2]
 _VGGISH = [96 * 64, 64 * 48 * 32, 128 * 24 * 16, 256 * 12 * 8]
 INPUTS = {
-    "ResNet20": (_RESNET20, 10), "ResNet110": (_RESNET110, 10), "EfficientNetB0": (_B0, 1000),
-    "EfficientNetB7": (_B7, 1000), "VGGish": (_VGGISH, 527),
-}  # fmt: skip
+    "ResNet20": (_RESNET20, 10),
+    "ResNet110": (_RESNET110, 10),
+    "EfficientNetB0": (_B0, 1000),
+    "EfficientNetB7": (_B7, 1000),
+    "VGGish": (_VGGISH, 527),
+}
 """Elements that enter each of PORTEND's partitions, and classes: from the published architectures, not in its files."""
 
 
@@ -69,10 +72,12 @@ def reproduce(report: Report, folder: Path, *, quick: bool) -> None:
     errors = layer_time_study(read_layer_timings(folder / "neurosurgeon_layers")).reset_index()
     report.table("layer_time_errors", errors, "Error of layer-time models on held-out rows of 49,816 timings")
     report.claim(
-        "the GA finds the optimum on measured profiles", "assumed",
-        "; ".join(f"{name}: misses it in {share:.0%}" for name, share in missed.items()), "of the instances",
+        "the GA finds the optimum on measured profiles",
+        "assumed",
+        "; ".join(f"{name}: misses it in {share:.0%}" for name, share in missed.items()),
+        "of the instances",
         not any(missed.values()),
-    )  # fmt: skip
+    )
 
 
 def scission_problems(file: Path, rates: Sequence[float]) -> dict[str, StochasticSplit]:
@@ -121,11 +126,9 @@ def _over_rates(
     model: str, exits: list[Exit], shares: NDArray[np.float64], rates: Sequence[float]
 ) -> dict[str, StochasticSplit]:
     return {
-        f"{model} at {rate / 1e6:g} Mbit/s": StochasticSplit(
-            exits, shares, rate, BACKHAUL, link_delay=(DELAY, DELAY)
-        )
+        f"{model} at {rate / 1e6:g} Mbit/s": StochasticSplit(exits, shares, rate, BACKHAUL, link_delay=(DELAY, DELAY))
         for rate in rates
-    }  # fmt: skip
+    }
 
 
 def solved(problems: dict[str, StochasticSplit]) -> pd.DataFrame:
@@ -143,9 +146,13 @@ def summary(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
             excess: Any = table[table.solver == solver]["excess"]
             rows.append(
                 {
-                    "networks": name, "solver": solver, "instances": len(excess), "mean gap [%]": 100 * excess.mean(),
-                    "median gap [%]": 100 * excess.median(), "largest gap [%]": 100 * excess.max(),
+                    "networks": name,
+                    "solver": solver,
+                    "instances": len(excess),
+                    "mean gap [%]": 100 * excess.mean(),
+                    "median gap [%]": 100 * excess.median(),
+                    "largest gap [%]": 100 * excess.max(),
                     "optimal in [%]": 100 * (excess <= EQUAL).mean(),
                 }
-            )  # fmt: skip
+            )
     return pd.DataFrame(rows)

@@ -150,10 +150,14 @@ def settings_frame(plain: StochasticSplit, runs: int) -> pd.DataFrame:
         named = ", ".join(f"{name} {value}" for name, value in settings.items()) or "defaults, 50 iterations"
         rows.append(
             {
-                "settings": named, "runs": runs, "median gap [%]": float(np.median(gaps)), "worst gap [%]": gaps.max(),
-                "median first hit": float(np.median(hits)), "time of a run [ms]": 1e3 * found[0].wall_time,
+                "settings": named,
+                "runs": runs,
+                "median gap [%]": float(np.median(gaps)),
+                "worst gap [%]": gaps.max(),
+                "median first hit": float(np.median(hits)),
+                "time of a run [ms]": 1e3 * found[0].wall_time,
             }
-        )  # fmt: skip
+        )
     return pd.DataFrame(rows)
 
 
@@ -183,21 +187,33 @@ def claim_latencies(report: Report, plain: StochasticSplit, loaded: StochasticSp
     unknown = "layer lists, sizes and exit accuracies are not in the text"
     fixed = loaded.constant - plain.constant
     report.claim(
-        "expected latency of the optimum", 1e3 * PRINTED["optimum"], 1e3 * optimum, "ms", None,
+        "expected latency of the optimum",
+        1e3 * PRINTED["optimum"],
+        1e3 * optimum,
+        "ms",
+        None,
         f"{unknown}; {1e3 * (optimum + fixed):.1f} ms with model loading and result parsing",
-    )  # fmt: skip
+    )
     report.claim("expected latency of Edgent", 1e3 * PRINTED["edgent"], 1e3 * edgent["edge-first"], "ms", None, unknown)
     gain = 1.0 - optimum / min(edgent.values())
     report.claim(
-        "reduction against Edgent", 10.0, 100 * gain, "%", gain > 0.05,
+        "reduction against Edgent",
+        10.0,
+        100 * gain,
+        "%",
+        gain > 0.05,
         "the printed latencies give 8.8 %; ours against the better of Edgent's two directions",
-    )  # fmt: skip
+    )
     remote = solve(plain, "remote-only").objective
     splits = not _same(remote, optimum)
     report.claim(
-        "the optimum splits the network between the tiers", "implied", "yes" if splits else "no", "", splits,
+        "the optimum splits the network between the tiers",
+        "implied",
+        "yes" if splits else "no",
+        "",
+        splits,
         f"everything on the edge takes {1e3 * remote:.2f} ms; see the regimes below",
-    )  # fmt: skip
+    )
 
 
 def claim_genetic(report: Report, genetic: Sequence[Solution], optimum: float) -> None:
@@ -206,36 +222,56 @@ def claim_genetic(report: Report, genetic: Sequence[Solution], optimum: float) -
     hits = [solution.statistics["first_hit"] for solution in genetic]
     runs, equal = objectives.size, int(np.sum(objectives <= objectives.min() * (1 + EQUAL)))
     report.claim(
-        "all GA runs end with the same latency", "20 of 20", f"{equal} of {runs}", "runs", equal == runs,
+        "all GA runs end with the same latency",
+        "20 of 20",
+        f"{equal} of {runs}",
+        "runs",
+        equal == runs,
         "runs that end at the best latency of all runs",
-    )  # fmt: skip
+    )
     optimal = int(np.sum(objectives <= optimum * (1 + EQUAL)))
     worst = 100 * (objectives.max() / optimum - 1.0)
     report.claim(
-        "the GA finds the optimum", "assumed", f"{optimal} of {runs}", "runs", optimal == runs,
+        "the GA finds the optimum",
+        "assumed",
+        f"{optimal} of {runs}",
+        "runs",
+        optimal == runs,
         f"worst run {worst:.2f} % above the proved optimum; population and rates are not in the paper",
-    )  # fmt: skip
+    )
     report.claim(
-        "the best solution appears around iteration", 12, float(np.median(hits)), "iteration", None,
+        "the best solution appears around iteration",
+        12,
+        float(np.median(hits)),
+        "iteration",
+        None,
         f"median first hit; range {min(hits)} to {max(hits)}",
-    )  # fmt: skip
+    )
 
 
 def claim_demand(report: Report, plain: StochasticSplit, tables: Sequence[Chain]) -> None:
     """Compare the mass of the demand, and say how many predicted times had to be floored."""
     between = float(demand().cdf(0.784) - demand().cdf(0.524))
     report.claim(
-        "P(0.524 < ac <= 0.784) under Normal(0.625, 0.053)", ">= 0.997", round(between, 4), "", between >= 0.997,
+        "P(0.524 < ac <= 0.784) under Normal(0.625, 0.053)",
+        ">= 0.997",
+        round(between, 4),
+        "",
+        between >= 0.997,
         f"unmet demand above the best exit: {float(plain.unmet):.4f}",
-    )  # fmt: skip
+    )
     floored = {
         tier: sum(int(DeviceModel.table_4_2(tier).predict(table.frame()).floored.sum()) for table in tables)
         for tier in ("mobile", "edge")
     }
     report.claim(
-        "Table 4.2 gives a time for every layer", "implied", f"{floored['mobile']} mobile, {floored['edge']} edge",
-        "floored", not any(floored.values()), "times that the regressions put below zero count as 0",
-    )  # fmt: skip
+        "Table 4.2 gives a time for every layer",
+        "implied",
+        f"{floored['mobile']} mobile, {floored['edge']} edge",
+        "floored",
+        not any(floored.values()),
+        "times that the regressions put below zero count as 0",
+    )
 
 
 def _same(a: float, b: float) -> bool:

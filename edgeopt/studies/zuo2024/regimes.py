@@ -40,11 +40,14 @@ def claim_gaps(report: Report, gaps: pd.DataFrame) -> None:
     """Say in how many regimes the GA's split is better than Edgent's."""
     edgent, genetic = gaps["edgent gap"], gaps["genetic gap"]
     report.claim(
-        "the GA's split is better than Edgent's", "always", round(float((genetic < edgent - EQUAL).mean()), 3),
-        "share of regimes", bool((genetic <= edgent + EQUAL).all()),
+        "the GA's split is better than Edgent's",
+        "always",
+        round(float((genetic < edgent - EQUAL).mean()), 3),
+        "share of regimes",
+        bool((genetic <= edgent + EQUAL).all()),
         f"Edgent is up to {100 * edgent.max():.1f} % above the optimum and optimal in {(edgent < EQUAL).mean():.0%} of "
         f"the regimes; the GA is up to {1 + genetic.max():.3g} times the optimum",
-    )  # fmt: skip
+    )
 
 
 def gap_frame(problems: dict[float, StochasticSplit], rates: Any) -> pd.DataFrame:
@@ -59,11 +62,14 @@ def gap_frame(problems: dict[float, StochasticSplit], rates: Any) -> pd.DataFram
             single = min(solve(one, name).objective for name in ("local-only", "remote-only"))
             rows.append(
                 {
-                    "rate [Mbit/s]": rate / 1e6, "speed-up of the mobile device": speed, "optimum [ms]": 1e3 * optimum,
-                    "edgent gap": edgent / optimum - 1, "genetic gap": genetic / optimum - 1,
+                    "rate [Mbit/s]": rate / 1e6,
+                    "speed-up of the mobile device": speed,
+                    "optimum [ms]": 1e3 * optimum,
+                    "edgent gap": edgent / optimum - 1,
+                    "genetic gap": genetic / optimum - 1,
                     "best single tier gap": single / optimum - 1,
                 }
-            )  # fmt: skip
+            )
     return pd.DataFrame(rows)
 
 

@@ -38,10 +38,13 @@ def cases() -> list[Case]:
         paths = rng.random((servers + links, services)) < 0.7
         density = paths * drawn(servers + links, services)
         fields = {
-            "unit_revenue": unit * drawn(services), "compute_density": density[:servers],
-            "link_density": sparse.csr_array(density[servers:]), "compute_capacity": 2 * drawn(servers),
-            "link_capacity": 2 * drawn(links), "traffic": drawn(services),
-        }  # fmt: skip
+            "unit_revenue": unit * drawn(services),
+            "compute_density": density[:servers],
+            "link_density": sparse.csr_array(density[servers:]),
+            "compute_capacity": 2 * drawn(servers),
+            "link_capacity": 2 * drawn(links),
+            "traffic": drawn(services),
+        }
         return make(**fields | rest)
 
     twice = np.ones((2, 3))

@@ -27,11 +27,24 @@ def edge(function, inside: float, outside: float) -> float:
 
 
 SHARED = {
-    "local_flops": [0.0, 2e8, 6e8], "remote_flops": [6e8, 4e8, 0.0], "payload_bits": [4.8e6, 1e6, 0.0],
-    "local_energy": [0.0, 0.05, 0.14], "arrivals": [10.0, 8.0], "channel_gain": [4e-10, 1e-10], "bandwidth": 1e8,
-    "noise_density": 4e-21, "local_speed": 1.3e11, "remote_speed": 5e12, "max_power": 0.1, "min_rate": 1e6,
-    "min_speed": 1e9, "delay_queue": [1.0, 2.0], "outage_queue": [0.5, 0.0], "tradeoff": 1.0, "max_delay": 0.05,
-}  # fmt: skip
+    "local_flops": [0.0, 2e8, 6e8],
+    "remote_flops": [6e8, 4e8, 0.0],
+    "payload_bits": [4.8e6, 1e6, 0.0],
+    "local_energy": [0.0, 0.05, 0.14],
+    "arrivals": [10.0, 8.0],
+    "channel_gain": [4e-10, 1e-10],
+    "bandwidth": 1e8,
+    "noise_density": 4e-21,
+    "local_speed": 1.3e11,
+    "remote_speed": 5e12,
+    "max_power": 0.1,
+    "min_rate": 1e6,
+    "min_speed": 1e9,
+    "delay_queue": [1.0, 2.0],
+    "outage_queue": [0.5, 0.0],
+    "tradeoff": 1.0,
+    "max_delay": 0.05,
+}
 
 
 def user_alone(problem: SharedSlot, user: int, band: float, host: float, split: int, met: bool) -> float:
@@ -79,9 +92,14 @@ def cases() -> list[Case]:
     first = {name: value[:1] for name, value in SHARED.items() if isinstance(value, list) and len(value) == 2}
     no_host = {"remote_flops": [0.0, 0.0, 0.0]}
     families = {
-        "alone": first, "alone in a hurry": first | {"max_delay": 0.02, "outage_queue": [9.0]},
-        "alone, dear energy": first | {"tradeoff": 300.0}, "alone, free energy": first | {"tradeoff": 0.0},
-        "alone, no hurry": first | {"delay_queue": [0.0]}, "alone, faded": first | {"channel_gain": [1e-22]},
-        "no images": first | {"arrivals": [0.0]}, "two": no_host, "two in a hurry": no_host | {"max_delay": 0.02},
-    }  # fmt: skip
+        "alone": first,
+        "alone in a hurry": first | {"max_delay": 0.02, "outage_queue": [9.0]},
+        "alone, dear energy": first | {"tradeoff": 300.0},
+        "alone, free energy": first | {"tradeoff": 0.0},
+        "alone, no hurry": first | {"delay_queue": [0.0]},
+        "alone, faded": first | {"channel_gain": [1e-22]},
+        "no images": first | {"arrivals": [0.0]},
+        "two": no_host,
+        "two in a hurry": no_host | {"max_delay": 0.02},
+    }
     return [shared_searched(name, SharedSlot(**SHARED | changes)) for name, changes in families.items()]

@@ -61,9 +61,7 @@ def cases() -> list[Case]:
 
     names = ("a", "b", "c", "d")
     trunk = chain(4, 3, 0.9, names=names)
-    stems = [
-        Exit(0.3 * n, trunk.exec_time[:n], trunk.output_bits[: n + 1], names[:n]) for n in (1, 2)
-    ] + [trunk]  # fmt: skip
+    stems = [Exit(0.3 * n, trunk.exec_time[:n], trunk.output_bits[: n + 1], names[:n]) for n in (1, 2)] + [trunk]
     pinned = Exit(0.7, [[1.0, np.inf], [5.0, 0.1], [np.inf, 0.2]], [9.0, 1.0, 1.0, 0.5])
     make = StochasticSplit
     two = [chain(2, 2, 0.4), chain(4, 2, 0.6)]

@@ -35,7 +35,7 @@ def waste(market: Market, asked: Asked) -> float:
     return float(asked.prices @ np.maximum(market.capacity - asked.load, 0.0))
 
 
-def settled(market: Market, asked: Asked) -> Asked | None:
+def cleared(market: Market, asked: Asked) -> Asked | None:
     """Return what is asked for at prices at which all of it fits and nearly nothing is left; None where it never fits.
 
     `market` allows each user one choice; the search starts from the prices at which `asked` was asked for.
@@ -118,6 +118,6 @@ def _shared(market: Market, asked: Asked, tolerance: float, options: Options, *,
     enough = waste(market, quick) <= tolerance * abs(quick.bound) if quick is not None else not thorough
     if enough or options.remaining() <= 0:
         return quick
-    safe = settled(market, market.asked(asked.prices, 0))
+    safe = cleared(market, market.asked(asked.prices, 0))
     found = [one for one in (quick, safe) if one is not None]
     return min(found, key=lambda one: one.bound + waste(market, one), default=None)

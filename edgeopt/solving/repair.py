@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..model.program import Program
 
 
-def settled(program: Program, outcome: Outcome, seconds: float = 10.0) -> Outcome:
+def repaired(program: Program, outcome: Outcome, seconds: float = 10.0) -> Outcome:
     """Return `outcome` with a point that satisfies `program`, if its own, rounded, is near one.
 
     Parameters

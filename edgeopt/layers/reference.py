@@ -8,17 +8,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..model.basis import LOWER, UPPER
 from ..model.outcome import Status
-from ..solvers.compiled.lp_batch import FAILED, INFEASIBLE, LOWER, OPTIMAL, UNBOUNDED, UPPER, Instances, Vertices
+from ..solvers.compiled.lp_batch import FAILED, INFEASIBLE, OPTIMAL, UNBOUNDED, Instances, Vertices
 from ..solving.solve import solve
 from ..verification.linear_dual import LinearDual
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_CODE: Mapping[Status, int] = MappingProxyType({
-    Status.OPTIMAL: OPTIMAL, Status.INFEASIBLE: INFEASIBLE, Status.UNBOUNDED: UNBOUNDED, Status.FAILED: FAILED,
-})  # fmt: skip
+_CODE: Mapping[Status, int] = MappingProxyType(
+    {
+        Status.OPTIMAL: OPTIMAL,
+        Status.INFEASIBLE: INFEASIBLE,
+        Status.UNBOUNDED: UNBOUNDED,
+        Status.FAILED: FAILED,
+    }
+)
 
 
 def statuses(found: Vertices) -> NDArray[np.str_]:
@@ -30,7 +36,7 @@ def statuses(found: Vertices) -> NDArray[np.str_]:
     return named
 
 
-def settle(instances: Instances, found: Vertices) -> None:
+def solve_open(instances: Instances, found: Vertices) -> None:
     """Solve every open instance of `found` by HiGHS, in place.
 
     A back end that calls an instance infeasible or unbounded is not believed either: here that is proved.

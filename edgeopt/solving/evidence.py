@@ -21,6 +21,7 @@ import numpy as np
 from ..model.certificate import OptimalityCertificate, StatusCertificate, is_checkable, rebuilt
 from ..model.errors import EdgeOptError
 from ..model.outcome import Options, Outcome, Status
+from ..model.problem import CertifiesInfeasibility, CertifiesOptimality, HasProgram
 from ..model.program import Point, Program
 from ..model.tolerance import FEASIBILITY, OPTIMALITY, ROUNDOFF
 from ..verification.duality import holds_exactly
@@ -32,8 +33,8 @@ from ..verification.unboundedness import PrimalRay
 from .linear_proofs import finished_exactly, shifted
 from .prepared import prepared
 from .registry import solvers
+from .repair import repaired
 from .risk import CP_SAT_STALLS, STALLING_RANGE, may_stall, risky
-from .settled import settled
 
 if TYPE_CHECKING:
     from ..model.certificate import Certificate
@@ -76,7 +77,7 @@ class Budget:
         return time.monotonic() - self.begun >= self.seconds
 
 
-def witnessed(problem: Problem, outcome: Outcome, solver: str, options: Options, spent: float = 0.0) -> Outcome:
+def with_evidence(problem: Problem, outcome: Outcome, solver: str, options: Options, spent: float = 0.0) -> Outcome:
     """Return `outcome` with the best certificate at hand: the problem's own, the solver's, or a supplied one.
 
     Parameters
@@ -93,8 +94,9 @@ def witnessed(problem: Problem, outcome: Outcome, solver: str, options: Options,
     if outcome.claim.has_decision:
         return _quality(problem, outcome, solver, options, budget)
     if outcome.claim not in (Status.INFEASIBLE, Status.UNBOUNDED):
-        unsure = outcome.approximate and problem.linear
-        return (_finished(problem, outcome, budget) if unsure else None) or outcome
+        if not outcome.approximate or not isinstance(problem, HasProgram):
+            return outcome
+        return _finished(problem, outcome, budget) or outcome
     return _status(problem, outcome, solver, budget)
 
 
@@ -109,11 +111,11 @@ def of_its_fields(outcome: Outcome) -> Outcome:
 def _quality(problem: Problem, outcome: Outcome, solver: str, options: Options, budget: Budget) -> Outcome:
     certificate = outcome.certificate
     if isinstance(certificate, MixedIntegerBound):
-        certificate = None  # a word, which is asked for here and never taken
+        certificate = None  # a solver's word, which this function supplies itself
     if certificate is None or isinstance(certificate, LinearDual):
         certificate = _own(problem, outcome) or certificate  # in the problem's own words
     outcome = replace(outcome, certificate=certificate)
-    if (certificate is not None and not isinstance(certificate, LinearDual)) or not problem.linear:
+    if (certificate is not None and not isinstance(certificate, LinearDual)) or not isinstance(problem, HasProgram):
         return outcome
     if not _feasible(problem, outcome.decision):
         # Where a simplex code stopped there is a basis to go on from.
@@ -124,7 +126,7 @@ def _quality(problem: Problem, outcome: Outcome, solver: str, options: Options, 
     return outcome if outcome.claim is not Status.OPTIMAL else _linear_quality(problem, outcome, options, budget)
 
 
-def _linear_quality(problem: Problem, outcome: Outcome, options: Options, budget: Budget) -> Outcome:
+def _linear_quality(problem: HasProgram, outcome: Outcome, options: Options, budget: Budget) -> Outcome:
     """Prove a linear program's optimum by the solver's duals, by supplied ones, or in rational arithmetic."""
     program = problem.program()
     for supply in (_relaxed, shifted):
@@ -138,7 +140,7 @@ def _linear_quality(problem: Problem, outcome: Outcome, options: Options, budget
     return _finished(problem, outcome, budget) or outcome
 
 
-def _finished(problem: Problem, outcome: Outcome, budget: Budget) -> Outcome | None:
+def _finished(problem: HasProgram, outcome: Outcome, budget: Budget) -> Outcome | None:
     """Outcome of a small linear program in rational arithmetic, in the problem's own words."""
     finished = finished_exactly(problem.program(), outcome.certificate, budget.left())
     if finished is None:
@@ -160,7 +162,7 @@ def _own(problem: Problem, outcome: Outcome) -> Certificate | None:
         problem.check(outcome.decision)
     except EdgeOptError:  # the judge says so
         return None
-    return problem.certify(outcome.decision)
+    return problem.certify(outcome.decision) if isinstance(problem, CertifiesOptimality) else None
 
 
 def _feasible(problem: Problem, decision: Any) -> bool:
@@ -192,7 +194,7 @@ def _tighter(problem: Problem, outcome: Outcome, supplied: LinearDual) -> Outcom
     return replace(outcome, certificate=supplied)
 
 
-def _integer_quality(problem: Problem, outcome: Outcome, solver: str, options: Options, budget: Budget) -> Outcome:
+def _integer_quality(problem: HasProgram, outcome: Outcome, solver: str, options: Options, budget: Budget) -> Outcome:
     """Bound of the relaxation, and for a claim of optimality that it leaves open the word of a second engine."""
     program, objective = problem.program(), problem.objective(outcome.decision)
     if outcome.claim is not Status.OPTIMAL:
@@ -219,7 +221,7 @@ def _integer_quality(problem: Problem, outcome: Outcome, solver: str, options: O
 
 
 def _beyond_all_bounds(
-    problem: Problem, outcome: Outcome, relaxed: Outcome, solver: str, relative_gap: float | None, budget: Budget
+    problem: HasProgram, outcome: Outcome, relaxed: Outcome, solver: str, relative_gap: float | None, budget: Budget
 ) -> Outcome:
     """Outcome of a claimed optimum whose relaxation is unbounded: with a ray, the program is unbounded (Meyer 1974)."""
     program, ray = problem.program(), relaxed.certificate
@@ -237,7 +239,7 @@ def _beyond_all_bounds(
     return replace(outcome, claim=Status.FEASIBLE, certificate=None, bound=None, message=message)
 
 
-def _possible(problem: Problem, bound: Any, decision: Any) -> bool:
+def _possible(problem: HasProgram, bound: Any, decision: Any) -> bool:
     """Whether a stated bound allows the objective that was found, rounding allowed for."""
     if not isinstance(bound, Real) or math.isnan(bound) or bound == problem.sense.sign * math.inf:
         return False
@@ -258,7 +260,13 @@ def _duals(program: Program, budget: Budget) -> LinearDual | None:
 
 
 def _asked(
-    problem: Problem, outcome: Outcome, solver: str, relative_gap: float | None, budget: Budget, *, again: bool = False
+    problem: HasProgram,
+    outcome: Outcome,
+    solver: str,
+    relative_gap: float | None,
+    budget: Budget,
+    *,
+    again: bool = False,
 ) -> Outcome:
     """Ask engines that share no code with `solver` whether the decision of `outcome` is optimal.
 
@@ -324,18 +332,20 @@ def _held(program: Program, outcome: Outcome) -> Outcome:
 
 
 def _status(problem: Problem, outcome: Outcome, solver: str, budget: Budget) -> Outcome:
-    certificate = problem.infeasibility_certificate() if outcome.claim is Status.INFEASIBLE else None
+    certificate: Certificate | None = None
+    if outcome.claim is Status.INFEASIBLE and isinstance(problem, CertifiesInfeasibility):
+        certificate = problem.infeasibility_certificate()
     if certificate is None and isinstance(outcome.certificate, StatusCertificate):
         certificate = outcome.certificate if _proves(outcome.certificate, problem) else None
     if certificate is not None:
         return replace(outcome, certificate=certificate)
-    if not problem.linear:
+    if not isinstance(problem, HasProgram):
         return outcome if not isinstance(outcome.certificate, SolverClaim) else replace(outcome, certificate=None)
     return status_evidence(problem.program(), outcome, solver, budget)
 
 
 def _proves(certificate: StatusCertificate, problem: Problem) -> bool:
-    """Whether a solver's own certificate of its claim holds; a word is asked for here and never taken."""
+    """Whether a solver's own certificate of its claim holds; a word is none: this module asks engines itself."""
     try:
         return not isinstance(certificate, SolverClaim) and certificate.holds(problem)
     except Exception:  # a certificate may be anything: what cannot be checked proves nothing
@@ -424,7 +434,7 @@ def _least_violated(program: Program, budget: Budget) -> Point | None:
     if not found.claim.has_decision:
         return None
     near = Outcome.feasible(Point(found.decision.values[: program.columns]))
-    point = settled(program, near, budget.left())
+    point = repaired(program, near, budget.left())
     return point.decision if point.claim.has_decision else None
 
 
@@ -451,10 +461,12 @@ def reexamined(problem: Problem, outcome: Outcome, seconds: float) -> Outcome:
         word = outcome.certificate
         if outcome.claim is not Status.OPTIMAL or not isinstance(word, MixedIntegerBound):
             return outcome
-        if not problem.linear or not _feasible(problem, outcome.decision) or _closed(problem, outcome, None):
+        if not isinstance(problem, HasProgram) or not _feasible(problem, outcome.decision):
+            return outcome
+        if _closed(problem, outcome, None):
             return outcome
         return _asked(problem, outcome, word.solver, None, budget, again=True)
-    if isinstance(certificate, SolverClaim) and problem.linear:
+    if isinstance(certificate, SolverClaim) and isinstance(problem, HasProgram):
         fresh = status_evidence(problem.program(), replace(outcome, certificate=None), "", budget)
         return replace(fresh, message=fresh.message or outcome.message)
     return outcome
@@ -472,7 +484,7 @@ def _run(name: str, program: Program, seconds: float, *, scale: bool = True) -> 
         found = ready.restore(solvers()[name](ready.program, Options(time_limit=seconds)))
     except EdgeOptError as error:
         found = Outcome.failed(str(error))
-    found = settled(program, found, seconds)
+    found = repaired(program, found, seconds)
     left = seconds - (time.monotonic() - begun)
     again = program.integral and not ready.scaling.trivial and left > 0
     if again and not (found.claim is Status.INFEASIBLE or _held(program, found).claim.has_decision):

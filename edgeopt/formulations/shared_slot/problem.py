@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..model.cached import cached_property
-from ..model.certificate import OptimalityCertificate
-from ..model.errors import InvalidProblemError, UnsupportedPairError
-from ..model.problem import Decision, Formulation, Problem, Sense
-from ..model.records import assign, float_array, number, plain, require
-from .slot import MOST_EFFICIENT, ON_TIME
+from ...model.cached import cached_property
+from ...model.errors import InvalidProblemError
+from ...model.problem import Decision, Problem, Sense
+from ...model.records import assign, float_array, number, plain, read_only, require
+from ...model.tolerance import ON_TIME
+from ..slot import MOST_EFFICIENT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,75 +51,13 @@ class SharedSlotDecision(Decision):
 
     def __post_init__(self) -> None:
         split = np.array(plain(self.split, "split"))
-        split.flags.writeable = False
-        assign(self, split=split)
+        assign(self, split=read_only(split))
         for name in ("rate", "band", "speed"):
             assign(self, **{name: float_array(getattr(self, name), name, finite=False)})
 
 
 @dataclass(frozen=True, eq=False)
-class SharedPrices(OptimalityCertificate):
-    """Prices of band and host, and of the deadlines: each leaf of a search with its own.
-
-    With prices the users part, and each one's least cost at these prices, less what band and host are worth, bounds the
-    sum from below (Lagrange). A deadline is priced too: a user on time pays `hurry` for each second and is refunded the
-    deadline. A leaf holds for the choices that it allows; the leaves must cover all of them.
-
-    Attributes
-    ----------
-    band_price, host_price : (leaves,) float
-        Objective per hertz, and per FLOP/s; >= 0.
-    hurry : (leaves, users, splits) float
-        Objective per second by which a user is earlier; >= 0.
-    allowed : (leaves, users, splits, 2) bool
-        Splits that a leaf allows, late and on time.
-    """
-
-    band_price: NDArray[np.float64]
-    host_price: NDArray[np.float64]
-    hurry: NDArray[np.float64]
-    allowed: NDArray[np.bool_]
-
-    def __post_init__(self) -> None:
-        for name, ndim in (("band_price", 1), ("host_price", 1), ("hurry", 3)):
-            array = float_array(getattr(self, name), name, ndim=ndim)
-            require(name, array, array >= 0, "must not be negative")
-            assign(self, **{name: array})
-        allowed = np.array(self.allowed, dtype=bool)
-        allowed.flags.writeable = False
-        assign(self, allowed=allowed)
-
-    def optimality_gap(self, problem: Problem, decision: Decision) -> float:
-        """Distance of the decision from the least bound of all leaves."""
-        if not isinstance(problem, SharedSlot) or not isinstance(decision, SharedSlotDecision):
-            return math.inf
-        leaves = self.band_price.size
-        fits = self.hurry.shape == (leaves, problem.users, problem.splits)
-        if not fits or self.allowed.shape != (*self.hurry.shape, 2) or not leaves or not self._covers(problem):
-            return math.inf
-        bounds = [
-            problem.bound(band, host, hurry, allowed)
-            for band, host, hurry, allowed in zip(
-                self.band_price, self.host_price, self.hurry, self.allowed, strict=True
-            )
-        ]
-        return problem.objective(decision) - min(bounds)
-
-    def _covers(self, problem: SharedSlot) -> bool:
-        """Whether no possible choice is missing: the leaves are disjoint, and their sizes add up to all."""
-        possible = problem.choices.reshape(problem.users, -1)
-        sets = self.allowed.reshape(-1, *possible.shape) & possible
-        for i in range(len(sets) - 1):
-            if (sets[i] & sets[i + 1 :]).any(axis=2).all(axis=1).any():
-                return False
-        return sum(_product(one) for one in sets) == _product(possible)
-
-    def __str__(self) -> str:
-        return f"prices of band, host and deadlines, {self.band_price.size} leaves"
-
-
-@dataclass(frozen=True, eq=False)
-class SharedSlot(Formulation):
+class SharedSlot(Problem):
     """Choose the splits, bandwidths, rates and host speeds of many users for one slot.
 
     Attributes
@@ -181,8 +119,6 @@ class SharedSlot(Formulation):
     max_delay: Any
 
     sense: ClassVar[Sense] = Sense.MINIMIZE  # type: ignore[misc]
-    integral: ClassVar[bool] = True
-    linear: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         arrivals = float_array(self.arrivals, "arrivals")
@@ -299,85 +235,21 @@ class SharedSlot(Formulation):
     def delay(self, decision: SharedSlotDecision) -> NDArray[np.float64]:
         """(users,) seconds to the last image of each user (eq. 7, 9, 10)."""
         sent, remote, local = (self._chosen(a, decision) for a in (self.sent, self.remote, self.local_seconds))
-        return np.asarray(local + _over(sent, decision.rate) + _over(remote, decision.speed))
+        return np.asarray(local + quotient(sent, decision.rate) + quotient(remote, decision.speed))
 
     def energy(self, decision: SharedSlotDecision) -> NDArray[np.float64]:
         """(users,) joules of local computing and of sending (eq. 8, 11)."""
         sent, local = self._chosen(self.sent, decision), self._chosen(self.local_joules, decision)
-        return np.asarray(local + _over(self.power(decision) * sent, decision.rate))
+        return np.asarray(local + quotient(self.power(decision) * sent, decision.rate))
 
     def power(self, decision: SharedSlotDecision) -> NDArray[np.float64]:
         """(users,) transmit powers, watt."""
-        efficiency = _over(decision.rate * LN2, decision.band)
+        efficiency = quotient(decision.rate * LN2, decision.band)
         with np.errstate(over="ignore", invalid="ignore"):
             return np.where(decision.band > 0, self.noise * decision.band * np.expm1(efficiency), 0.0)
 
     def _chosen(self, array: NDArray[np.float64], decision: SharedSlotDecision) -> NDArray[np.float64]:
         return np.asarray(array[np.arange(self.users), decision.split])
-
-    def bound(
-        self,
-        band_price: float,
-        host_price: float,
-        hurry: NDArray[np.float64],
-        allowed: NDArray[np.bool_],
-    ) -> float:
-        """Proved lower bound of the objective over the allowed choices, by prices (Lagrange).
-
-        Parameters
-        ----------
-        hurry : (users, splits) float
-            Prices of the deadlines.
-        allowed : (users, splits, 2) bool
-            Choices: late and on time.
-        """
-        queue = self.delay_queue[:, None]
-        free = self._least(band_price, host_price, np.broadcast_to(queue, self.available.shape))
-        urged = self._least(band_price, host_price, queue + hurry) - hurry * self.max_delay[:, None] * (1 + ON_TIME)
-        sides = np.stack([free + self.outage_queue[:, None], urged], axis=2)
-        each = np.where(self.choices & allowed, sides, np.inf).min(axis=(1, 2))
-        return float(each.sum() - band_price * self.bandwidth - host_price * self.remote_speed)
-
-    def _least(self, band_price: float, host_price: float, urgency: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(users, splits) least cost at prices of band, host and time, each by a bound that the slope proves."""
-        fixed = urgency * self.local_seconds + self.tradeoff * self.local_joules
-        speed = np.sqrt(_over(urgency * self.remote, np.full(1, host_price)))
-        speed = np.where(host_price > 0, speed, np.inf)
-        speed = np.clip(speed, np.minimum(self.min_speed, self.remote_speed)[:, None], self.remote_speed)
-        host = np.where(self.remote > 0, urgency * self.remote / speed + host_price * speed, 0.0)
-        return np.asarray(fixed + host + np.where(self.sent > 0, self._least_sending(band_price, urgency), 0.0))
-
-    def _least_sending(self, price: float, urgency: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(users, splits) lower bound of the cost of sending: its slope in log efficiency changes sign once."""
-        linked = self.efficiency[:, 0] <= self.efficiency[:, 1]
-        ends = np.log(np.where(linked[:, None], self.efficiency, 1.0))
-        low, high = (np.repeat(ends[:, i, None], self.splits, axis=1) for i in (0, 1))
-        for _ in range(60):
-            middle = (low + high) / 2
-            falls = self._sending(price, urgency, np.exp(middle))[1] < 0
-            low, high = np.where(falls, middle, low), np.where(falls, high, middle)
-        # Convex: nothing below `low`, where the cost falls, is less, and nothing above `high`, where it rises.
-        value, slope = self._sending(price, urgency, np.exp(high))
-        between = value - np.maximum(slope, 0.0) * (high - low)
-        return np.asarray(np.minimum(self._sending(price, urgency, np.exp(low))[0], between))
-
-    def _sending(
-        self, price: float, urgency: NDArray[np.float64], x: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Cost of sending at efficiency `x` (nat/s/Hz) and its best bandwidth, and the slope in log x."""
-        bits = self.sent * LN2
-        least = (self.min_rate * LN2)[:, None] / x
-        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            filled = (self.max_power / self.noise)[:, None] / np.expm1(x)
-            band = np.where(price > 0, np.sqrt(_over(urgency * bits, price * x)), np.inf)
-        most = np.maximum(np.minimum(self.bandwidth, filled), least)
-        band = np.clip(band, least, most)
-        waiting, renting = urgency * bits / (band * x), price * band
-        joules = self.tradeoff * self.noise[:, None] * bits
-        # What a relative change of x brings directly, and through the bandwidth where a bound holds it.
-        follows = np.where(band == least, -1.0, np.where(band == filled, -x * np.exp(x) / np.expm1(x), 0.0))
-        slope = -waiting + joules * _power_slope(x) + follows * (renting - waiting)
-        return waiting + joules * np.expm1(x) / x + renting, slope
 
     def check(self, decision: SharedSlotDecision) -> None:
         """Raise unless `decision` has a split there is, and finite shares, for every user."""
@@ -422,22 +294,11 @@ class SharedSlot(Formulation):
         }
         return {name: float(excess) for name, excess in found.items() if not excess <= 0}
 
-    def program(self) -> NoReturn:
-        """Raise: the objective is not linear in the rates."""
-        raise UnsupportedPairError("a SharedSlot is no linear program; solve it by price-and-branch or dual-prices")
-
-    decode = encode = program  # type: ignore[assignment]
-
     def __repr__(self) -> str:
         return f"SharedSlot({self.users} users, {self.splits} splits)"
 
 
-def _product(sets: NDArray[np.bool_]) -> int:
-    """Exact number of ways to pick one of each row's choices."""
-    return math.prod(int(n) for n in sets.sum(axis=1))
-
-
-def _over(amount: NDArray[np.float64], pace: NDArray[np.float64]) -> NDArray[np.float64]:
+def quotient(amount: NDArray[np.float64], pace: NDArray[np.float64]) -> NDArray[np.float64]:
     """``amount / pace``; 0 where there is nothing to do, inf where it never ends."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return np.where(amount == 0, 0.0, amount / pace)
@@ -446,9 +307,3 @@ def _over(amount: NDArray[np.float64], pace: NDArray[np.float64]) -> NDArray[np.
 def _log_power_per_rate(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """``log((exp(x) - 1) / x)``, power that a unit of rate needs."""
     return np.where(x > 30, x - np.log(x), np.log(np.expm1(np.minimum(x, 30)) / np.minimum(x, 30)))
-
-
-def _power_slope(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Slope of ``(exp(x) - 1) / x`` in log x, summed where it would cancel."""
-    series = x * (1 / 2 + x * (1 / 3 + x * (1 / 8 + x * (1 / 30 + x / 144))))
-    return np.where(x < 1e-2, series, np.exp(x) - np.expm1(x) / np.maximum(x, 1e-2))

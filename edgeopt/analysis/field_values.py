@@ -1,0 +1,143 @@
+"""What the fields of a declared problem are worth: derivatives of its optimal value, in field names and units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..algebra.families import Family
+from ..algebra.formulation import Formulation, fields_of
+from ..algebra.lagrangian import derivatives, reduced_costs
+from ..model.errors import InvalidProblemError, NoSolutionError
+from ..verification.linear_dual import LinearDual
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..model.program import Program
+    from ..model.solution import Solution
+
+
+@dataclass(frozen=True, eq=False)
+class FieldValues:
+    """Derivatives of the optimal value of a declared problem.
+
+    Attributes
+    ----------
+    fields : dict
+        For each float field the change of the optimal value per unit of each of its entries: a number, or an array of
+        the field's shape. At a degenerate optimum it is one of several, that of the duals at hand.
+    constraints : dict
+        For each constraint the change of the optimal value per unit of each row's active side.
+    bounds : dict
+        For each continuous variable the change of the optimal value per unit of the bound at which it stands.
+    note : str
+        For integer problems: that the whole numbers were held fixed.
+    units : dict
+        Unit of each field that states one.
+    """
+
+    fields: Mapping[str, Any]
+    constraints: Mapping[str, Any]
+    bounds: Mapping[str, Any]
+    note: str = ""
+    units: Mapping[str, str] | None = None
+
+    def __str__(self) -> str:
+        lines = []
+        for name, value in self.fields.items():
+            unit = (self.units or {}).get(name) or "unit"
+            array = np.asarray(value)
+            if array.ndim == 0:
+                lines.append(f"one more {unit} of {name}: {float(array):.6g}")
+            elif array.size:
+                place = np.unravel_index(int(np.abs(array).argmax()), array.shape)
+                index = ", ".join(str(int(i)) for i in place)
+                lines.append(f"one more {unit} of {name}: at most {array[place]:.6g}, of {name}[{index}]")
+        return "\n".join(lines + ([self.note] if self.note else []))
+
+
+def field_values(solution: Solution) -> FieldValues:
+    """Return what the fields of a solved declared problem are worth; see :func:`edgeopt.sensitivity`.
+
+    Raises
+    ------
+    InvalidProblemError
+        If the problem is a batch, or the solution is not optimal.
+    NoSolutionError
+        If no duals of it can be found.
+    """
+    problem: Any = solution.problem
+    assert isinstance(problem, Formulation)
+    if problem.batch is not None:
+        raise InvalidProblemError(f"the problem is a batch of {problem.batch}; solve the instance(i) of interest")
+    if solution.status != "optimal":
+        raise InvalidProblemError(f"the solution is {solution.status}; only an optimal one has derivatives")
+    point, price = _priced(problem, solution)
+    decision = problem.decode(point)
+    points = {name: np.asarray(decision.values[name], dtype=np.float64) for name in problem.declaration.variables}
+    found = derivatives(problem, points, price)
+    reduced = reduced_costs(problem, price)
+    continuous = {name: reduced[name] for name, v in problem.declaration.variables.items() if not v.integral}
+    whole = [name for name, v in problem.declaration.variables.items() if v.integral]
+    note = f"derivatives hold {', '.join(whole)} fixed at their optimal whole numbers" if whole else ""
+    units = {one.name: one.spec.unit for one in fields_of(type(problem)) if one.spec.unit}
+    fields = {name: float(a) if a.ndim == 0 else a for name, a in found.items()}
+    return FieldValues(fields, _by_constraint(problem, price), continuous, note, units)
+
+
+def _by_constraint(problem: Formulation, price: NDArray[np.float64]) -> dict[str, Any]:
+    found = {}
+    for name, family in problem.declaration.families.items():
+        block = problem._compiled.blocks[name]
+        own = price[block.here]
+        if block.kept is not None:
+            whole = np.zeros(family.rows)
+            whole[block.kept] = own
+            own = whole
+        array = own.reshape([axis.size for axis in family.axes])
+        found[name] = float(array) if array.ndim == 0 else array
+    return found
+
+
+def _priced(problem: Formulation, solution: Solution) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the optimal point and the prices of rows; of an integer program those of its continuous part."""
+    program, point = problem.program(), problem.encode(solution.decision)
+    certificate = solution.certificate
+    if not program.integral and isinstance(certificate, LinearDual) and certificate.row_dual.shape == (program.rows,):
+        return point, certificate.row_dual
+    from ..solving.solve import solve
+
+    found = solve(_fixed(problem, program, point), "highs")
+    if not found.status.has_decision or not isinstance(found.certificate, LinearDual):
+        raise NoSolutionError(f"the linear program around the solution has no duals: {found!r}")
+    return found.decision.values, found.certificate.row_dual
+
+
+def _fixed(problem: Formulation, program: Program, point: NDArray[np.float64]) -> Program:
+    """Return the linear program that is left where whole numbers are fixed and what is switched off is free."""
+    at = np.where(program.integrality, np.round(point), 0.0)
+    lower = np.where(program.integrality, at, program.lower)
+    upper = np.where(program.integrality, at, program.upper)
+    low, high = program.row_lower.copy(), program.row_upper.copy()
+    for name, family in problem.declaration.families.items():
+        if isinstance(family, Family) and family.constraint.switch is not None:
+            off = _switched_off(problem, name, point)
+            block = problem._compiled.blocks[name]
+            low[block.here][off], high[block.here][off] = -np.inf, np.inf
+    integrality = np.zeros(program.columns, bool)
+    return replace(program, lower=lower, upper=upper, row_lower=low, row_upper=high, integrality=integrality)
+
+
+def _switched_off(problem: Formulation, name: str, point: NDArray[np.float64]) -> NDArray[np.bool_]:
+    from ..algebra.values import Values
+
+    family: Any = problem.declaration.families[name]
+    decision = problem.decode(point)
+    points = {n: np.asarray(a, dtype=np.float64) for n, a in decision.values.items()}
+    on = np.asarray(Values(problem._field_arrays(), points).full(family.constraint.switch, family.axes)).ravel() > 0.5
+    block = problem._compiled.blocks[name]
+    return ~(on if block.kept is None else on[block.kept])
