@@ -194,7 +194,7 @@ def test_out_of_time_before_the_solver_starts():
     ],
 )
 def test_infeasible_or_unbounded_is_settled(program, claim):
-    assert module._settled(program, Options(), "").claim is claim
+    assert module._unbounded_or_infeasible(program, Options(), "").claim is claim
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def conditions() -> list[str]:
 def test_every_termination_condition_has_a_meaning(monkeypatch, condition, with_point):
     assert condition in module.MEANINGS
     if condition == "infeasibleOrUnbounded":
-        monkeypatch.setattr(module, "_settled", lambda *_: module.unbounded(TEXTBOOK))
+        monkeypatch.setattr(module, "_unbounded_or_infeasible", lambda *_: module.unbounded(TEXTBOOK))
     monkeypatch.setattr(module, "_values", lambda *_: np.array([3.0, 1.0]))
     monkeypatch.setattr(module, "_duals", lambda *_: np.array([2.0, 0.0]))
     results = SimpleNamespace(
@@ -162,7 +162,7 @@ def test_every_termination_condition_has_a_meaning(monkeypatch, condition, with_
     ],
 )
 def test_infeasible_or_unbounded_is_settled(program, claim):
-    assert module._settled(program, Options(), "").claim is claim
+    assert module._unbounded_or_infeasible(program, Options(), "").claim is claim
 
 
 @pytest.mark.parametrize(
