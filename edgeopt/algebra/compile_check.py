@@ -32,19 +32,13 @@ class CompilerFaultError(EdgeOptError, AssertionError):
 
 
 def _point(entries: int) -> NDArray[np.float64]:
-    """Return the random point; small ones are kept, which are drawn for many small problems."""
-    return _kept_point(entries) if entries <= _SMALL else np.random.default_rng(_SEED).uniform(0.5, 1.5, entries)
+    """Return the random point; one that is longer than what is kept repeats it, at a distance that is prime."""
+    return np.resize(_kept_point(), entries)
 
 
-@lru_cache(maxsize=64)
-def _kept_point(entries: int) -> NDArray[np.float64]:
-    found = np.random.default_rng(_SEED).uniform(0.5, 1.5, entries)
-    found.flags.writeable = False
-    return found
-
-
-_SEED = 20251
-_SMALL = 1000
+@lru_cache(maxsize=1)
+def _kept_point() -> NDArray[np.float64]:
+    return np.random.default_rng(20251).uniform(0.5, 1.5, 65_537)
 
 
 def check_compiled(m: Declaration, found: Compiled, fields: Mapping[str, Any]) -> None:

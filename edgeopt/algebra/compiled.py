@@ -13,7 +13,7 @@ from ..model.errors import InvalidProblemError
 from ..model.program import Program
 from .big_m import switched
 from .constants import constant_part, total
-from .entries import Coordinates, Entries, allocated, counted, entries_of, write
+from .entries import Coordinates, Entries, added_in_place, allocated, counted, entries_of, write
 from .families import Family, Loop
 from .reformulations import check_curvature
 from .terms import lowered
@@ -90,16 +90,20 @@ def compiled(m: Declaration, values: Values, name: str) -> Compiled:
     cost = _cost(m, m.goal, values)
     matrix = _matrix(coordinates, sides[0].size, column_of, m.entries)
     _check_extremes(m, blocks, cost, matrix, column_of, sides)
-    chosen = slice(None) if kept is None else kept
+    if kept is not None:
+        cost, lower, upper, integrality = cost[kept], lower[kept], upper[kept], integrality[kept]
+    # Settled: nobody else has these arrays, so the program need not copy them.
+    for array in (cost, lower, upper, *sides, matrix.data, matrix.indices, matrix.indptr):
+        array.flags.writeable = False
     constant = constant_part(m.goal)
     program = Program(
-        cost=cost[chosen],
+        cost=cost,
         matrix=matrix,
         row_lower=sides[0],
         row_upper=sides[1],
-        lower=lower[chosen],
-        upper=upper[chosen],
-        integrality=integrality[chosen],
+        lower=lower,
+        upper=upper,
+        integrality=integrality,
         sense=m.sense,
         offset=0.0 if constant is None else float(values.of(constant)),
         column_names=column_names(m),
@@ -244,8 +248,12 @@ def _joined(parts: dict[str, Entries | Coordinates], blocks: dict[str, Block], r
 
 
 def _cost(m: Declaration, goal: Expression, values: Values) -> NDArray[np.float64]:
-    _, columns, data = entries_of(lowered(goal, values), (), m.entries)
-    return np.asarray(np.bincount(columns, weights=data, minlength=m.entries), dtype=np.float64)
+    cost = np.zeros(m.entries)
+    left = [term for term in lowered(goal, values) if not added_in_place(term, cost)]
+    if left:
+        _, columns, data = entries_of(left, (), m.entries)
+        cost += np.bincount(columns, weights=data, minlength=m.entries)
+    return cost
 
 
 def _column_map(m: Declaration) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:

@@ -37,6 +37,28 @@ def counted(terms: list[Term], axes: Axes) -> Entries:
     return Entries(terms, axes, spaces, [prod(size for _, size in space) for space, _ in spaces])
 
 
+def added_in_place(term: Term, cost: Any) -> bool:
+    """Add a term of the objective to the costs at once, where its columns are one after the other; else do nothing."""
+    axes = [axes[0] for axes, _ in reversed(term.columns) if len(axes) == 1]
+    if len(axes) != len(term.columns) or len(set(axes)) != len(axes) or set(axes) != set(term.sizes):
+        return False
+    stride = 1
+    for (_, array), one in zip(term.columns, reversed(axes), strict=True):
+        if array.size != term.sizes[one] or not (array == np.arange(array.size) * stride).all():
+            return False
+        stride *= array.size
+    place = {one: number for number, one in enumerate(axes)}
+    here = cost[term.base : term.base + stride].reshape([term.sizes[one] for one in axes])
+    if len(term.factors) == 1:
+        factor = _shaped(term.factors[0][0], term.factors[0][1], place, here.ndim)
+        here += factor if term.scale == 1.0 else term.scale * factor
+    else:
+        part = np.empty(here.shape)
+        _multiply_out(part, term.scale, term.factors, place)
+        here += part
+    return True
+
+
 def entries_of(terms: list[Term], axes: Axes, entries: int) -> Coordinates:
     """Return rows, columns and coefficients of all terms in arrays of their own."""
     found = counted(terms, axes)

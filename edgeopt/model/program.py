@@ -24,7 +24,7 @@ from .cached import cached_property
 from .errors import InvalidProblemError
 from .late import late
 from .problem import Decision, HasProgram, Sense
-from .records import Record, assign, float_array, number, plain, read_only, require
+from .records import Record, assign, float_array, number, plain, read_only, require, settled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,7 +113,12 @@ class Program(HasProgram):
     def __post_init__(self) -> None:
         if self.sense not in tuple(Sense):
             raise InvalidProblemError(f"sense is {self.sense!r}; expected {' or '.join(map(repr, map(str, Sense)))}")
-        assign(self, cost=float_array(self.cost, "cost"), sense=Sense(self.sense), offset=number(self.offset, "offset"))
+        assign(
+            self,
+            cost=float_array(self.cost, "cost", copy=not settled(self.cost)),
+            sense=Sense(self.sense),
+            offset=number(self.offset, "offset"),
+        )
         columns = self.cost.size
         assign(self, matrix=_matrix(self.matrix, columns))
         rows = self.rows
@@ -299,7 +304,12 @@ def _matrix(value: Any, columns: int) -> sparse.csc_array:
     if np.iscomplexobj(value):
         raise InvalidProblemError("matrix holds complex values; expected real numbers")
     try:
-        matrix = sparse.csc_array(value, dtype=np.float64, copy=True)
+        kept = (
+            isinstance(value, sparse.csc_array)
+            and settled(value.data, value.indices, value.indptr)
+            and bool(value.has_canonical_format)  # else duplicates are to be summed, in a copy
+        )
+        matrix = sparse.csc_array(value, dtype=np.float64, copy=not kept)
     except (TypeError, ValueError) as error:
         raise InvalidProblemError(f"matrix is no (rows, columns) matrix of numbers: {error}") from error
     if matrix.ndim != 2 or matrix.shape[1] != columns:
@@ -316,7 +326,7 @@ def _matrix(value: Any, columns: int) -> sparse.csc_array:
 def _bounds(value: Any, field: str, size: int, default: float) -> NDArray[np.float64]:
     if value is None or np.ndim(value) == 0:
         value = np.full(size, default if value is None else number(value, field, finite=False))
-    array = float_array(value, field, finite=False)
+    array = float_array(value, field, finite=False, copy=not settled(value))
     if array.shape != (size,):
         raise InvalidProblemError(f"{field} has shape {array.shape}; expected ({size},)")
     return array

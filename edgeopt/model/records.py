@@ -59,6 +59,11 @@ def float_array(
     return read_only(array)
 
 
+def settled(*arrays: Any) -> bool:
+    """Whether arrays own their memory and are read-only: they are as they will be, and need not be copied."""
+    return all(isinstance(a, np.ndarray) and a.flags.owndata and not a.flags.writeable for a in arrays)
+
+
 def _numeric(value: ArrayLike, field: str, *, copy: bool) -> NDArray[np.float64]:
     if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
         raise InvalidProblemError(f"{field} has masked entries; drop or impute them beforehand")

@@ -126,3 +126,17 @@ def test_numbers_may_come_in_numpys_own_types():
 def test_a_certificate_of_no_numbers_is_refused():
     with pytest.raises(eo.InvalidProblemError, match="row_dual is no array of numbers"):
         LinearDual(["x"])
+
+
+def test_arrays_that_nobody_can_change_are_not_copied_into_a_program():
+    import edgeopt as eo
+
+    mine, theirs = np.ones(3), np.ones(3)
+    mine.flags.writeable = False
+    assert eo.Program(mine).cost.base is mine
+    program = eo.Program(theirs)
+    theirs[0] = 7.0
+    assert program.cost[0] == 1.0
+    view = np.ones(6)[:3]
+    view.flags.writeable = False  # somebody may hold what it is a view of
+    assert not np.shares_memory(eo.Program(view).cost, view)
