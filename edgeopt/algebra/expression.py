@@ -115,26 +115,26 @@ class Expression:
     def __add__(self, other: Operand) -> Expression:
         return apply("add", self, other)
 
-    def __radd__(self, other: Operand) -> Expression:  # type: ignore[misc]
+    def __radd__(self, other: Operand) -> Expression:
         # sum([...]) starts from 0: that zero is left out.
         return self if type(other) is int and other == 0 else apply("add", other, self)
 
     def __sub__(self, other: Operand) -> Expression:
         return apply("subtract", self, other)
 
-    def __rsub__(self, other: Operand) -> Expression:  # type: ignore[misc]
+    def __rsub__(self, other: Operand) -> Expression:
         return apply("subtract", other, self)
 
     def __mul__(self, other: Operand) -> Expression:
         return apply("multiply", self, other)
 
-    def __rmul__(self, other: Operand) -> Expression:  # type: ignore[misc]
+    def __rmul__(self, other: Operand) -> Expression:
         return apply("multiply", other, self)
 
     def __truediv__(self, other: Operand) -> Expression:
         return apply("divide", self, other)
 
-    def __rtruediv__(self, other: Operand) -> Expression:  # type: ignore[misc]
+    def __rtruediv__(self, other: Operand) -> Expression:
         return apply("divide", other, self)
 
     def __neg__(self) -> Expression:
@@ -146,7 +146,7 @@ class Expression:
     def __pow__(self, other: Operand) -> Expression:
         return apply("power", self, other)
 
-    def __rpow__(self, other: Operand) -> Expression:  # type: ignore[misc]
+    def __rpow__(self, other: Operand) -> Expression:
         return apply("power", other, self)
 
     def __abs__(self) -> Expression:
@@ -263,14 +263,14 @@ class Expression:
     def __reduce__(self) -> NoReturn:
         raise TypeError("an expression is not pickled; pickle the problem, whose fields say everything")
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise AttributeError(
-            f"an expression has no {name!r}; m.constant(field) gives plain numbers, without a gradient"
-        )
+    if not TYPE_CHECKING:  # else type checkers would find any attribute, and take it for a sequence of numbers
 
-    if not TYPE_CHECKING:
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            raise AttributeError(
+                f"an expression has no {name!r}; m.constant(field) gives plain numbers, without a gradient"
+            )
 
         def __array__(self, *args: Any, **options: Any) -> Any:
             # scipy's matrices look at the right side of @ this way, and leave the product to it if it is an object.
