@@ -51,7 +51,9 @@ PROGRAM = eo.Program(
 DUAL = LinearDual(np.array([0.5, -1.0]), np.array([1, 0], np.int8), np.array([2, 4], np.int8))
 EXIT = eo.Exit(0.5, [[1.0, np.inf], [0.5, 0.1]], [1e6, 1e5, 10.0], ("conv", "fc"), 0.1)
 RECORDS = [
-    NamedDecision({"held": np.array([True, False]), "x": np.array(0.5)}, {"held": ["models"], "x": []}, {"models": ["a", 1]}),
+    NamedDecision(
+        {"held": np.array([True, False]), "x": np.array(0.5)}, {"held": ["models"], "x": []}, {"models": ["a", 1]}
+    ),
     BlockNames(["x", "y"], [(2, 2), ()], [np.array([0, 3]), None]),
     PROBLEM,
     eo.OfflineOffloading(np.ones((4, 2)), np.ones((4, 2)), independent_sites=True),
