@@ -27,7 +27,7 @@ class Arithmetic:
         with np.errstate(all="ignore"):  # what is not finite is refused where the program is made
             return getattr(np, operation)(*arrays)
 
-    def settled(self, value: Any) -> Any:
+    def as_array(self, value: Any) -> Any:
         """Return what was computed as an array."""
         return value
 
@@ -86,7 +86,7 @@ class Rational(Arithmetic):
             raise NoSolutionError(f"{operation} of a field is no rational number, so there is no exact check")
         return super().apply(operation, *(np.asarray(array, dtype=object) for array in arrays))
 
-    def settled(self, value: Any) -> Any:
+    def as_array(self, value: Any) -> Any:
         """Return what was computed as an array: numpy gives the bare object where there are no axes."""
         return value if isinstance(value, np.ndarray) else np.array(value, object)
 

@@ -58,7 +58,7 @@ class Values:
         if self.data is not None and node.owner is None:
             found = self.arithmetic.apply("absolute", self.data.of(node))
         else:
-            found = self.arithmetic.settled(_READERS[node.kind](self, node))
+            found = self.arithmetic.as_array(_READERS[node.kind](self, node))
         if node.operands:  # kept with the node, so that no other one can get its identity
             self._known[id(node)] = (node, found)
         return found
@@ -121,7 +121,7 @@ def _scalars(values: Values, node: Scalars) -> Any:
     for coefficient, field, place in node.references:
         part = values.arithmetic.constant(np.asarray(coefficient)) * picked(values, field, place)
         total = total + (abs(part) if magnitude else part)
-    total = values.arithmetic.settled(total)
+    total = values.arithmetic.as_array(total)
     return total if not values.lead or total.ndim else total.reshape([1])
 
 
@@ -165,7 +165,7 @@ def _sum_of_addends(values: Values, node: Expression) -> Any:
             total = -value if sign < 0 and values.data is None else value
         else:
             total = total - value if sign < 0 and values.data is None else total + value
-    total = values.arithmetic.settled(total)
+    total = values.arithmetic.as_array(total)
     wanted = (*total.shape[: values.lead], *(axis.size for axis in node.axes))
     return total if tuple(total.shape) == wanted else values.arithmetic.spread(total, wanted)
 

@@ -24,7 +24,7 @@ from .cached import cached_property
 from .errors import InvalidProblemError
 from .late import late
 from .problem import Decision, HasProgram, Sense
-from .records import Record, assign, float_array, number, plain, read_only, require, settled
+from .records import Record, assign, float_array, number, owned_read_only, plain, read_only, require
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,7 +115,7 @@ class Program(HasProgram):
             raise InvalidProblemError(f"sense is {self.sense!r}; expected {' or '.join(map(repr, map(str, Sense)))}")
         assign(
             self,
-            cost=float_array(self.cost, "cost", copy=not settled(self.cost)),
+            cost=float_array(self.cost, "cost", copy=not owned_read_only(self.cost)),
             sense=Sense(self.sense),
             offset=number(self.offset, "offset"),
         )
@@ -306,7 +306,7 @@ def _matrix(value: Any, columns: int) -> sparse.csc_array:
     try:
         kept = (
             isinstance(value, sparse.csc_array)
-            and settled(value.data, value.indices, value.indptr)
+            and owned_read_only(value.data, value.indices, value.indptr)
             and bool(value.has_canonical_format)  # else duplicates are to be summed, in a copy
         )
         matrix = sparse.csc_array(value, dtype=np.float64, copy=not kept)
@@ -326,7 +326,7 @@ def _matrix(value: Any, columns: int) -> sparse.csc_array:
 def _bounds(value: Any, field: str, size: int, default: float) -> NDArray[np.float64]:
     if value is None or np.ndim(value) == 0:
         value = np.full(size, default if value is None else number(value, field, finite=False))
-    array = float_array(value, field, finite=False, copy=not settled(value))
+    array = float_array(value, field, finite=False, copy=not owned_read_only(value))
     if array.shape != (size,):
         raise InvalidProblemError(f"{field} has shape {array.shape}; expected ({size},)")
     return array

@@ -59,8 +59,8 @@ def float_array(
     return read_only(array)
 
 
-def settled(*arrays: Any) -> bool:
-    """Whether arrays own their memory and are read-only: they are as they will be, and need not be copied."""
+def owned_read_only(*arrays: Any) -> bool:
+    """Whether all arrays own their memory and are read-only: nobody changes them, so they need not be copied."""
     return all(isinstance(a, np.ndarray) and a.flags.owndata and not a.flags.writeable for a in arrays)
 
 
