@@ -2,8 +2,8 @@
 
 from .directional import Directional as Directional
 from .lp import LinearProgramLayer as LinearProgramLayer
-from .lp import Report as Report
 from .pyepo import to_pyepo as to_pyepo
+from .report import Report as Report
 from .revenue import Admission as Admission
 from .revenue import RevenueLayer as RevenueLayer
 from .spo import SPOPlusLoss as SPOPlusLoss

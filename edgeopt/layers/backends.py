@@ -52,8 +52,11 @@ def _by_highs(instances: Instances, start: Bases | None, threads: int | None) ->
     def part(first: int, last: int) -> None:
         _with_one_model(instances, found, start, first, last, given_up)
 
+    # A slice begins without a basis, which takes as long as many instances that have one: one slice for each thread.
     # One instance takes HiGHS little time, so that Ctrl-C is obeyed between two of them.
-    interruptible(lambda: in_chunks(part, batch, found.point.size, threads), lambda: given_up.append(True))
+    interruptible(
+        lambda: in_chunks(part, batch, found.point.size, threads, slices_each=1), lambda: given_up.append(True)
+    )
     return found
 
 

@@ -1,8 +1,9 @@
-"""Left and right derivatives of the optimum along a change of the bounds: what a gradient cannot say at a kink.
+"""Left and right derivatives of the optimum along a change of bounds or coefficients: what no gradient says at a kink.
 
 Where the optimum is degenerate its value has a kink in the right-hand sides, and each side has a derivative of its own:
 the optimum of the program in which only the bounds that are met remain, each moved by its part of the direction (Gal
-1984). The derivative from the left is minus the one in the opposite direction.
+1984). A change of coefficients moves the bounds of rows by what it adds to their activity. The derivative from the left
+is minus the one in the opposite direction.
 """
 
 from __future__ import annotations
@@ -67,15 +68,16 @@ def directional(
     sign : float
         -1 where the objective was turned over to be minimised, else 1.
     directions : mapping of str to Tensor
-        Change of each bound, (size,) or (batch, size): ``lower``, ``upper``, ``row_lower``, ``row_upper``; of what is
-        not named nothing changes.
+        Change of each bound, (size,) or (batch, size): ``lower``, ``upper``, ``row_lower``, ``row_upper``; or of the
+        stored coefficients, ``matrix`` (entries,) in the order of ``program.matrix.data``, exact where the optimum is
+        unique. Of what is not named nothing changes.
 
     Raises
     ------
     InvalidProblemError
         If a direction is no bound, or has the wrong shape.
     """
-    changes = _changes(instances, directions)
+    changes = _changes(instances, found, directions)
     sides = [[_derivative(instances, found, b, changes, side) for b in range(instances.batch)] for side in (-1.0, 1.0)]
     (left, point_left), (right, point_right) = (
         (torch.tensor([value for value, _ in side]), torch.tensor(np.array([point for _, point in side])))
@@ -84,9 +86,10 @@ def directional(
     return Directional(sign * left, sign * right, point_left, point_right, torch.from_numpy(degenerate))
 
 
-def _changes(instances: Instances, directions: Mapping[str, Tensor]) -> dict[str, NDArray[np.float64]]:
+def _changes(instances: Instances, found: Vertices, directions: Mapping[str, Tensor]) -> dict[str, NDArray[np.float64]]:
     rows, columns = instances.constraints.shape
-    sizes = {"lower": columns, "upper": columns, "row_lower": rows, "row_upper": rows}
+    matrix = instances.matrix()
+    sizes = {"lower": columns, "upper": columns, "row_lower": rows, "row_upper": rows, "matrix": matrix.nnz}
     if unknown := sorted(set(directions) - set(sizes)):
         raise InvalidProblemError(f"{unknown[0]!r} is no bound; directions are given for {', '.join(sizes)}")
     changes = {name: np.zeros((instances.batch, size)) for name, size in sizes.items()}
@@ -95,6 +98,13 @@ def _changes(instances: Instances, directions: Mapping[str, Tensor]) -> dict[str
         if array.shape not in ((sizes[name],), (instances.batch, sizes[name])):
             raise InvalidProblemError(f"the direction of {name} has shape {array.shape}; expected ({sizes[name]},)")
         changes[name] = np.broadcast_to(array, changes[name].shape)
+    for b, entries in enumerate(changes.pop("matrix")):
+        if entries.any():
+            matrix.data = np.array(entries)
+            added = matrix @ found.point[b]
+            for name in ("row_lower", "row_upper"):
+                changes[name] = np.array(changes[name])
+                changes[name][b] -= added
     return changes
 
 

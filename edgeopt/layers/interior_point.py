@@ -39,7 +39,7 @@ class Batch:
 
     Attributes
     ----------
-    matrix : (rows, columns) Tensor
+    matrix : (rows, columns) or (batch, rows, columns) Tensor
     cost, lower, upper : (batch, columns) Tensor
     row_lower, row_upper : (batch, rows) Tensor
     quadratic : float
@@ -52,6 +52,14 @@ class Batch:
     row_lower: Tensor
     row_upper: Tensor
     quadratic: float = 0.0
+
+    def times(self, x: Tensor) -> Tensor:
+        """Return ``A x`` (batch, rows) of points (batch, columns)."""
+        return times(self.matrix, x)
+
+    def priced(self, y: Tensor) -> Tensor:
+        """Return ``A' y`` (batch, columns) of row duals (batch, rows)."""
+        return times(self.matrix.mT, y)
 
     @property
     def bounds(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -82,6 +90,11 @@ class Interior:
     s_low: Tensor
     s_up: Tensor
     converged: Tensor
+
+
+def times(matrix: Tensor, vector: Tensor) -> Tensor:
+    """Return the products (batch, rows) of one matrix, or one for each instance, with vectors (batch, columns)."""
+    return vector @ matrix.mT if matrix.ndim == 2 else (matrix @ vector[..., None])[..., 0]
 
 
 def tensors(instances: Instances, device: torch.device | str = "cpu") -> Batch:
@@ -146,7 +159,7 @@ class _Path:
         """Return a state inside all bounds."""
         batch, fixed = self.batch, self.fixed
         x = torch.where(fixed[0], batch.lower, _start(torch.zeros_like(batch.cost), batch.lower, batch.upper))
-        s = torch.where(fixed[1], batch.row_lower, _start(x @ batch.matrix.T, batch.row_lower, batch.row_upper))
+        s = torch.where(fixed[1], batch.row_lower, _start(batch.times(x), batch.row_lower, batch.row_upper))
         duals = [
             torch.where(mask, self.scale.expand_as(mask), torch.zeros_like(mask, dtype=s.dtype)) for mask in self.has
         ]
@@ -156,10 +169,10 @@ class _Path:
         """Return what is missing from stationarity in x (batch, columns) and s, and from ``A x = s`` (batch, rows)."""
         batch, fixed = self.batch, self.fixed
         x, s, y, *duals = state
-        dual = batch.cost + batch.quadratic * x - y @ batch.matrix - duals[0] + duals[1]
+        dual = batch.cost + batch.quadratic * x - batch.priced(y) - duals[0] + duals[1]
         dual = torch.where(fixed[0], torch.zeros_like(dual), dual)
         row = torch.where(fixed[1], torch.zeros_like(y), y - duals[2] + duals[3])
-        return dual, row, x @ batch.matrix.T - s
+        return dual, row, batch.times(x) - s
 
     def mean(self, duals: list[Tensor], gaps: list[Tensor]) -> Tensor:
         """(batch,) mean complementarity product."""
@@ -283,9 +296,9 @@ class Newton:
         row_curvature = duals[2] / gaps[2] + duals[3] / gaps[3]
         least = row_curvature.clamp(min=_LEAST_ROW_CURVATURE)
         self.row_inverse = torch.where(fixed[1], torch.zeros_like(least), 1.0 / least)
-        normal = (a * self.inverse[:, None, :]) @ a.T
-        diagonal = normal.diagonal(dim1=1, dim2=2)
-        diagonal += self.row_inverse + _DIAGONAL * (1.0 + diagonal)
+        normal = (a * self.inverse[:, None, :]) @ a.mT
+        diagonal = normal.diagonal(dim1=-2, dim2=-1)
+        normal = normal + torch.diag_embed(self.row_inverse + _DIAGONAL * (1.0 + diagonal))
         self.factor, _ = torch.linalg.cholesky_ex(normal)
         self.fixed_rows = fixed[1]
 
@@ -301,9 +314,9 @@ class Newton:
         low, up, s_low, s_up = (p / g for p, g in zip(products, self.gaps, strict=True))
         hx = -dual_residual + low - up
         hs = -row_residual + s_low - s_up
-        right = -primal_residual - (self.inverse * hx) @ self.a.T + self.row_inverse * hs
+        right = -primal_residual - times(self.a, self.inverse * hx) + self.row_inverse * hs
         dy = self.solve(right)
-        dx = self.inverse * (hx + dy @ self.a)
+        dx = self.inverse * (hx + times(self.a.mT, dy))
         ds = self.row_inverse * (hs - dy)
         z_low, z_up, w_low, w_up = self.duals
         g_low, g_up, v_low, v_up = self.gaps

@@ -10,69 +10,39 @@ singular at every kink and several times as large; eq. 12 as printed has the wro
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from scipy import sparse
 
-from ..model.basis import BASIC, LOWER, UPPER
 from ..model.errors import InvalidOptionError, InvalidProblemError, NoSolutionError
 from ..model.program import Program
-from ..solvers.compiled.lp_batch import OPTIMAL, Bases, Constraints, Instances, Vertices
-from ..solvers.compiled.lp_scaling import batch_scaling, rescaled, scaled
+from ..solvers.compiled.lp_batch import Bases, Constraints, Instances, Vertices
 from .backends import BACKENDS
 from .directional import Directional, directional
+from .given import PARAMETERS, Call, Words, arrays, check_fits, take
 from .judge import judged
 from .reference import statuses
-from .smoothing import smooth
-from .vertex import pull_back
+from .report import Report, degeneracy
+from .smoothing import smoothed
+from .vertex_function import vertex
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-PARAMETERS = ("cost", "lower", "upper", "row_lower", "row_upper")
-"""What of a program can be a parameter of a layer."""
-
-_TIED = 1e-9
-"""Distance from a bound, or size of a reduced cost, that counts as none (relative to what it is compared with)."""
-
 _DENSE_LIMIT = 2 * 1024**3
 """Bytes that the dense work of a back end may take."""
 
-
-@dataclass(frozen=True, eq=False)
-class Report:
-    """What happened to each instance of the last batch.
-
-    Attributes
-    ----------
-    status : (batch,) str
-        ``"optimal"``, ``"infeasible"``, ``"unbounded"`` or ``"failed"``.
-    degenerate : (batch,) bool
-        Where a basic variable stands at a bound: the optimum has a kink in its right-hand sides, and the gradient is
-        one of several.
-    dual_degenerate : (batch,) bool
-        Where a nonbasic variable has no reduced cost: other optima may be as good, and the one returned may jump.
-    """
-
-    status: NDArray[np.str_]
-    degenerate: NDArray[np.bool_]
-    dual_degenerate: NDArray[np.bool_]
-
-    def __str__(self) -> str:
-        names, counts = np.unique(self.status, return_counts=True)
-        ended = ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
-        return (
-            f"{self.status.size} instances: {ended}; {int(self.degenerate.sum())} degenerate, "
-            f"{int(self.dual_degenerate.sum())} dual degenerate"
-        )
+_DENSE_BASIS = 500
+"""Rows or columns, whichever are fewer, up to which the compiled simplex is the automatic choice."""
 
 
 class LinearProgramLayer(torch.nn.Module):
-    """The optimum of a linear program as a differentiable function of its costs and bounds.
+    """The optimum of a linear program as a differentiable function of its costs, bounds and coefficients.
 
     Parameters
     ----------
@@ -80,7 +50,7 @@ class LinearProgramLayer(torch.nn.Module):
         A program without integer columns; its own data stand for whatever is no parameter.
     parameters : sequence of str
         What forward takes, in this order: any of ``"cost"``, ``"lower"``, ``"upper"``, ``"row_lower"``,
-        ``"row_upper"``.
+        ``"row_upper"``, ``"matrix"``.
     backend : {"auto", "simplex", "highs", "batched"}
         How vertices are found; all give the same ones. ``"auto"`` takes the compiled simplex for small programs and
         HiGHS for large ones.
@@ -131,16 +101,20 @@ class LinearProgramLayer(torch.nn.Module):
         self.smoothing, self.strength = smoothing, strength
         self.constraints = Constraints.of(program.matrix)
         self.sign = program.sense.sign
-        self._last: tuple[Instances, Vertices] | None = None
+        self._last: list[tuple[Instances, Vertices]] | None = None
         self._smoothed: NDArray[np.str_] | None = None
+        self._frozen_costs = False
+        self.words: Words = {}
 
-    def forward(self, *values: Tensor, start: Bases | None = None, duals: bool = False) -> Any:
+    def forward(self, *values: Tensor | None, start: Bases | None = None, duals: bool = False) -> Any:
         """Solve.
 
         Parameters
         ----------
-        *values : (size,) or (batch, size) tensor
-            One for each of `parameters`, in that order; on one device, float32 or float64.
+        *values : (..., size) tensor or None
+            One for each of `parameters`, in that order; None stands for the program's own. All leading shapes are the
+            same, or empty where one serves all instances. The matrix is given by its stored entries, in the order of
+            ``program.matrix.data``, or by all of them, (..., rows, columns).
         start : Bases, optional
             Bases to start from, such as `bases` after an earlier batch of the same samples.
         duals : bool
@@ -149,21 +123,23 @@ class LinearProgramLayer(torch.nn.Module):
         Returns
         -------
         Tensor or (Tensor, Tensor)
-            Optima (columns,) or (batch, columns), and with `duals` the change of the optimal objective per unit of each
-            row's active bound, (rows,) or (batch, rows).
+            Optima (..., columns), and with `duals` the change of the optimal objective per unit of each row's active
+            bound, (..., rows); in the dtype of the first value, computed in float64.
 
         Raises
         ------
         NoSolutionError
             If an instance has no optimum, unless `on_failure` is ``"mask"``.
         InvalidProblemError
-            If a value has the wrong shape or is nan.
+            If a value has the wrong shape or dtype, is nan, or the optimum does not fit into the dtype.
         """
-        self._check_values(values)
-        if self.smoothing is not None:
-            return smooth(self, values, duals)
-        point, dual = _Vertex.apply(self, start, *values)  # type: ignore[no-untyped-call]
-        return (point, dual) if duals else point
+        call, given = take(self.program, self.parameter_names, values, start, duals, self.words)
+        if "cost" in call.names and self.sign < 0:
+            at = call.names.index("cost")
+            given[at] = -given[at]
+        point, dual, *_ = (vertex if self.smoothing is None else smoothed)(self, call, *given)
+        point = call.restored(point)
+        return (point, call.restored(self.sign * dual)) if duals else point
 
     def report(self) -> Report:
         """Return what happened to each instance of the last batch.
@@ -176,82 +152,122 @@ class LinearProgramLayer(torch.nn.Module):
         if self._smoothed is not None:  # a smoothed optimum has no kinks
             smooth = np.zeros(self._smoothed.size, bool)
             return Report(self._smoothed, smooth, smooth)
-        instances, found = self._solved()
-        return Report(statuses(found), *_degeneracy(instances, found))
+        solved = self._solved()
+        degenerate, tied = zip(*(degeneracy(instances, found) for instances, found in solved), strict=True)
+        status = np.concatenate([statuses(found) for _, found in solved])
+        return Report(status, np.concatenate(degenerate), np.concatenate(tied), _FROZEN if self._frozen_costs else "")
 
     @property
     def bases(self) -> Bases:
         """Optimal bases of the last batch: where to start from when the same samples come again."""
-        return self._solved()[1].bases
+        bases = [found.bases for _, found in self._solved()]
+        return Bases(np.concatenate([b.columns for b in bases]), np.concatenate([b.rows for b in bases]))
 
-    def _solved(self) -> tuple[Instances, Vertices]:
+    def _solved(self) -> list[tuple[Instances, Vertices]]:
         if self._last is None:
             raise InvalidOptionError("the layer has solved nothing yet (a smoothed one keeps no bases); call it first")
         return self._last
 
-    def _check_values(self, values: tuple[Tensor, ...]) -> None:
-        if len(values) != len(self.parameter_names):
-            raise InvalidProblemError(f"{len(values)} values were given; expected {', '.join(self.parameter_names)}")
-        batches = {}
-        for name, value in zip(self.parameter_names, values, strict=True):
-            size = getattr(self.program, name).shape[0]
-            if value.ndim not in (1, 2) or value.shape[-1] != size:
-                raise InvalidProblemError(
-                    f"{name} has shape {tuple(value.shape)}; expected ({size},) or (batch, {size})"
-                )
-            if value.dtype not in (torch.float16, torch.float32, torch.float64):
-                raise InvalidProblemError(
-                    f"{name} is {value.dtype}; expected float32 or float64 (tensor.double() makes it that)"
-                )
-            if value.is_meta:
-                raise InvalidProblemError(f"{name} is a meta tensor, which has no values; move the model to a device")
-            # A least value is nan where any value is: one pass, and no array of flags.
-            if value.numel() and bool(value.detach().min().isnan()):
-                place = tuple(int(i) for i in torch.isnan(value).nonzero()[0])
-                raise InvalidProblemError(f"{name}{list(place)} is nan; the predictor that feeds the layer gave it")
-            if value.ndim == 2:
-                batches[name] = value.shape[0]
-        if len(set(batches.values())) > 1:
-            raise InvalidProblemError(f"the batches disagree: {batches}")
+    # What the differentiable functions ask for.
 
-    def instances(self, values: Sequence[Tensor]) -> Instances:
-        """Return the batch that `values` describe, as arrays of a minimisation."""
-        parts = {name: np.asarray(getattr(self.program, name))[None] for name in PARAMETERS}
-        for name, value in zip(self.parameter_names, values, strict=True):
-            array = value.detach().cpu().numpy().astype(np.float64, copy=False)
-            parts[name] = np.atleast_2d(array)
+    def instances(self, call: Call, values: Sequence[Tensor]) -> list[Instances]:
+        """Return the batch that `values` describe, as arrays of a minimisation: one, or one for each own matrix.
+
+        An empty batch has no instances.
+        """
+        given = arrays(call, self.program, values)
+        batch = 0 if 0 in call.lead else max((array.shape[0] for array in given.values()), default=1)
+        own = given.pop("matrix", None)
+        parts = {name: np.asarray(getattr(self.program, name))[None] for name in PARAMETERS if name != "matrix"}
         parts["cost"] = self.sign * parts["cost"]
-        return Instances(self.constraints, **parts)
+        parts |= given
+        if not batch:
+            return []
+        if own is None or own.shape[0] == 1:
+            constraints = self.constraints if own is None else self.constraints_with(call, own[0])
+            return [Instances(constraints, **parts)]
+        singles = [{name: part[b % part.shape[0]][None] for name, part in parts.items()} for b in range(batch)]
+        return [Instances(self.constraints_with(call, row), **single) for row, single in zip(own, singles, strict=True)]
 
-    def solve(self, values: Sequence[Tensor], start: Bases | None) -> tuple[Instances, Vertices]:
+    def vertices(self, call: Call, values: Sequence[Tensor]) -> Vertices:
         """Find the vertices of a batch; every one of them optimal, or known to have no optimum."""
-        instances = self.instances(values)
-        backend = self._chosen(instances, values)
-        self.check_memory(backend, instances)
-        device = str(values[0].device) if values else "cpu"
-        found = judged(instances, BACKENDS[backend](instances, start, self.threads, device), self.threads)
-        self._last = instances, found
+        device = values[0].device if values else torch.device("cpu")
+        groups = self.instances(call, values)
+        solved = [
+            (instances, self._judged(instances, start, device))
+            for instances, start in zip(groups, _starts(call.start, len(groups)), strict=True)
+        ]
+        self._last = solved or [(self._nothing(), _no_vertices(self.constraints.shape))]
+        found = _joined([part for _, part in self._last])
         if found.ended.any():  # OPTIMAL is 0
-            self._refuse(statuses(found))
-        return instances, found
+            self.refuse(call, statuses(found))
+        check_fits(call, "optimum", found.point)
+        check_fits(call, "row duals", found.dual)
+        return found
 
-    def keep_status(self, status: NDArray[np.str_]) -> None:
+    def _judged(self, instances: Instances, start: Bases | None, device: torch.device) -> Vertices:
+        backend = self._chosen(instances, device)
+        self.check_memory(backend, instances)
+        return judged(instances, BACKENDS[backend](instances, start, self.threads, str(device)), self.threads)
+
+    def _nothing(self) -> Instances:
+        parts = (np.empty((0, size)) for size in (*(self.program.columns,) * 3, *(self.program.rows,) * 2))
+        return Instances(self.constraints, *parts)
+
+    def constraints_with(self, call: Call, entries: NDArray[np.float64]) -> Constraints:
+        """Return the constraints with other coefficients: the stored ones, or all of them row by row."""
+        own = self.program.matrix
+        if call.dense:
+            return Constraints.of(entries.reshape(own.shape))
+        return Constraints.of(sparse.csc_array((entries, own.indices, own.indptr), shape=own.shape))
+
+    def pattern(self, call: Call) -> tuple[Tensor, Tensor]:
+        """Return row and column of each coefficient that was given."""
+        own = self.program.matrix
+        if call.dense:
+            rows, columns = np.divmod(np.arange(own.shape[0] * own.shape[1]), own.shape[1])
+        else:
+            rows, columns = own.indices, np.repeat(np.arange(own.shape[1]), np.diff(own.indptr))
+        return torch.from_numpy(rows.astype(np.int64)), torch.from_numpy(columns.astype(np.int64))
+
+    def outer(self, call: Call, price: Tensor, point: Tensor, dual: Tensor, answer: Tensor) -> Tensor:
+        """Return ``-(price x point + dual x answer)`` at each coefficient, (batch, entries)."""
+        rows, columns = (index.to(point.device) for index in self.pattern(call))
+        return -(price[:, rows] * point[:, columns] + dual[:, rows] * answer[:, columns])
+
+    def shifts(self, call: Call, change: Tensor, point: Tensor, dual: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what a change of the coefficients is worth: of row bounds (batch, rows), of costs (batch, columns)."""
+        rows, columns = (index.to(point.device) for index in self.pattern(call))
+        of_rows = torch.zeros_like(dual).index_add(1, rows, change * point[:, columns])
+        of_costs = torch.zeros_like(point).index_add(1, columns, change * dual[:, rows])
+        return -of_rows, -of_costs
+
+    def keep_status(self, call: Call, status: NDArray[np.str_]) -> None:
         """Take note of how the instances of a smoothed batch ended; raise if one failed and that is not masked."""
         self._smoothed = status
-        self._refuse(status)
+        self.refuse(call, status)
 
-    def _refuse(self, status: NDArray[np.str_]) -> None:
+    def refuse(self, call: Call, status: NDArray[np.str_]) -> None:
+        """Raise if an instance has no optimum and that is not masked."""
         bad = np.flatnonzero(status != "optimal")
         if bad.size and self.on_failure == "raise":
+            place = call.place(int(bad[0]))
+            index = place[0] if len(place) == 1 else place or 0
             raise NoSolutionError(
-                f"instance {bad[0]} is {status[bad[0]]} ({bad.size} of {status.size} have no optimum: "
+                f"instance {index} is {status[bad[0]]} ({bad.size} of {status.size} have no optimum: "
                 f"{bad[:10].tolist()}); repair the predictions, or pass on_failure='mask'"
             )
 
-    def _chosen(self, instances: Instances, values: Sequence[Tensor]) -> str:
+    def warn_of_frozen_costs(self) -> None:
+        """Say once that a vertex does not move with its costs."""
+        if not self._frozen_costs:
+            warnings.warn(_FROZEN, stacklevel=2)
+        self._frozen_costs = True
+
+    def _chosen(self, instances: Instances, device: torch.device) -> str:
         if self.backend != "auto":
             return self.backend
-        if any(value.is_cuda for value in values):
+        if device.type == "cuda":
             return "batched"
         return "simplex" if min(instances.constraints.shape) <= _DENSE_BASIS else "highs"
 
@@ -269,14 +285,26 @@ class LinearProgramLayer(torch.nn.Module):
                 f"{columns} columns and a batch of {instances.batch}; use backend='highs', or a smaller batch"
             )
 
-    def directional(self, *values: Tensor, **directions: Tensor) -> Directional:
-        """Return left and right derivatives along a change of the bounds; see :func:`~edgeopt.layers.directional`."""
-        instances, found = self.solve(values, None)
+    def directional(self, *values: Tensor | None, **directions: Tensor) -> Directional:
+        """Return left and right derivatives along a change of bounds or coefficients.
+
+        See :func:`~edgeopt.layers.directional`; ``matrix`` is a direction of the stored entries.
+        """
+        call, given = take(self.program, self.parameter_names, values, words=self.words)
+        if "cost" in call.names:
+            at = call.names.index("cost")
+            given[at] = self.sign * given[at]
+        self.vertices(call, given)
+        instances, found = self._solved()[0]
+        if len(self._solved()) > 1:
+            raise InvalidOptionError("directional derivatives are taken of one matrix at a time; give one instance")
         return directional(instances, found, self.report().degenerate, self.sign, directions)
 
 
-_DENSE_BASIS = 500
-"""Rows or columns, whichever are fewer, up to which the compiled simplex is the automatic choice."""
+_FROZEN = (
+    "a vertex does not move with its costs, so that their gradient is 0 almost everywhere; learn costs with "
+    "SPOPlusLoss, or give the layer a smoothing"
+)
 
 
 def _check(name: str, value: object, known: tuple[object, ...]) -> None:
@@ -284,105 +312,25 @@ def _check(name: str, value: object, known: tuple[object, ...]) -> None:
         raise InvalidOptionError(f"{name} is {value!r}; expected one of {', '.join(map(repr, known))}")
 
 
-class _Vertex(torch.autograd.Function):
-    """Optimal vertices and their row duals, differentiable by their bases."""
-
-    @staticmethod
-    def forward(ctx: Any, layer: LinearProgramLayer, start: Bases | None, *values: Tensor) -> Any:
-        instances, found = layer.solve(values, start)
-        ctx.layer, ctx.instances, ctx.found = layer, instances, found
-        ctx.single = all(value.ndim == 1 for value in values)
-        ctx.like = [(value.ndim, value.dtype, value.device) for value in values]
-        ctx.set_materialize_grads(False)
-        dtype = values[0].dtype if values else torch.float64
-        device = values[0].device if values else torch.device("cpu")
-        # Neither shares memory with what the layer keeps.
-        outputs = (found.point.copy(), layer.sign * found.dual)
-        return tuple(
-            torch.from_numpy(array[0] if ctx.single else array).to(dtype=dtype, device=device) for array in outputs
-        )
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor | None) -> Any:
-        of_point, of_dual = (None if g is None else _array(g, ctx.single) for g in gradients)
-        if of_point is None:
-            of_point = np.zeros_like(ctx.found.point)
-        sign = ctx.layer.sign
-        pulled = pull_back(
-            ctx.instances.constraints,
-            ctx.found.bases,
-            of_point,
-            None if of_dual is None else sign * of_dual,
-            ctx.layer.threads,
-        )
-        failed, fill = _of_failures(ctx.found, of_point, of_dual)
-        bases = ctx.found.bases
-        sources = {
-            "lower": (pulled.bound, bases.columns, LOWER),
-            "upper": (pulled.bound, bases.columns, UPPER),
-            "row_lower": (pulled.row, bases.rows, LOWER),
-            "row_upper": (pulled.row, bases.rows, UPPER),
-        }
-        returned: list[Tensor | None] = [None, None]
-        for name, needed, (ndim, dtype, device) in zip(
-            ctx.layer.parameter_names, ctx.needs_input_grad[2:], ctx.like, strict=True
-        ):
-            if not needed:
-                returned.append(None)
-                continue
-            if name == "cost":
-                gradient = np.zeros_like(pulled.bound) if pulled.cost is None else sign * pulled.cost
-            else:
-                array, status, side = sources[name]
-                gradient = np.where(status == side, array, 0.0)
-            gradient[failed] = fill
-            if ndim == 1:
-                gradient = gradient.sum(axis=0)
-            returned.append(torch.from_numpy(gradient).to(device=device, dtype=dtype))
-        return tuple(returned)
+def _starts(start: Bases | None, groups: int) -> list[Bases | None]:
+    """Return where the instances of each group start."""
+    if start is None or groups <= 1:
+        return [start] * groups
+    return [
+        Bases(start.columns[b % len(start.columns)][None], start.rows[b % len(start.rows)][None]) for b in range(groups)
+    ]
 
 
-def _array(gradient: Tensor, single: bool) -> NDArray[np.float64]:
-    array: NDArray[np.float64] = gradient.detach().cpu().numpy().astype(np.float64)
-    return array[None] if single else array
+def _joined(parts: Sequence[Vertices]) -> Vertices:
+    if len(parts) == 1:
+        return parts[0]
+    bases = Bases(*(np.concatenate([getattr(one.bases, side) for one in parts]) for side in ("columns", "rows")))
+    names = ("point", "dual", "ended", "iterations")
+    return Vertices(bases=bases, **{name: np.concatenate([getattr(one, name) for one in parts]) for name in names})
 
 
-def _of_failures(
-    found: Vertices, *incoming: NDArray[np.float64] | None
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return the instances without an optimum, and their gradient (failures, 1).
-
-    It is 0 where no gradient came in and nan where one did: never a number.
-    """
-    failed = np.flatnonzero(found.ended != OPTIMAL)
-    used = np.zeros(failed.size, bool)
-    for gradient in incoming:
-        if gradient is not None:
-            used |= gradient[failed].any(axis=1)
-    return failed, np.where(used, np.nan, 0.0)[:, None]
-
-
-def _degeneracy(instances: Instances, found: Vertices) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    scaling = batch_scaling(instances)
-    instances, found = scaled(instances, scaling), rescaled(found, scaling)
-    cost, lower, upper, row_lower, row_upper = instances.full()
-    matrix = instances.matrix()
-    activity = (matrix @ found.point.T).T
-    reduced = cost - (matrix.T @ found.dual.T).T
-    scale = 1.0 + np.abs(cost).max(axis=1, initial=0.0, keepdims=True)
-    basic, tied = np.zeros(found.ended.size, bool), np.zeros(found.ended.size, bool)
-    for value, low, high, status, dual in (
-        (found.point, lower, upper, found.bases.columns, reduced),
-        (activity, row_lower, row_upper, found.bases.rows, found.dual),
-    ):
-        met = _met(value, low) | _met(value, high)
-        basic |= ((status == BASIC) & met).any(axis=1)
-        tied |= ((status != BASIC) & (low < high) & (np.abs(dual) <= _TIED * scale)).any(axis=1)
-    good = found.ended == OPTIMAL
-    return basic & good, tied & good
-
-
-def _met(value: NDArray[np.float64], bound: NDArray[np.float64]) -> NDArray[np.bool_]:
-    size = np.where(np.isfinite(bound), np.abs(bound), 0.0)  # an infinite bound is never met
-    met: NDArray[np.bool_] = np.abs(value - bound) <= _TIED * (1.0 + size)
-    return met
+def _no_vertices(shape: tuple[int, int]) -> Vertices:
+    rows, columns = shape
+    bases = Bases(np.empty((0, columns), np.int8), np.empty((0, rows), np.int8))
+    ended, iterations = np.empty(0, np.int8), np.empty(0, np.int64)
+    return Vertices(np.empty((0, columns)), np.empty((0, rows)), bases, ended, iterations)

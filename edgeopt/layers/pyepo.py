@@ -63,4 +63,8 @@ def to_pyepo(problem: Problem) -> Any:
             values = solution.decision.values
             return values, float(self.program.sense.sign * self._cost @ values)
 
+        def __reduce__(self) -> tuple[Any, ...]:
+            """Return the program alone for copies and pickles: they make the solver's model anew."""
+            return to_pyepo, (self.program,)
+
     return EdgeOptModel(with_program(problem).program())

@@ -2,69 +2,136 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from ..model.errors import InvalidOptionError, InvalidProblemError
+from .given import take
 from .lp import LinearProgramLayer
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ..formulations.revenue import RevenueMaximization
+    from ..solvers.compiled.lp_batch import Bases
+    from .directional import Directional
+    from .report import Report
+
+
+_WORDS: Mapping[str, str] = MappingProxyType(
+    {"upper": "traffic", "row_upper": "capacity", "cost": "unit_revenue", "matrix": "density"}
+)
+"""What the parameters of the program are called here."""
 
 
 class RevenueLayer(torch.nn.Module):
-    """Admission as a differentiable function of predicted traffic and of capacities (Lyu et al. 2024, eq. 5).
+    """Admission as a differentiable function of predicted traffic, capacities, revenues and densities.
+
+    The network-revenue program of Lyu et al. (2024, eq. 5).
 
     Parameters
     ----------
     problem : RevenueMaximization
-        Network and services; its own capacities stand where forward is given none.
+        Network and services; its own data stand where forward is given none.
     **options
         As for :class:`LinearProgramLayer`.
     """
 
     capacity: Tensor
     unit_profit: Tensor
+    price: Tensor
 
     def __init__(self, problem: RevenueMaximization, **options: Any) -> None:
         super().__init__()
         if problem.batch is not None:
             raise InvalidProblemError(f"the problem is a batch of {problem.batch}; give a layer one instance")
         self.problem = problem
-        self.layer = LinearProgramLayer(problem.program(), ("upper", "row_upper"), **options)
-        self.register_buffer("capacity", torch.tensor(problem.capacity), persistent=False)
-        self.register_buffer("unit_profit", torch.tensor(problem.unit_profit), persistent=False)
+        self.layer = LinearProgramLayer(problem.program(), tuple(_WORDS), **options)
+        self.layer.words = {name: word for name, word in _WORDS.items() if name != "cost"}
+        price = np.concatenate([problem.compute_price, problem.link_price])
+        for name, array in (("capacity", problem.capacity), ("unit_profit", problem.unit_profit), ("price", price)):
+            self.register_buffer(name, torch.tensor(array, dtype=torch.float64), persistent=False)
 
-    def forward(self, traffic: Tensor, capacity: Tensor | None = None, **options: Any) -> Any:
+    def forward(
+        self,
+        traffic: Tensor,
+        capacity: Tensor | None = None,
+        unit_revenue: Tensor | None = None,
+        density: Tensor | None = None,
+        **options: Any,
+    ) -> Any:
         """Return the admission (..., services) that is optimal for this traffic.
 
         Parameters
         ----------
-        traffic : (services,) or (batch, services) tensor
-            Predicted traffic, >= 0.
-        capacity : (servers + links,) or (batch, servers + links) tensor, optional
+        traffic : (..., services) tensor
+            Predicted traffic, >= 0; the admission has its dtype.
+        capacity : (..., servers + links) tensor, optional
             Capacities of the servers, then of the links, >= 0.
+        unit_revenue : (..., services) tensor, optional
+            Revenue of one unit of each service, before prices.
+        density : (..., entries) or (..., servers + links, services) tensor, optional
+            What one unit of each service takes of servers and links, >= 0: the stored entries, in the order of
+            ``problem.density.data``, or all of them.
         **options
             ``start`` and ``duals`` of :class:`LinearProgramLayer`.
 
         Raises
         ------
         InvalidProblemError
-            If a traffic or a capacity is negative or nan.
+            If a traffic, a capacity or a density is negative or nan.
         """
-        given = self.capacity.to(traffic) if capacity is None else capacity
-        for name, value in (("traffic", traffic), ("capacity", given)):
-            if bool((value < 0).any()):
-                place = (value < 0).nonzero()[0].tolist()
-                raise InvalidProblemError(
-                    f"{name}{place} is {float(value[tuple(place)]):g}; it must not be negative "
-                    "(end the predictor in softplus)"
-                )
-        return self.layer(traffic, given, **options)
+        return self.layer(traffic, capacity, self._profit(unit_revenue, density), density, **options)
+
+    def _profit(self, unit_revenue: Tensor | None, density: Tensor | None) -> Tensor | None:
+        """Return the unit profit where it is not the problem's own: revenue less the prices of what a unit takes."""
+        priced = density is not None and bool(self.problem.compute_price.any() or self.problem.link_price.any())
+        if unit_revenue is None and not priced:
+            return None
+        own = torch.tensor(self.problem.unit_revenue, device=self.price.device)
+        revenue = own if unit_revenue is None else unit_revenue.to(torch.float64)
+        if not priced:
+            return revenue - (own - self.unit_profit.double())
+        call, (entries,) = take(self.layer.program, ("matrix",), (density,), words=_WORDS)
+        rows, columns = (index.to(entries.device) for index in self.layer.pattern(call))
+        cost = entries.new_zeros(entries.shape[0], self.problem.services)
+        cost = cost.index_add(1, columns, self.price.double()[rows] * entries)
+        profit = revenue - cost.reshape(*call.lead, self.problem.services)
+        # Densities move the costs too, but a vertex does not move with those.
+        fixed = unit_revenue is None and self.layer.smoothing is None
+        return profit.detach() if fixed else profit
+
+    def report(self) -> Report:
+        """Return what happened to each instance of the last batch."""
+        return self.layer.report()
+
+    @property
+    def bases(self) -> Bases:
+        """Optimal bases of the last batch: where to start from when the same samples come again."""
+        return self.layer.bases
+
+    def directional(
+        self,
+        traffic: Tensor,
+        capacity: Tensor | None = None,
+        unit_revenue: Tensor | None = None,
+        density: Tensor | None = None,
+        /,
+        **directions: Tensor,
+    ) -> Directional:
+        """Return left and right derivatives along a change of ``traffic``, ``capacity`` or ``density``.
+
+        See :func:`~edgeopt.layers.directional`.
+        """
+        names = {word: name for name, word in _WORDS.items() if name != "cost"}
+        if unknown := sorted(set(directions) - set(names)):
+            raise InvalidProblemError(f"{unknown[0]!r} is no direction; expected one of {', '.join(names)}")
+        values = traffic, capacity, self._profit(unit_revenue, density), density
+        return self.layer.directional(*values, **{names[word]: d for word, d in directions.items()})
 
     def revenue(self, admitted: Tensor) -> Tensor:
         """Return the revenue (...,) of an admission (..., services)."""

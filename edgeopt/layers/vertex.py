@@ -85,6 +85,40 @@ def _sparse(
     return Pullback(bound, row, cost)
 
 
+def push_forward(
+    constraints: Constraints,
+    bases: Bases,
+    bound: NDArray[np.float64],
+    row: NDArray[np.float64],
+    cost: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how points (batch, columns) and row duals (batch, rows) move with bounds, row bounds and costs.
+
+    The transpose of :func:`pull_back`: what forward mode and second derivatives ask for, one instance after another.
+
+    Parameters
+    ----------
+    bound : (batch, columns) float
+        Change of the bound at which each column stands; 0 for basic columns.
+    row : (batch, rows) float
+        Change of the bound that each binding row meets.
+    cost : (batch, columns) float
+        Change of the costs.
+    """
+    pointers, indices, data = constraints.columnwise
+    matrix = sparse.csc_array((data, indices, pointers), shape=constraints.shape)
+    point, dual = np.array(bound), np.zeros_like(row)
+    for b in range(bound.shape[0]):
+        basic, binding = np.flatnonzero(bases.columns[b] == BASIC), np.flatnonzero(bases.rows[b] != BASIC)
+        solve = _solver_of(matrix, basic, binding)
+        if solve is None:
+            point[b], dual[b] = np.nan, np.nan
+            continue
+        point[b, basic] = solve((row[b] - matrix @ bound[b])[binding], "N")
+        dual[b, binding] = solve(cost[b, basic], "T")
+    return point, dual
+
+
 def _solver_of(
     matrix: sparse.csc_array, basic: NDArray[np.intp], binding: NDArray[np.intp]
 ) -> Callable[..., Any] | None:

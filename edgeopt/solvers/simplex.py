@@ -112,15 +112,20 @@ def _run(constraints: Constraints, given: _Given, start: Bases, batch: int, thre
     return Vertices(point, dual, bases, ended, iterations)
 
 
-def in_chunks(work: Callable[[int, int], None], batch: int, size: int, threads: int | None) -> None:
-    """Call ``work(first, last)`` for slices of the batch, on several threads where `size` numbers make it worth it."""
+def in_chunks(
+    work: Callable[[int, int], None], batch: int, size: int, threads: int | None, slices_each: int = 8
+) -> None:
+    """Call ``work(first, last)`` for slices of the batch, on several threads where `size` numbers make it worth it.
+
+    Each thread takes about `slices_each` slices: more balance the work better, fewer begin anew less often.
+    """
     slices = max(1, min(batch, size // _WORTH_A_THREAD))
     workers = 1 if slices == 1 else min(threads or _cores(), slices)
     if workers == 1:
         work(0, batch)
         return
     # Small slices, but not too small: instances differ in their work, and a thread that is early takes the next.
-    parts = min(slices, 8 * workers)
+    parts = min(slices, slices_each * workers)
     bounds = [batch * part // parts for part in range(parts + 1)]
     list(_pool(workers).map(work, bounds[:-1], bounds[1:]))
 
