@@ -20,7 +20,7 @@ from ..solving.solve import solve
 from .given import BOUNDS, check_fits
 from .interior_point import Batch, Newton, gaps_of, inner_bounds, solve_interior, tensors, times
 from .judge_smoothed import smoothed_holds
-from .vertex_function import flattened
+from .vertex_function import flattened, quickly_called
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,6 +119,9 @@ class _Smoothed(Function):
         outputs = smoothed(layer, call.wider(info.batch_size), *flat)
         parts = tuple(part.reshape(info.batch_size, -1, *part.shape[1:]) for part in outputs)
         return parts, (0,) * len(parts)
+
+
+quickly_called(_Smoothed)
 
 
 class _Conditions:

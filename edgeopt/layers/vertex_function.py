@@ -9,6 +9,7 @@ points and duals pulled back, the matrix has the gradient ``-(h x' + y k')``.
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def vertex(layer: LinearProgramLayer, call: Call, *values: Tensor | None) -> tuple[Tensor, ...]:
-    """Return vertices (batch, columns), their row duals (batch, rows) the statuses of columns and rows, and how each ended."""
+    """Return vertices (batch, columns), row duals (batch, rows), statuses of both, and how each ended."""
     found: tuple[Tensor, ...] = _Vertex.apply(layer, call, *values)  # type: ignore[no-untyped-call]
     return found
 
@@ -35,6 +36,8 @@ def vertex(layer: LinearProgramLayer, call: Call, *values: Tensor | None) -> tup
 def _pull(
     layer: LinearProgramLayer, call: Call, wanted: tuple[str, ...], *tensors: Tensor | None
 ) -> tuple[Tensor, ...]:
+    if not torch.is_grad_enabled():  # backward for the first derivative only: nothing is to be recorded
+        return _Pull.forward(layer, call, wanted, *tensors)  # type: ignore[arg-type]
     found: tuple[Tensor, ...] = _Pull.apply(layer, call, wanted, *tensors)  # type: ignore[no-untyped-call]
     return found
 
@@ -235,7 +238,19 @@ def _sum_of(first: Tensor | None, second: Tensor) -> Tensor:
 
 def _summed(gradient: Tensor, shared: bool) -> Tensor:
     """Sum the gradient of what all instances share."""
-    return gradient.sum(dim=0, keepdim=True) if shared else gradient
+    return gradient.sum(dim=0, keepdim=True) if shared and gradient.shape[0] != 1 else gradient
+
+
+_ANYTHING = inspect.Signature([inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL)])
+
+
+def quickly_called(function: type[Function]) -> None:
+    """Spare torch to read the signature of forward at every call, which takes a quarter of a small program's time."""
+    function.forward.__signature__ = _ANYTHING  # type: ignore[attr-defined]
+
+
+for _function in (_Vertex, _Pull, _Push):
+    quickly_called(_function)
 
 
 def flattened(size: int, dims: Sequence[int | None], tensors: Sequence[Tensor | None]) -> list[Tensor | None]:
