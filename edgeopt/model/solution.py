@@ -113,7 +113,12 @@ class Solution(Record, Generic[FoundT]):
         """Write the values of the decision back into the model that the problem was read from.
 
         Variables are matched by name. Pyomo's and CVXPY's get their ``.value``, PuLP's their ``varValue``, linopy's
-        their ``.solution``; a ``highspy.Highs`` gets a solution, CP-SAT's ``CpModel`` a hint.
+        their ``.solution``; a ``highspy.Highs`` and a ``pywraplp.Solver`` get a solution, a ``CpModel`` and a
+        ``model_builder.Model`` a hint. Objective value and status are written where the package keeps them.
+
+        Proved duals of a linear program go where the package has them, with its signs: a Pyomo suffix ``dual`` (and
+        ``rc``) that imports, CVXPY's ``dual_value``, linopy's ``dual``, PuLP's ``pi`` and ``dj``, pywraplp's
+        ``dual_value()`` and ``reduced_cost()``. Those of another solve are removed where none are proved.
 
         Parameters
         ----------

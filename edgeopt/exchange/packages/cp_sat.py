@@ -14,12 +14,12 @@ import numpy as np
 from ...model.problem import Sense
 from ...model.program import Program
 from .indicators import EXACT, Literal, add_indicator
-from .shared import Columns, Rows, collected, distinct, in_order_of, refused
+from .shared import Columns, Rows, collected, distinct, refused
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...model.solution import Solution
+    from .answer import Answer
 
 _NONE = 2**61
 """Sides of this size and more are CP-SAT's way of saying that there is none."""
@@ -67,9 +67,9 @@ def from_cp_sat(model: Any) -> Program:
     return collected(columns, rows, cost, offset=offset, sense=sense, name=proto.name)
 
 
-def assign_cp_sat(model: Any, names: Sequence[str], values: NDArray[np.float64], solution: Solution) -> None:
+def assign_cp_sat(model: Any, answer: Answer) -> None:
     """Hand the values over as the model's hint: CP-SAT's models hold no values, and start from their hint."""
-    ordered = in_order_of(_names(model.Proto()), names, values, "ortools")
+    ordered = answer.values(_names(model.Proto()), "ortools")
     model.clear_hints()
     for place, value in enumerate(ordered.tolist()):
         model.add_hint(model.get_int_var_from_proto_index(place), round(value))

@@ -8,22 +8,21 @@ backwards, give the values of the user's own variables.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
-from ...model.outcome import Status
 from ...model.problem import Sense
 from ...model.program import Program
-from .shared import bool_bounds, distinct, in_order_of, not_a_model, refused
+from .shared import bool_bounds, distinct, not_a_model, refused
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...model.solution import Solution
+    from .answer import Answer
 
 OWN = "_edgeopt_names"
 """Attribute of a variable that ``to_cvxpy`` made: the names of the columns that its entries were made of."""
@@ -53,28 +52,69 @@ def from_cvxpy(problem: Any) -> Program:
     return _reading(problem).program
 
 
-def assign_cvxpy(problem: Any, names: Sequence[str], values: NDArray[np.float64], solution: Solution) -> None:
-    """Write the values into the variables, and value and status into the problem."""
+def assign_cvxpy(problem: Any, answer: Answer) -> None:
+    """Write the values into the variables, duals into the constraints, and value and status into the problem."""
     import cvxpy
 
     reading = _reading(problem)
-    ordered = in_order_of(reading.program.column_names, names, values, "cvxpy")
-    status = cvxpy.OPTIMAL if solution.status is Status.OPTIMAL else cvxpy.USER_LIMIT
-    found = cvxpy.reductions.solution.Solution(cvxpy.OPTIMAL, None, {reading.column: ordered}, {}, {})
+    ordered = answer.values(reading.program.column_names, "cvxpy")
+    duals = _multipliers(reading, answer)
+    found = cvxpy.reductions.solution.Solution(cvxpy.OPTIMAL, None, {reading.column: ordered}, duals, {})
     for reduction, inverse in zip(reversed(reading.reductions), reversed(reading.inverses), strict=True):
         found = reduction.invert(found, inverse)
-    found.status, found.dual_vars = status, {}
+    found.status = cvxpy.OPTIMAL if answer.optimal else cvxpy.USER_LIMIT
+    for constraint in problem.constraints:
+        for dual in constraint.dual_variables:
+            dual.save_value(None)  # what another solve left
+    if not duals:
+        found.dual_vars = {}
     problem.unpack(found)
 
 
 @dataclass
 class _Reading:
-    """A program, and the way back from it to the user's variables."""
+    """A program, and the way back from it to the user's variables and constraints.
+
+    Attributes
+    ----------
+    column : int
+        CVXPY's number of the variable that holds all columns.
+    cones : list of (int, int)
+        CVXPY's number and the size of each constraint, which hold the rows of the cone program in turn.
+    kept : (rows,) int
+        Row of the cone program that each row of the program is.
+    bounds : pair of (columns,) int
+        Row of the cone program that gives the lower or upper bound of each column; -1 where none does.
+    """
 
     program: Program
     column: int
     reductions: list[Any]
     inverses: list[Any]
+    cones: list[tuple[int, int]]
+    kept: NDArray[np.intp]
+    bounds: tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+def _multipliers(reading: _Reading, answer: Answer) -> dict[int, Any]:
+    """Lagrange multipliers of the constraints of the cone program, by their number; none where no prices are proved.
+
+    CVXPY adds each ``left - right`` times its multiplier to what is minimised, so that those of inequalities are not
+    negative. The reduced cost of a column is the multiplier of the row that its bound comes from.
+    """
+    program = reading.program
+    duals = answer.row_duals(program.row_names)
+    reduced = None if duals is None else answer.reduced_costs(program.column_names, "cvxpy")
+    if duals is None or reduced is None:
+        return {}
+    sign = program.sense.sign
+    found = np.zeros(sum(size for _, size in reading.cones))
+    found[reading.kept] = -sign * duals + 0.0
+    for rows, pull in zip(reading.bounds, (sign * reduced, -sign * reduced), strict=True):
+        found[rows[rows >= 0]] = np.maximum(pull[rows >= 0], 0.0)
+    ends = np.cumsum([size for _, size in reading.cones])[:-1]
+    parts = zip(reading.cones, np.split(found, ends), strict=True)
+    return {number: part.item() if size == 1 else part for (number, size), part in parts}
 
 
 def _reading(problem: Any) -> _Reading:
@@ -94,8 +134,9 @@ def _reading(problem: Any) -> _Reading:
         for reduction in reductions:
             reduced, inverse = reduction.apply(reduced)
             inverses.append(inverse)
-    program = _program(problem, reduced, inverses)
-    return _Reading(program, reduced.x.id, reductions, inverses)
+    program, kept, bounds = _program(problem, reduced, inverses)
+    cones = [(constraint.id, constraint.size) for constraint in reduced.constraints]
+    return _Reading(program, reduced.x.id, reductions, inverses, cones, kept, bounds)
 
 
 def _check(problem: Any) -> None:
@@ -147,8 +188,13 @@ def _shortened(expression: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _program(problem: Any, reduced: Any, inverses: list[Any]) -> Program:
-    """Program of a cone program whose cones are zero or nonnegative; rows read ``left - right <= 0`` or ``== 0``."""
+def _program(
+    problem: Any, reduced: Any, inverses: list[Any]
+) -> tuple[Program, NDArray[np.intp], tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Program of a cone program whose cones are zero or nonnegative; rows read ``left - right <= 0`` or ``== 0``.
+
+    Also the rows of the cone program that are rows, and those that give the bounds of the columns.
+    """
     beyond = [kind.__name__ for kind, held in reduced.constr_map.items() if held and kind.__name__ not in _LINEAR]
     if beyond:
         raise refused("the CVXPY problem", f"needs cones that are not linear: {', '.join(beyond)}", "write it linearly")
@@ -161,10 +207,10 @@ def _program(problem: Any, reduced: Any, inverses: list[Any]) -> Program:
     lower, upper, integral = _bounds(reduced)
     single = bare & ~equal & (np.diff(rows.indptr) == 1)
     single[single] = np.abs(rows.data[rows.indptr[:-1][single]]) == 1
-    _narrow(lower, upper, rows, side, np.flatnonzero(single))
+    bounds = _narrow(lower, upper, rows, side, np.flatnonzero(single))
     kept = np.flatnonzero(~single)
     sign, sense = (-1.0, Sense.MAXIMIZE) if problem.objective.NAME == "maximize" else (1.0, Sense.MINIMIZE)
-    return Program(
+    program = Program(
         sign * np.asarray(cost, dtype=float) + 0.0,
         sparse.csc_array(rows[kept]),
         np.where(equal, side, -np.inf)[kept],
@@ -177,6 +223,7 @@ def _program(problem: Any, reduced: Any, inverses: list[Any]) -> Program:
         distinct(_column_names(problem, reduced, inverses), "x"),
         distinct([names[i] for i in kept.tolist()], "row"),
     )
+    return program, kept, bounds
 
 
 def _bounds(reduced: Any) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
@@ -196,12 +243,23 @@ def _narrow(
     matrix: sparse.csr_array,
     constant: NDArray[np.float64],
     rows: NDArray[np.intp],
-) -> None:
-    """Narrow bounds in place to what the rows ``x <= constant`` and ``-x <= constant`` say."""
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Narrow bounds in place to what the rows ``x <= constant`` and ``-x <= constant`` say.
+
+    Returns the row that each lower and each upper bound comes from, -1 where it is the column's own.
+    """
     entries = matrix.indptr[rows]
     where, above = matrix.indices[entries], matrix.data[entries] > 0
     np.minimum.at(upper, where[above], constant[rows[above]])
     np.maximum.at(lower, where[~above], -constant[rows[~above]] + 0.0)
+    origins = (np.full(lower.size, -1, dtype=np.intp), np.full(upper.size, -1, dtype=np.intp))
+    for origin, bound, of, value in (
+        (origins[0], lower, ~above, -constant[rows]),
+        (origins[1], upper, above, constant[rows]),
+    ):
+        tight = of & (value == bound[where])
+        origin[where[tight]] = rows[tight]
+    return origins
 
 
 def _column_names(problem: Any, reduced: Any, inverses: list[Any]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +11,9 @@ from ...model.errors import InvalidProblemError, NoSolutionError, UnsupportedPai
 from ...model.instance import problem_of
 from ...model.problem import Problem, with_program
 from ..storage import fingerprint
+from .answer import Answer
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ...model.solution import Solution
 
 PACKAGES = ("pyomo", "cvxpy", "linopy", "pulp", "ortools", "highspy")
@@ -72,12 +69,12 @@ def assign_values(solution: Solution, model: Any) -> None:
             f"solution.assign was given a {type(model).__name__}; expected a model of {', '.join(PACKAGES)}"
         )
     home = importlib.import_module(f".{package}", __package__)
-    names, values = _point(solution, getattr(home, f"from_{package}"), model)
-    getattr(home, f"assign_{package}")(model, names, values, solution)
+    answer = _answer(solution, getattr(home, f"from_{package}"), model)
+    getattr(home, f"assign_{package}")(model, answer)
 
 
-def _point(solution: Solution, read: Any, model: Any) -> tuple[Sequence[str], NDArray[np.float64]]:
-    """Names of the columns of the program that was solved, and their values."""
+def _answer(solution: Solution, read: Any, model: Any) -> Answer:
+    """Return a solution beside the program that was solved."""
     decision, problem = solution.decision, solution.problem
     if problem is None:  # loaded from a file, which holds the problem's fingerprint
         problem = read(model)
@@ -91,4 +88,4 @@ def _point(solution: Solution, read: Any, model: Any) -> tuple[Sequence[str], ND
             "the solution is one of a batch; assign one instance: solve(problem.instance(i)).assign(model)"
         )
     found = with_program(problem)
-    return found.program().column_names, found.encode(decision)
+    return Answer(solution, found.program(), found.encode(decision))

@@ -10,12 +10,12 @@ from scipy import sparse
 
 from ...model.problem import Sense
 from ...model.program import Program
-from .shared import distinct, in_order_of, not_a_model, refused
+from .shared import distinct, not_a_model, refused
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...model.solution import Solution
+    from .answer import Answer
 
 
 def from_highspy(h: Any) -> Program:
@@ -75,17 +75,35 @@ def _linear(h: Any) -> Any:
     return h.getLp()
 
 
-def assign_highspy(h: Any, names: Sequence[str], values: NDArray[np.float64], solution: Solution) -> None:
-    """Hand the values over as the solution of the ``Highs`` object, where ``h.val`` and ``h.getSolution`` read them."""
+def assign_highspy(h: Any, answer: Answer) -> None:
+    """Hand the values over as the solution of the ``Highs`` object, where ``h.val`` and ``h.getSolution`` read them.
+
+    Duals go with them where HiGHS gives back what it was given: HiGHS 1.14 computes the reduced costs of a solution
+    from outside anew, as cost plus price of the rows, so that it gets none.
+    """
     import highspy
 
     if not isinstance(h, highspy.Highs):
         raise not_a_model(h, "solution.assign", "a highspy.Highs (a HighsLp holds no values)")
     lp = h.getLp()
+    names = distinct(_names(lp.col_names_, lp.num_col_), "x")
     found = highspy.HighsSolution()
-    found.col_value = in_order_of(distinct(_names(lp.col_names_, lp.num_col_), "x"), names, values, "highspy").tolist()
+    found.col_value = answer.values(names, "highspy").tolist()
+    duals = answer.row_duals(distinct(_names(lp.row_names_, lp.num_row_), "row"))
+    reduced = None if duals is None else answer.reduced_costs(names, "highspy")
+    if duals is not None and reduced is not None:
+        found.row_dual, found.col_dual = duals.tolist(), reduced.tolist()
+        h.setSolution(found)
+        given = h.getSolution()
+        if _equal(given.row_dual, duals) and _equal(given.col_dual, reduced):
+            return
+        found.row_dual, found.col_dual = [], []
     if h.setSolution(found) == highspy.HighsStatus.kError:
         raise refused("HiGHS", "does not take the solution", "read solution.decision.values instead")
+
+
+def _equal(given: Any, expected: NDArray[np.float64]) -> bool:
+    return np.shape(given) == expected.shape and bool(np.allclose(given, expected, rtol=1e-9, atol=1e-9))
 
 
 def _names(given: Sequence[str], count: int) -> list[str]:

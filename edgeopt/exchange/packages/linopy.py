@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +11,12 @@ from scipy import sparse
 
 from ...model.problem import Sense
 from ...model.program import Program
-from .shared import bool_bounds, in_order_of, not_a_model, refused
+from .shared import bool_bounds, not_a_model, refused
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...model.solution import Solution
+    from .answer import Answer
 
 
 def from_linopy(model: Any) -> Program:
@@ -60,20 +60,36 @@ def from_linopy(model: Any) -> Program:
     )
 
 
-def assign_linopy(model: Any, names: Sequence[str], values: NDArray[np.float64], solution: Solution) -> None:
-    """Write the values as the model's solution: ``variable.solution``, ``model.objective.value``, ``model.status``."""
+def assign_linopy(model: Any, answer: Answer) -> None:
+    """Write the values as the model's solution, and what linopy itself keeps beside them.
+
+    That is ``variable.solution``, ``constraint.dual``, ``model.objective.value``, ``model.status`` and
+    ``model.termination_condition``.
+    """
+    columns, places = _labels(model.variables.items())
+    ordered, at = answer.values(columns, "linopy"), 0
+    for _, variable in model.variables.items():
+        there = np.asarray(variable.labels.values) != -1
+        variable.solution = _over(variable.labels, there, ordered[at : at + int(there.sum())])
+        at += int(there.sum())
+    model.constraints.reset_dual()
+    duals, at = answer.row_duals(_rows(model, places)[0]), 0
+    if duals is not None:
+        for held, constraint, _, there in _constraints(model, places):
+            shape = constraint.labels.shape
+            held.dual = _over(constraint.labels, there.reshape(shape), duals[at : at + int(there.sum())])
+            at += int(there.sum())
+    model.objective.set_value(answer.solution.objective)
+    model.status, model.termination_condition = "ok", "optimal" if answer.optimal else "suboptimal"
+
+
+def _over(labels: Any, there: NDArray[np.bool_], values: NDArray[np.float64]) -> Any:
+    """Values over the dimensions of `labels`, nan where nothing is."""
     import xarray
 
-    columns, _ = _labels(model.variables.items())
-    ordered, at = in_order_of(columns, names, values, "linopy"), 0
-    for _, variable in model.variables.items():
-        labels = np.asarray(variable.labels.values)
-        found = np.full(labels.shape, np.nan)
-        found[labels != -1] = ordered[at : at + int((labels != -1).sum())]
-        at += int((labels != -1).sum())
-        variable.solution = xarray.DataArray(found, variable.coords, dims=variable.dims)
-    model.objective.set_value(solution.objective)
-    model.status, model.termination_condition = "ok", str(solution.status)
+    found = np.full(labels.shape, np.nan)
+    found[there] = values
+    return xarray.DataArray(found, labels.coords, dims=labels.dims)
 
 
 def _check(model: Any) -> None:
@@ -147,20 +163,27 @@ def _rows(
     """Names, coefficients and sides of all constraints."""
     names: list[str] = []
     lower, upper = [np.zeros(0)], [np.zeros(0)]
-    columns = int((places >= 0).sum())
-    blocks = [sparse.csr_array((0, columns))]
-    for name, held in model.constraints.items():
-        # Newer versions hold constraints in a compressed form too, which they unpack at every look.
-        constraint = held.mutable() if hasattr(held, "mutable") else held
-        block, told = _block(constraint, places, columns)
-        there = told & (np.asarray(constraint.labels.values).ravel() != -1)
+    blocks = [sparse.csr_array((0, int((places >= 0).sum())))]
+    for _, constraint, block, there in _constraints(model, places):
         blocks.append(block[np.flatnonzero(there)])
-        names += itertools.compress(_spelled(name, constraint), there.tolist())
+        names += itertools.compress(_spelled(constraint.name, constraint), there.tolist())
         sign = np.broadcast_to(constraint.sign.values, constraint.labels.shape).ravel()[there].astype(str)
         right = np.broadcast_to(constraint.rhs.values, constraint.labels.shape).ravel()[there].astype(float)
         lower.append(np.where(np.char.startswith(sign, "<"), -np.inf, right))
         upper.append(np.where(np.char.startswith(sign, ">"), np.inf, right))
     return names, sparse.csr_array(sparse.vstack(blocks)), np.concatenate(lower), np.concatenate(upper)
+
+
+def _constraints(
+    model: Any, places: NDArray[np.int64]
+) -> Iterator[tuple[Any, Any, sparse.csr_array, NDArray[np.bool_]]]:
+    """Each constraint as it is held and as it is read, its coefficients, and which of its entries are rows."""
+    columns = int((places >= 0).sum())
+    for _, held in model.constraints.items():
+        # Newer versions hold constraints in a compressed form too, which they unpack at every look.
+        constraint = held.mutable() if hasattr(held, "mutable") else held
+        block, told = _block(constraint, places, columns)
+        yield held, constraint, block, told & (np.asarray(constraint.labels.values).ravel() != -1)
 
 
 def _block(constraint: Any, places: NDArray[np.int64], columns: int) -> tuple[sparse.csr_array, NDArray[np.bool_]]:

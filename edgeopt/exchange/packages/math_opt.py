@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +13,7 @@ from .indicators import add_indicator
 from .shared import Columns, Rows, collected, refused
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from ...model.solution import Solution
+    from .answer import Answer
 
 _REFUSED = {
     "quadratic_constraints": "quadratic",
@@ -44,7 +41,7 @@ def from_math_opt(model: Any) -> Program:
     return collected(columns, rows, cost, sense=sense, offset=float(goal.offset), name=proto.name)
 
 
-def assign_math_opt(model: Any, names: Sequence[str], values: NDArray[np.float64], solution: Solution) -> None:
+def assign_math_opt(model: Any, answer: Answer) -> None:
     """Say what to read instead: a MathOpt model holds no values."""
     raise refused(
         "a MathOpt model",

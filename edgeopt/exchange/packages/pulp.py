@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...model.outcome import Status
 from ...model.problem import Sense
 from ...model.program import Program
-from .shared import Columns, Rows, collected, distinct, in_order_of, not_a_model, refused
+from .shared import Columns, Rows, collected, distinct, not_a_model, refused
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...model.solution import Solution
+    from .answer import Answer
 
 
 def from_pulp(problem: Any) -> Program:
@@ -58,17 +56,29 @@ def from_pulp(problem: Any) -> Program:
     return collected(columns, rows, cost, sense=sense, offset=offset, name=str(problem.name or ""))
 
 
-def assign_pulp(problem: Any, names: Sequence[str], values: NDArray[np.float64], solution: Solution) -> None:
-    """Write the values into ``varValue`` of the variables, and the status into the problem."""
+def assign_pulp(problem: Any, answer: Answer) -> None:
+    """Write ``varValue``, ``dj``, ``slack`` and ``pi`` as PuLP's default solver does, and the status into the problem.
+
+    PuLP's solvers differ in signs. With CBC, the default, ``pi`` is what one unit more on the right-hand side adds to
+    the objective, and ``slack`` the right-hand side less the left one.
+    """
     import pulp
 
-    variables = problem.variables()
-    ordered = in_order_of(distinct([v.name for v in variables], "x"), names, values, "pulp")
-    for variable, value in zip(variables, ordered.tolist(), strict=True):
-        variable.varValue = value
-    best = solution.status is Status.OPTIMAL
-    kind = pulp.LpSolutionOptimal if best else pulp.LpSolutionIntegerFeasible
+    variables, constraints = problem.variables(), _constraints(problem)
+    names = distinct([v.name for v in variables], "x")
+    ordered = answer.values(names, "pulp")
+    duals = answer.row_duals(distinct([name for name, _ in constraints], "row"))
+    reduced = None if duals is None else answer.reduced_costs(names, "pulp")
+    for variable, value, dj in zip(variables, ordered.tolist(), _listed(reduced, len(names)), strict=True):
+        variable.varValue, variable.dj = value, dj
+    for (_, constraint), pi in zip(constraints, _listed(duals, len(constraints)), strict=True):
+        constraint.pi, constraint.slack = pi, -constraint.value() + 0.0
+    kind = pulp.LpSolutionOptimal if answer.optimal else pulp.LpSolutionIntegerFeasible
     problem.assignStatus(pulp.LpStatusOptimal, kind)  # PuLP calls a feasible answer optimal with another solution kind
+
+
+def _listed(values: NDArray[np.float64] | None, count: int) -> list[float | None]:
+    return [None] * count if values is None else values.tolist()
 
 
 def _constraints(problem: Any) -> list[tuple[str, Any]]:

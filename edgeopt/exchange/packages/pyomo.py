@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +10,12 @@ import numpy as np
 
 from ...model.problem import Sense
 from ...model.program import Program
-from .shared import Columns, Rows, collected, distinct, in_order_of, not_a_model, refused
+from .shared import Columns, Rows, collected, distinct, not_a_model, refused
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...model.solution import Solution
+    from .answer import Answer
 
 OWN = "_edgeopt_components"
 """Attribute of a model that ``to_pyomo`` made: its variables and rows give back the names they were made of."""
@@ -78,14 +78,35 @@ def from_pyomo(model: Any) -> Program:
     return _reading(model).program()
 
 
-def assign_pyomo(model: Any, names: Sequence[str], values: NDArray[np.float64], solution: Solution) -> None:
-    """Write the values of a solution into the model's variables; fixed ones keep theirs."""
+def assign_pyomo(model: Any, answer: Answer) -> None:
+    """Write the values of a solution into the model's variables, and duals into its suffixes; fixed ones keep theirs.
+
+    Suffixes that import, as ``model.dual = Suffix(direction=Suffix.IMPORT)``, get what a solver of Pyomo would write:
+    ``dual`` the prices of the rows, ``rc`` the reduced costs. They are emptied where no prices are proved.
+    """
     reading = _reading(model)
-    ordered = in_order_of(distinct(reading.columns.names, "x"), names, values, "pyomo")
+    names = distinct(reading.columns.names, "x")
+    ordered = answer.values(names, "pyomo")
     for variable, value in zip(reading.variables, ordered.tolist(), strict=True):
         # Values within the judge's tolerance of their domain are values all the same.
         variable.set_value(value, skip_validation=True)
         variable.stale = False
+    duals = answer.row_duals(distinct(reading.rows.names, "row"))
+    _fill(model, "dual", reading.constraints, duals)
+    _fill(model, "rc", reading.variables, None if duals is None else answer.reduced_costs(names, "pyomo"))
+
+
+def _fill(model: Any, name: str, components: list[Any], values: NDArray[np.float64] | None) -> None:
+    """Fill a suffix of the model that imports from solvers, if it has one of that name; empty it for None."""
+    import pyomo.environ as pyo
+
+    suffix = model.component(name)
+    if suffix is None or suffix.ctype is not pyo.Suffix or not suffix.import_enabled():
+        return
+    suffix.clear()
+    if values is not None:
+        for component, value in zip(components, values.tolist(), strict=True):
+            suffix[component] = value
 
 
 @dataclass
@@ -95,6 +116,7 @@ class _Reading:
     model: Any
     own: bool
     variables: list[Any] = field(default_factory=list)
+    constraints: list[Any] = field(default_factory=list)
     places: dict[int, int] = field(default_factory=dict)
     columns: Columns = field(default_factory=Columns)
     rows: Rows = field(default_factory=Rows)
@@ -192,6 +214,7 @@ def _read_row(reading: _Reading, constraint: Any) -> None:
         raise refused(f"{what} has a bound without a value:", str(error).strip(), "give it a number") from error
     lower, upper = (side if side is None else side - constant for side in (lower, upper))
     reading.rows.add(reading.name(constraint), places, values, lower, upper)
+    reading.constraints.append(constraint)
 
 
 def _read_objective(reading: _Reading, objectives: list[Any]) -> None:

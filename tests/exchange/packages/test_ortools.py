@@ -218,7 +218,7 @@ def test_what_math_opt_holds_beyond_linear_is_refused_by_name(spoil, words):
 
 
 def test_other_things_are_refused():
-    with pytest.raises(eo.InvalidProblemError, match="expected a cp_model.CpModel or a mathopt.Model"):
+    with pytest.raises(eo.InvalidProblemError, match="expected a cp_model.CpModel, a mathopt.Model"):
         eo.from_ortools(cp_model.CpSolver())
 
 
