@@ -81,7 +81,7 @@ def write_program(program: Program, path: str | Path) -> None:
     HiGHS, SCIP, GLPK and CBC read the same program from MPS and LP. Names at which one of them stumbles are replaced, a
     range of LP is two rows, the offset is the cost of a column fixed at 1, and MPS, in which not all of them can
     maximise, holds the negative of a maximum. Comments in the file say so, and reading gives back the original.
-    MathOptFormat needs none of that; it has no place for a row without bounds, which is left out.
+    MathOptFormat needs none of that.
 
     Raises
     ------

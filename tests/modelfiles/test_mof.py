@@ -56,9 +56,38 @@ def test_numbers_and_bounds_of_all_kinds_come_back(same: Same, tmp_path: Path) -
     }
 
 
-def test_a_row_without_bounds_is_left_out(tmp_path: Path) -> None:
-    Program([1.0], [[1.0], [2.0]], [-np.inf, 1.0], row_names=["idle", "kept"]).write(tmp_path / "p.mof.json")
-    assert list(Program.read(tmp_path / "p.mof.json").row_names) == ["kept"]
+def test_a_row_without_bounds_comes_back(same: Same, tmp_path: Path) -> None:
+    """In the set of all vectors of length 1: the format has no set of all numbers."""
+    inf = np.inf
+    matrix = [[1.0, 0.1], [2.0, 0.0], [0.0, 0.0]]
+    program = Program([1.0, 0.0], matrix, [-inf, 1.0, -inf], [inf, inf, inf], row_names=["idle", "kept", "empty"])
+    program.write(tmp_path / "p.mof.json")
+    same(Program.read(tmp_path / "p.mof.json"), program)
+    first = json.loads((tmp_path / "p.mof.json").read_text())["constraints"][0]
+    assert first["set"] == {"type": "Reals", "dimension": 1}
+    assert first["function"]["terms"][1] == {"output_index": 1, "scalar_term": {"coefficient": 0.1, "variable": "x[1]"}}
+
+
+def test_vectors_in_linear_cones_are_rows() -> None:
+    affine = {
+        "type": "VectorAffineFunction",
+        "terms": [
+            {"output_index": k, "scalar_term": {"coefficient": c, "variable": v}}
+            for k, c, v in ((1, 1, "x"), (1, 2, "y"), (2, 3, "x"), (1, 1, "x"))
+        ],
+        "constants": [5, 6],
+    }
+    for kind, lower, upper in (
+        ("Nonnegatives", [-5, -6], [np.inf] * 2),
+        ("Nonpositives", [-np.inf] * 2, [-5, -6]),
+        ("Zeros", [-5, -6], [-5, -6]),
+    ):
+        program = read(one(affine, {"type": kind, "dimension": 2}))
+        assert list(program.row_names) == ["bent[1]", "bent[2]"]
+        assert program.matrix.toarray().tolist() == [[2, 2], [3, 0]]
+        assert (program.row_lower.tolist(), program.row_upper.tolist()) == (lower, upper)
+    program = read(one(VECTOR | {"variables": ["y"]}, {"type": "Nonpositives", "dimension": 1}))
+    assert (list(program.row_names), program.row_upper.tolist()) == (["bent"], [0])
 
 
 @pytest.mark.parametrize(
@@ -125,6 +154,8 @@ def test_constants_repeated_terms_and_constraints_without_names() -> None:
 
 X = {"type": "Variable", "name": "x"}
 QUADRATIC = {"type": "ScalarQuadraticFunction", "affine_terms": [], "quadratic_terms": [], "constant": 0}
+TERM = {"coefficient": 1, "variable": "x"}
+ENTRIES = {"type": "VectorAffineFunction", "terms": [], "constants": [0]}
 VECTOR = {"type": "VectorOfVariables", "variables": ["x", "y"]}
 AFFINE = {"type": "ScalarAffineFunction", "terms": [{"coefficient": 1, "variable": "x"}], "constant": 0}
 
@@ -137,6 +168,19 @@ REFUSED = [
     (one(QUADRATIC, {"type": "LessThan", "upper": 1}), "constraint 'bent' is a 'ScalarQuadraticFunction'"),
     (one(VECTOR, {"type": "SOS1", "weights": [1, 2]}), "constraint 'bent' is a 'VectorOfVariables'"),
     (one(X, {"type": "Semicontinuous", "lower": 1, "upper": 2}), "constraint 'bent' lies in the set 'Semicontinuous'"),
+    (one(VECTOR, {"type": "Zeros", "dimension": 3}), "constraint 'bent' has 2 entries in a set of dimension 3"),
+    (one(VECTOR, {"type": "Zeros"}), "constraint 'bent' has 2 entries in a set of dimension None"),
+    (one(VECTOR | {"variables": ["z"]}, {"type": "Zeros", "dimension": 1}), "constraint 'bent' names the variable 'z'"),
+    (one(AFFINE, {"type": "Zeros", "dimension": 1}), "constraint 'bent' lies in the set 'Zeros'"),
+    (one(ENTRIES | {"terms": [3]}, {"type": "Zeros", "dimension": 1}), "constraint 'bent' has the term 3"),
+    (
+        one(ENTRIES | {"terms": [{"output_index": 2, "scalar_term": TERM}]}, {"type": "Zeros", "dimension": 1}),
+        "constraint 'bent' has a term of entry 2; expected 1 to 1",
+    ),
+    (
+        one(ENTRIES | {"constants": [True]}, {"type": "Zeros", "dimension": 1}),
+        "constant of entry 1 of constraint 'bent' is True",
+    ),
     (one(AFFINE, {"type": "Integer"}), "constraint 'bent' lies in the set 'Integer'"),
     (one(X, {"type": "LessThan"}), "upper of constraint 'bent' is None; expected a finite number"),
     (one(X, {"type": "LessThan", "upper": True}), "upper of constraint 'bent' is True"),

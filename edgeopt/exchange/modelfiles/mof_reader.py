@@ -1,8 +1,8 @@
 """Reading MathOptFormat, the JSON format of JuMP, where it is linear.
 
 Variables are free unless a constraint says otherwise. A constraint is a function in a set: a variable or an affine
-function, in ``LessThan``, ``GreaterThan``, ``EqualTo``, ``Interval``, ``Integer`` or ``ZeroOne``. All else is refused
-under the constraint's name.
+function, in ``LessThan``, ``GreaterThan``, ``EqualTo``, ``Interval``, ``Integer`` or ``ZeroOne``, or a vector of them,
+in ``Nonnegatives``, ``Nonpositives``, ``Zeros`` or ``Reals``. All else is refused under the constraint's name.
 """
 
 from __future__ import annotations
@@ -27,6 +27,14 @@ _SETS = {
 }
 """Keys of the lower and the upper end of each set."""
 _AFFINE = {"ScalarAffineFunction", "Variable"}
+_VECTORS = ("VectorAffineFunction", "VectorOfVariables")
+_CONES = {
+    "Nonnegatives": (0.0, math.inf),
+    "Nonpositives": (-math.inf, 0.0),
+    "Zeros": (0.0, 0.0),
+    "Reals": (-math.inf, math.inf),
+}
+"""Bounds of each entry of a vector in these sets."""
 
 
 @dataclass
@@ -164,6 +172,8 @@ def _constraint(model: _Model, constraint: dict[str, Any], k: int) -> None:
         if kind == "ZeroOne":
             model.binary.add(column)
         return
+    if kind in _CONES and function.get("type") in _VECTORS:
+        return _vector_rows(model, str(given), function, constraint["set"], where)
     columns, values, constant = _terms(model, function, where)
     if kind not in _SETS:
         raise model.error(
@@ -176,6 +186,42 @@ def _constraint(model: _Model, constraint: dict[str, Any], k: int) -> None:
         _bound(model, columns[0], lower, upper, where)
     else:
         _row(model, str(given), columns, values, (lower - constant, upper - constant))
+
+
+def _vector_rows(model: _Model, name: str, function: dict[str, Any], within: dict[str, Any], where: str) -> None:
+    """Read a vector in a cone as rows, called ``name`` where it has one entry and ``name[1]``, ``name[2]``, … else."""
+    entries = _entries(model, function, where)
+    if within.get("dimension") != len(entries):
+        raise model.error(
+            f"{where} has {len(entries)} entries in a set of dimension {_short(within.get('dimension'))}",
+            "both must be the same",
+        )
+    lower, upper = _CONES[within["type"]]
+    for k, (columns, values, constant) in enumerate(entries, start=1):
+        called = name if len(entries) == 1 else f"{name}[{k}]"
+        _row(model, called, columns, values, (lower - constant, upper - constant))
+
+
+def _entries(model: _Model, function: dict[str, Any], where: str) -> list[tuple[list[int], list[float], float]]:
+    """Columns, coefficients and constant of each entry of a vector."""
+    if function["type"] == "VectorOfVariables":
+        return [
+            ([_column(model, name, where)], [1.0], 0.0) for name in _member(model, function, "variables", list, where)
+        ]
+    constants = dict(enumerate(_member(model, function, "constants", list, where), start=1))
+    found: dict[int, tuple[list[int], list[float], float]] = {
+        k: ([], [], _number(model, {"constant": constant}, "constant", f"entry {k} of {where}"))
+        for k, constant in constants.items()
+    }
+    for term in _member(model, function, "terms", list, where):
+        if not isinstance(term, dict) or not isinstance(scalar := term.get("scalar_term"), dict):
+            raise model.error(f"{where} has the term {_short(term)}", "expected an output_index and a scalar_term")
+        k = term.get("output_index")
+        if isinstance(k, bool) or not isinstance(k, int) or k not in found:
+            raise model.error(f"{where} has a term of entry {_short(k)}", f"expected 1 to {len(found)}")
+        found[k][0].append(_column(model, scalar.get("variable"), where))
+        found[k][1].append(_number(model, scalar, "coefficient", where))
+    return list(found.values())
 
 
 def _bound(model: _Model, column: int, lower: float, upper: float, where: str) -> None:

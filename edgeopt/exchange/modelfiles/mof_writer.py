@@ -25,7 +25,7 @@ VERSION = {"major": 1, "minor": 0}
 def spell(program: Program) -> Iterator[str]:
     """Yield the lines of the program as MathOptFormat: one for each variable and constraint.
 
-    A row without bounds is left out, since the format has no set for it.
+    A row without bounds lies in the set ``Reals``, which is one of vectors, so that the row is a vector of length 1.
 
     Raises
     ------
@@ -96,9 +96,17 @@ def _rows(program: Program) -> Iterator[dict[str, Any]]:
     starts, places, values = by_row.indptr.tolist(), by_row.indices.tolist(), by_row.data.tolist()
     sides = zip(program.row_names, program.row_lower.tolist(), program.row_upper.tolist(), strict=True)
     for i, (name, lower, upper) in enumerate(sides):
-        if (within := _set(lower, upper)) is not None:
-            entries = slice(starts[i], starts[i + 1])
-            yield {"name": name, "function": _affine(program, places[entries], values[entries], 0.0), "set": within}
+        entries = slice(starts[i], starts[i + 1])
+        function, within = _affine(program, places[entries], values[entries], 0.0), _set(lower, upper)
+        if within is None:
+            function, within = _vector(function), {"type": "Reals", "dimension": 1}
+        yield {"name": name, "function": function, "set": within}
+
+
+def _vector(affine: dict[str, Any]) -> dict[str, Any]:
+    """Return the vector of length 1 that an affine function is."""
+    terms = [{"output_index": 1, "scalar_term": term} for term in affine["terms"]]
+    return {"type": "VectorAffineFunction", "terms": terms, "constants": [affine["constant"]]}
 
 
 def _columns(program: Program) -> Iterator[dict[str, Any]]:
