@@ -11,7 +11,8 @@ from scipy import sparse
 
 from ...model.problem import Sense
 from ...model.program import Program
-from .shared import bool_bounds, not_a_model, refused
+from .indicators import add_indicator
+from .shared import Columns, Rows, bool_bounds, distinct, not_a_model, refused
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +25,8 @@ def from_linopy(model: Any) -> Program:
 
     Columns and rows are called as linopy prints them, such as ``flow[north, 2030]``, and come in linopy's order. What a
     mask leaves out is not there, and neither are rows all of whose variables are left out: linopy drops them too.
-    Scaling factors do not count: the program is in the model's own units.
+    Scaling factors do not count: the program is in the model's own units. Indicator constraints come last, as rows with
+    the smallest constants that the bounds of their variables allow.
 
     Parameters
     ----------
@@ -33,8 +35,8 @@ def from_linopy(model: Any) -> Program:
     Raises
     ------
     InvalidProblemError
-        If the objective is quadratic, a variable is semi-continuous or belongs to a special ordered set, or a
-        constraint is an indicator; names it.
+        If the objective is quadratic, a variable is semi-continuous or belongs to a special ordered set, or one of an
+        indicator constraint has an infinite bound; names it.
     """
     import linopy
 
@@ -44,19 +46,20 @@ def from_linopy(model: Any) -> Program:
     columns, places = _labels(model.variables.items())
     lower, upper, integral = _bounds(model)
     rows, matrix, row_lower, row_upper = _rows(model, places)
+    enforced = _enforced(model, places, Columns(columns, lower.tolist(), upper.tolist(), integral.tolist()))
     cost, offset = _objective(model, places)
     return Program(
         cost,
-        sparse.csc_array(matrix),
-        row_lower,
-        row_upper,
+        sparse.csc_array(sparse.vstack([matrix, enforced.matrix(len(columns))])),
+        np.concatenate([row_lower, enforced.lower]),
+        np.concatenate([row_upper, enforced.upper]),
         lower,
         upper,
         integral,
         sense=Sense.MAXIMIZE if str(model.objective.sense) == "max" else Sense.MINIMIZE,
         offset=offset,
         column_names=columns,
-        row_names=rows,
+        row_names=distinct([*rows, *enforced.names], "row"),
     )
 
 
@@ -110,13 +113,6 @@ def _check(model: Any) -> None:
                 "belongs to a special ordered set",
                 "write it with binary variables first: model.reformulate_sos_constraints()",
             )
-    for name, constraint in model.constraints.items():
-        if getattr(constraint, "is_indicator", False):
-            raise refused(
-                f"constraint {name!r} of the linopy model",
-                "holds only where a binary variable is true",
-                "write it as a row with a large constant: x <= limit * y",
-            )
 
 
 def _labels(variables: Iterable[tuple[str, Any]]) -> tuple[list[str], NDArray[np.int64]]:
@@ -160,7 +156,7 @@ def _bounds(model: Any) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArr
 def _rows(
     model: Any, places: NDArray[np.int64]
 ) -> tuple[list[str], sparse.csr_array, NDArray[np.float64], NDArray[np.float64]]:
-    """Names, coefficients and sides of all constraints."""
+    """Names, coefficients and sides of all constraints but indicators."""
     names: list[str] = []
     lower, upper = [np.zeros(0)], [np.zeros(0)]
     blocks = [sparse.csr_array((0, int((places >= 0).sum())))]
@@ -180,10 +176,42 @@ def _constraints(
     """Each constraint as it is held and as it is read, its coefficients, and which of its entries are rows."""
     columns = int((places >= 0).sum())
     for _, held in model.constraints.items():
-        # Newer versions hold constraints in a compressed form too, which they unpack at every look.
-        constraint = held.mutable() if hasattr(held, "mutable") else held
+        if getattr(held, "is_indicator", False):
+            continue
+        constraint = _read(held)
         block, told = _block(constraint, places, columns)
         yield held, constraint, block, told & (np.asarray(constraint.labels.values).ravel() != -1)
+
+
+def _read(held: Any) -> Any:
+    """Return a constraint to read: newer versions have a compressed form too, which they unpack at every look."""
+    return held.mutable() if hasattr(held, "mutable") else held
+
+
+def _enforced(model: Any, places: NDArray[np.int64], columns: Columns) -> Rows:
+    """Rows of the indicator constraints, which hold where a binary variable has the value that it is asked for."""
+    rows = Rows()
+    for name, held in model.constraints.items():
+        if not getattr(held, "is_indicator", False):
+            continue
+        constraint = _read(held)
+        shape = constraint.labels.shape
+        block, _ = _block(constraint, places, len(columns.names))
+        data = (constraint.sign, constraint.rhs, constraint.binary_var, constraint.data["binary_val"])
+        sign, right, binary, value = (np.broadcast_to(part.values, shape).ravel() for part in data)
+        told = np.asarray(constraint.labels.values).ravel() != -1
+        for i, called in enumerate(_spelled(name, constraint)):
+            if not told[i]:
+                continue
+            if binary[i] == -1:
+                raise refused(
+                    f"constraint {called!r} of the linopy model", "depends on a masked variable", "mask it too"
+                )
+            entries = slice(block.indptr[i], block.indptr[i + 1])
+            sides = (-np.inf if sign[i] == "<=" else float(right[i]), np.inf if sign[i] == ">=" else float(right[i]))
+            where, terms = block.indices[entries].tolist(), block.data[entries].tolist()
+            add_indicator(columns, rows, called, where, terms, sides, [(int(places[binary[i]]), bool(value[i]))])
+    return rows
 
 
 def _block(constraint: Any, places: NDArray[np.int64], columns: int) -> tuple[sparse.csr_array, NDArray[np.bool_]]:

@@ -168,16 +168,23 @@ def semi_continuous(model, x):
     model.add_variables(lower=1, upper=2, semi_continuous=True, name="semi")
 
 
-def indicator(model, x):
-    y = model.add_variables(binary=True, name="y")
-    model.add_indicator_constraints(y, 1, x.sum() <= 1, name="if_y")
+def unbounded_indicator(model, x):
+    y, free = model.add_variables(binary=True, name="y"), model.add_variables(lower=0, name="free")
+    model.add_indicator_constraints(y, 1, x.sum() + free <= 1, name="if_y")
+
+
+def masked_indicator(model, x):
+    i = pd.RangeIndex(3, name="i")
+    y = model.add_variables(binary=True, coords=[i], name="y", mask=xr.DataArray([True, False, True], coords=[i]))
+    model.add_indicator_constraints(y, 1, x <= 1, name="if_y")
 
 
 REFUSED = [
     (quadratic, "the objective of the linopy model is quadratic"),
     (in_a_set, "variable 'x' of the linopy model belongs to a special ordered set"),
     (semi_continuous, "variable 'semi' of the linopy model is semi-continuous"),
-    (indicator, "constraint 'if_y' of the linopy model holds only where"),
+    (unbounded_indicator, "constraint 'if_y' holds only where a condition is true, and its variable 'free' has an inf"),
+    (masked_indicator, r"constraint 'if_y\[1\]' of the linopy model depends on a masked variable"),
 ]
 
 
@@ -189,6 +196,40 @@ def test_what_no_linear_program_holds_is_refused_by_name(spoil, words):
     spoil(model, x)
     with pytest.raises(eo.InvalidProblemError, match=words):
         eo.from_linopy(model)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("frozen", [False, True])
+def test_indicators_hold_where_their_variable_has_its_value(seed, frozen):
+    """Against the best over all values of the binary variables, each with the rows that they switch on."""
+    rng, i = np.random.default_rng(seed), pd.RangeIndex(3, name="i")
+    model = linopy.Model(**({"freeze_constraints": True} if frozen else {}))
+    if not hasattr(model, "add_indicator_constraints"):
+        pytest.skip("this linopy has no indicators")
+    x = model.add_variables(lower=-3, upper=4, coords=[i], name="x", integer=bool(seed % 2))
+    y = model.add_variables(binary=True, coords=[i], name="y")
+    matrix, right = rng.integers(-3, 4, (3, 3)).astype(float), rng.integers(-3, 3, 3).astype(float)
+    value, sign = int(rng.integers(2)), ["<=", ">=", "="][seed % 3]
+    terms = (xr.DataArray(matrix, dims=["j", "i"], coords={"j": range(3), "i": range(3)}) * x).sum("i")
+    switch = y.rename(i="j")
+    model.add_indicator_constraints(switch, value, terms, sign, xr.DataArray(right, dims=["j"]), name="if_y")
+    price, gain = rng.normal(size=3), rng.normal(size=3) * 5
+    model.add_objective((xr.DataArray(price, coords=[i]) * x + xr.DataArray(gain, coords=[i]) * y).sum())
+    program = eo.from_linopy(model)
+    best = np.inf
+    for switches in np.ndindex(2, 2, 2):
+        on = np.array(switches) == value
+        low = np.where(on & (sign != "<="), right, -np.inf)
+        high = np.where(on & (sign != ">="), right, np.inf)
+        each = eo.Program(
+            price, matrix, low, high, -3.0, 4.0, np.full(3, bool(seed % 2)), offset=float(gain @ switches)
+        )
+        found = eo.solve(each)
+        best = min(best, found.objective if found.status == "optimal" else np.inf)
+    solution = eo.solve(program)
+    assert solution.objective == pytest.approx(best, abs=1e-7)
+    solution.assign(model)
+    assert set(np.unique(model.variables["y"].solution)) <= {0.0, 1.0}
 
 
 def test_other_things_and_other_models_are_refused():
