@@ -112,9 +112,12 @@ def _multipliers(reading: _Reading, answer: Answer) -> dict[int, Any]:
     found[reading.kept] = -sign * duals + 0.0
     for rows, pull in zip(reading.bounds, (sign * reduced, -sign * reduced), strict=True):
         found[rows[rows >= 0]] = np.maximum(pull[rows >= 0], 0.0)
-    ends = np.cumsum([size for _, size in reading.cones])[:-1]
-    parts = zip(reading.cones, np.split(found, ends), strict=True)
-    return {number: part.item() if size == 1 else part for (number, size), part in parts}
+    multipliers: dict[int, Any] = {}
+    at = 0
+    for number, size in reading.cones:
+        multipliers[number] = found[at] if size == 1 else found[at : at + size]
+        at += size
+    return multipliers
 
 
 def _reading(problem: Any) -> _Reading:

@@ -175,6 +175,13 @@ def test_cvxpys_bounds_in_attributes_and_its_own_rewriting():
             np.testing.assert_allclose(constraint.dual_value, own, rtol=1e-6, atol=1e-7)
 
 
+def test_a_cvxpy_problem_without_constraints_gets_its_values():
+    x = cp.Variable(2, bounds=[1.0, 3.0], name="x")
+    problem = cp.Problem(cp.Maximize(cp.sum(x)))
+    eo.solve(eo.from_cvxpy(problem)).assign(problem)
+    assert (problem.value, x.value.tolist()) == (6.0, [3.0, 3.0])
+
+
 @both_senses
 @each_seed
 @pytest.mark.parametrize("frozen", [False, True])
