@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from ..exchange.packages.foreign import problem_in
 from ..model.errors import NoSolutionError
 from ..model.explanation import Bound, Explanation, Field, Repair, with_bounds
-from ..model.instance import Instance, problem_of
+from ..model.instance import Instance
 from ..model.outcome import Status
 from ..model.problem import Problem, Sense, with_program
 from ..model.program import IndexedNames, Point, Program
@@ -41,10 +42,12 @@ def explain(given: Problem | Instance | Solution) -> Explanation:
     ------
     NoSolutionError
         If feasibility could not be decided, or a solution is not infeasible or was loaded without its problem.
+    UnsupportedPairError
+        If it is none of these, or a problem without a program; says what to call with a model, a path or a list.
     """
     if isinstance(given, Solution):
         return given.explain()
-    return with_program(problem_of(given)).explain()
+    return with_program(problem_in(given, "eo.explain({})")).explain()
 
 
 def explain_program(program: Program) -> Explanation:

@@ -51,7 +51,7 @@ def save(record: Any, path: str | Path) -> None:
         If `record` holds something that cannot be stored.
     """
     if not isinstance(record, Record) or not is_dataclass(record):
-        raise DataFormatError(f"a {type(record).__name__} cannot be saved; expected a problem, decision or solution")
+        raise _not_saved(record)
     path = Path(path)
     if (problem := getattr(record, "problem", None)) is not None and hasattr(record, "problem_fingerprint"):
         record = replace(record, problem_fingerprint=fingerprint(problem))
@@ -64,6 +64,18 @@ def save(record: Any, path: str | Path) -> None:
         # A name of its own for every content: the arrays of the old head are never written over.
         head["arrays"] = f"{path.name}.{head['sha256'][:16]}.npz"
     _write_pair(path, json.dumps(head, indent=1, allow_nan=False).encode(), head["arrays"], packed.getvalue())
+
+
+def _not_saved(record: Any) -> DataFormatError:
+    """Return the error that says what can be saved, and how to save a model of another package or a list."""
+    from .packages.foreign import reading_of  # which reads fingerprints here
+
+    remedy = "expected a problem, decision or solution"
+    if (reading := reading_of(record)) is not None:
+        remedy = f"call eo.save({reading}, path)"
+    elif isinstance(record, (list, tuple)):
+        remedy = "call eo.save for each entry, with a path of its own"
+    return DataFormatError(f"a {type(record).__name__} cannot be saved; {remedy}")
 
 
 def _write_pair(path: Path, head: bytes, name: str | None, arrays: bytes) -> None:

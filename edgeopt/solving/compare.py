@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..exchange.packages.foreign import problem_in
+from ..exchange.packages.foreign import package_of, problem_in
 from ..model.errors import EdgeOptError
 from ..model.instance import Instance
 from ..model.problem import Problem
@@ -82,10 +82,10 @@ def compare(
 
     if isinstance(solvers, str):
         solvers = [solvers]
-    given = [problems] if isinstance(problems, (Problem, Instance)) else list(problems)
+    given = _listed(problems)
     if names is None:
         names = [entry.name if isinstance(entry, Instance) else str(place) for place, entry in enumerate(given)]
-    listed = [problem_in(entry) for entry in given]
+    listed = [problem_in(entry, "eo.compare([{}])") for entry in given]
     options = {"warm_up": 1.0, **options}
     chosen = list(solvers) if solvers is not None else [r["solver"] for r in _able(listed[:1]) if r["installed"]]
     rows = []
@@ -106,6 +106,12 @@ def compare(
     return table
 
 
+def _listed(problems: Any) -> list[Any]:
+    """Return what is to be solved as a list; a path and a model of another package, iterable or not, count as one."""
+    single = isinstance(problems, (Problem, Instance, str)) or package_of(problems) is not None
+    return [problems] if single or not isinstance(problems, Iterable) else list(problems)
+
+
 def _mark(label: str, problem: Problem, found: Sequence[tuple[Answer, dict[str, Any]]]) -> None:
     """Write into each row what contradicts it, and log it."""
     against = conflicts([answer for answer, _ in found], problem.sense.sign)
@@ -120,7 +126,7 @@ def solvers_for(problem: Problem | Instance) -> pd.DataFrame:
     import pandas as pd
 
     columns = ["solver", "kind", "installed", "install", "version"]
-    return pd.DataFrame(_able([problem_in(problem)]), columns=columns)
+    return pd.DataFrame(_able([problem_in(problem, "eo.solvers_for({})")]), columns=columns)
 
 
 def _able(problems: Sequence[Problem]) -> list[dict[str, Any]]:

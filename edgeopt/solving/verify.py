@@ -65,7 +65,7 @@ def verify(
         If relative_gap is no number of at least 0.
     """
     Options(relative_gap=relative_gap)  # which refuses what is no gap
-    problem = problem_in(problem)
+    problem = problem_in(problem, "eo.verify({}, solution)")
     if fault := _of_another_problem(problem, solution):
         return refused(fault)
     outcome = Outcome(

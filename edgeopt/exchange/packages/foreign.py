@@ -20,6 +20,9 @@ PACKAGES = ("pyomo", "cvxpy", "linopy", "pulp", "ortools", "highspy")
 """Each has a module of its name here, with ``from_NAME`` and ``assign_NAME``."""
 
 
+_SOLVE = "eo.solve({})"
+
+
 def package_of(given: object) -> str | None:
     """Return the package whose class `given` is of, or derives from; None for all others."""
     for kind in type(given).__mro__:
@@ -28,8 +31,13 @@ def package_of(given: object) -> str | None:
     return None
 
 
-def problem_in(given: Any) -> Problem:
+def problem_in(given: Any, call: str = _SOLVE) -> Problem:
     """Return a problem as it is, and the problem of an instance.
+
+    Parameters
+    ----------
+    call : str
+        The call that the caller made, with ``{}`` for the problem: errors say how to make it with what was given.
 
     Raises
     ------
@@ -38,26 +46,31 @@ def problem_in(given: Any) -> Problem:
     """
     problem = problem_of(given)
     if not isinstance(problem, Problem):
-        raise _no_problem(problem)
+        raise _no_problem(problem, call)
     return problem
 
 
-def _no_problem(given: object) -> UnsupportedPairError:
+def reading_of(given: object) -> str | None:
+    """Return how a model of another package becomes a program, such as ``eo.from_pulp(model)``; None for all others."""
+    package = package_of(given)
+    return None if package is None else f"eo.from_{package}(model)"
+
+
+def _no_problem(given: object, call: str) -> UnsupportedPairError:
     kind = type(given).__name__
-    if (package := package_of(given)) is not None:
-        call = f"eo.solve(eo.from_{package}(model)), and solution.assign(model) writes the values back"
-        return UnsupportedPairError(f"problem is a {kind} of {package}; call {call}")
+    if (reading := reading_of(given)) is not None:
+        back = ", and solution.assign(model) writes the values back" if call == _SOLVE else ""
+        return UnsupportedPairError(f"problem is a {kind} of {package_of(given)}; call {call.format(reading)}{back}")
     if isinstance(given, (str, PathLike)):
-        call = (
-            f"eo.solve(eo.Program.read({str(given)!r})) for a model file, eo.load for a saved problem, "
+        file = call.format(f"eo.Program.read({str(given)!r})")
+        return UnsupportedPairError(
+            f"problem is a path or a name; call {file} for a model file, eo.load for a saved problem, "
             "eo.instances.load for a named instance"
         )
-        return UnsupportedPairError(f"problem is a path or a name; call {call}")
     if isinstance(given, (list, tuple)):
-        return UnsupportedPairError(
-            f"problem is a {kind} of {len(given)}; call eo.compare([...], solvers) for a table, "
-            "or eo.solve for each of them"
-        )
+        table = "eo.compare([...], solvers) for a table, or " if call == _SOLVE else ""
+        each = call.format("problem") if call != _SOLVE else "eo.solve"
+        return UnsupportedPairError(f"problem is a {kind} of {len(given)}; call {table}{each} for each of them")
     return UnsupportedPairError(f"problem is a {kind}; expected a formulation or a Program")
 
 

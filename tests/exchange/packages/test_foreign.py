@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,17 +38,70 @@ def test_solve_says_what_to_call_with_a_path_or_a_list():
         eo.solve(3)
 
 
-def test_compare_and_verify_say_what_to_call_too():
-    import pulp
-
-    model, program = pulp.LpProblem("p"), eo.Program([1.0])
-    for call in (
-        lambda: eo.compare([model]),
-        lambda: eo.solvers_for(model),
-        lambda: eo.verify(model, eo.solve(program)),
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_entry_says_what_to_call_with_a_model(package, tmp_path):
+    model, solution = an_empty_model(package), eo.solve(eo.Program([1.0]))
+    read = f"eo.from_{package}(model)"
+    for call, words in (
+        (lambda: eo.compare(model), f"eo.compare([{read}])"),
+        (lambda: eo.compare([model]), f"eo.compare([{read}])"),
+        (lambda: eo.solvers_for(model), f"eo.solvers_for({read})"),
+        (lambda: eo.verify(model, solution), f"eo.verify({read}, solution)"),
+        (lambda: eo.explain(model), f"eo.explain({read})"),
     ):
-        with pytest.raises(eo.UnsupportedPairError, match=r"of pulp; call eo.solve\(eo.from_pulp\(model\)\)"):
+        with pytest.raises(eo.UnsupportedPairError, match=f"of {package}; call {re.escape(words)}$"):
             call()
+    with pytest.raises(eo.DataFormatError, match=f"cannot be saved; call {re.escape(f'eo.save({read}, path)')}$"):
+        eo.save(model, tmp_path / "model.json")
+    assert not list(tmp_path.iterdir())
+
+
+def an_empty_model(package):
+    import cvxpy
+    import highspy
+    import linopy
+    import pulp
+    import pyomo.environ as pyo
+    from ortools.linear_solver import pywraplp
+
+    return {
+        "pyomo": pyo.ConcreteModel,
+        "cvxpy": lambda: cvxpy.Problem(cvxpy.Minimize(0)),
+        "linopy": linopy.Model,
+        "pulp": lambda: pulp.LpProblem("p"),
+        "ortools": lambda: pywraplp.Solver.CreateSolver("GLOP"),
+        "highspy": highspy.Highs,
+    }[package]()
+
+
+def test_every_entry_says_what_to_call_with_a_path_a_list_or_nothing(tmp_path):
+    program = eo.Program([1.0])
+    solution = eo.solve(program)
+    calls = {
+        "eo.compare([{}])": eo.compare,
+        "eo.solvers_for({})": eo.solvers_for,
+        "eo.verify({}, solution)": lambda given: eo.verify(given, solution),
+        "eo.explain({})": eo.explain,
+    }
+    for spelled, call in calls.items():
+        for path in ("p.mps", Path("p.mps")):
+            with pytest.raises(
+                eo.UnsupportedPairError,
+                match=re.escape(f"call {spelled.format(f'eo.Program.read({str(path)!r})')} for"),
+            ):
+                call(path)
+        for wrong in (None, 3):
+            with pytest.raises(eo.UnsupportedPairError, match="expected a formulation or a Program"):
+                call(wrong)
+        if call is not eo.compare:
+            with pytest.raises(eo.UnsupportedPairError, match=re.escape(f"call {spelled.format('problem')} for each")):
+                call([program, program])
+    assert len(eo.compare([program, program], ["highs"])) == 2
+    assert len(eo.compare((entry for entry in (program, program)), ["highs"])) == 2
+    with pytest.raises(eo.DataFormatError, match="a list cannot be saved; call eo.save for each entry"):
+        eo.save([program], tmp_path / "p.json")
+    with pytest.raises(eo.DataFormatError, match="a str cannot be saved; expected a problem, decision or solution"):
+        eo.save("p.mps", tmp_path / "p.json")
 
 
 def test_real_models_are_told_apart():
