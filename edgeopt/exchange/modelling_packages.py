@@ -12,7 +12,7 @@ import numpy as np
 
 from ..model.errors import InvalidProblemError
 from ..model.problem import Sense
-from .packages.cvxpy import OWN as CVXPY_NAMES
+from .packages.cvxpy_cones import OWN as CVXPY_NAMES
 from .packages.pyomo import OWN as PYOMO_NAMES
 
 if TYPE_CHECKING:

@@ -215,3 +215,32 @@ def test_the_least_absolute_deviation_of_a_line_worked_by_hand():
     assert solution.proved
     solution.assign(problem)
     assert (slope.value, level.value) == (pytest.approx(2.5), pytest.approx(0.0))
+
+
+def test_what_cvxpy_itself_cannot_rewrite_is_refused_with_its_words(monkeypatch):
+    """CVXPY 1.9 fails on some sparse constants where it wants their bounds, which it does for linear solvers only."""
+    x = cp.Variable(2, name="x")
+    problem = cp.Problem(cp.Minimize(cp.norm_inf(x)), [x == 5])
+
+    def fails(*_):
+        raise TypeError("unsupported operand")
+
+    monkeypatch.setattr(problem, "get_problem_data", fails)
+    with pytest.raises(eo.InvalidProblemError, match=r"by CVXPY itself \(TypeError: unsupported operand\)"):
+        eo.from_cvxpy(problem)
+
+
+@pytest.mark.parametrize("k", [2, 1.5, 5])
+def test_the_largest_entries_of_variables_that_have_values(k):
+    """CVXPY starts what it adds from those values, and fails where the number of entries is broken, or all of them."""
+    x = cp.Variable(5, name="x")
+    problem = cp.Problem(cp.Minimize(cp.sum_largest(x, k)), [x >= np.arange(5.0), cp.sum(x) >= 13])
+    first = eo.solve(eo.from_cvxpy(problem))
+    first.assign(problem)
+    values = x.value
+    again = eo.solve(eo.from_cvxpy(problem))
+    assert x.value is values
+    again.assign(problem)
+    x.save_value(None)
+    assert own_optimum(problem) == pytest.approx(first.objective, rel=1e-6)
+    assert again.objective == first.objective
