@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, eq_default=False, field_specifiers=(data,))
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Formulation(BatchAxis, HasProgram):
+class Formulation(BatchAxis[NamedDecision], HasProgram[NamedDecision]):
     """Base of problems that are written as mathematics: fields with named dimensions, and one method ``declare``.
 
     Each subclass is a frozen dataclass, whose fields are given by keyword. ``declare`` runs once, when a problem is

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..model.cached import cached_property
 from ..model.errors import InvalidProblemError
-from ..model.records import Record, assign, float_array, number
+from ..model.records import Record, assign, float_array, number, record
 from ..model.tolerance import NEXT_TO_NOTHING
 from ..profiles.channel import path_gain
 from ..profiles.energy import JETSON_TX2, XAVIER_NX_SPEED, SplitCosts, mobilenet_splits
@@ -18,8 +18,10 @@ from ..profiles.energy import JETSON_TX2, XAVIER_NX_SPEED, SplitCosts, mobilenet
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..model.kept import OptionalFloats
 
-@dataclass(frozen=True, eq=False)
+
+@record
 class Environment(Record):
     """A device, its link and its edge host (Labriji et al. 2023, section IV, by default).
 
@@ -54,10 +56,10 @@ class Environment(Record):
     mean_gain: float = path_gain(50.0, 3.5e9, 3.0)
     arrival_rate: float = 10.0
     availability: float = 1.0
-    arrivals: Any = None
-    gains: Any = None
-    availabilities: Any = None
-    rate_limits: Any = None
+    arrivals: OptionalFloats = None  # type: ignore[assignment]
+    gains: OptionalFloats = None  # type: ignore[assignment]
+    availabilities: OptionalFloats = None  # type: ignore[assignment]
+    rate_limits: OptionalFloats = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         for name in ("local_speed", "remote_speed", "bandwidth", "noise_density", "mean_gain"):

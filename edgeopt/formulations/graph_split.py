@@ -20,16 +20,18 @@ from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
 from ..model.problem import Decision, HasProgram, Problem, Sense
 from ..model.program import Program
-from ..model.records import assign, float_array, number, plain, read_only, require
+from ..model.records import assign, float_array, number, plain, read_only, record, require
 from .placement.cut_network import SINK, SOURCE, CutNetwork, cut_program, place_auxiliary_nodes
 from .placement.data_flow import data_flow, exec_times, returned
 from .placement.links import between_tiers, link_delays, link_rates, rate_array
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
+
+    from ..model.kept import Floats, Integers, Kept, Names, OptionalFloats
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class GraphSplitDecision(Decision):
     """Where every layer runs.
 
@@ -39,7 +41,7 @@ class GraphSplitDecision(Decision):
         Tier of each layer: 0 device, 1 edge, 2 cloud.
     """
 
-    tiers: NDArray[np.integer[Any]]
+    tiers: Integers
 
     def __post_init__(self) -> None:
         tiers = np.array(plain(self.tiers, "tiers"))
@@ -80,8 +82,8 @@ class CutFlow(OptimalityCertificate):
         return f"maximum flow over {self.flow.size} arcs: no cut is cheaper"
 
 
-@dataclass(frozen=True, eq=False)
-class GraphSplit(HasProgram):
+@record
+class GraphSplit(HasProgram[GraphSplitDecision]):
     """Place the layers of a network with any data flow so that the latency is least (Hu et al. 2019).
 
     The latency is the execution time of all layers plus the transfer of every tensor over each link that it has to
@@ -118,16 +120,16 @@ class GraphSplit(HasProgram):
     8.0
     """
 
-    exec_time: Any
-    edges: Any
+    exec_time: Floats
+    edges: Kept[NDArray[np.int64], ArrayLike]
     input_bits: float
-    output_bits: Any
-    uplink_rate: Any
-    backhaul_rate: Any = None
-    downlink_rate: Any = None
-    link_delay: Any = 0.0
-    outputs: Any = None
-    names: tuple[str, ...] = ()
+    output_bits: Floats
+    uplink_rate: Floats
+    backhaul_rate: OptionalFloats = None  # type: ignore[assignment]
+    downlink_rate: OptionalFloats = None  # type: ignore[assignment]
+    link_delay: Floats = 0.0  # type: ignore[assignment]
+    outputs: Kept[tuple[int, ...], Sequence[int] | None] = None  # type: ignore[assignment]
+    names: Names = ()  # type: ignore[assignment]
 
     sense: ClassVar[Sense] = Sense.MINIMIZE  # type: ignore[misc]
     integral: ClassVar[bool] = True

@@ -21,14 +21,16 @@ from ..model.errors import InvalidProblemError
 from ..model.explanation import Explanation, Repair
 from ..model.problem import CertifiesInfeasibility, CertifiesOptimality, Decision, HasProgram, Problem, Sense
 from ..model.program import IndexedNames, Program
-from ..model.records import assign, float_array, number, plain, read_only
+from ..model.records import assign, float_array, number, plain, read_only, record
 from ..model.tolerance import least_count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..model.kept import Booleans, Floats, OptionalBooleans
 
-@dataclass(frozen=True, eq=False)
+
+@record
 class OffloadingDecision(Decision):
     """Which samples stay at the edge.
 
@@ -38,7 +40,7 @@ class OffloadingDecision(Decision):
         True where the local exit answers; (samples, sites) where each site decides for itself.
     """
 
-    local: NDArray[np.bool_]
+    local: Booleans
 
     def __post_init__(self) -> None:
         local = np.array(plain(self.local, "local"))
@@ -105,8 +107,8 @@ class TooFewAvailable(StatusCertificate):
         return f"{self.required} decisions must be local, only {self.available} can be"
 
 
-@dataclass(frozen=True, eq=False)
-class OfflineOffloading(CertifiesOptimality, CertifiesInfeasibility, HasProgram):
+@record
+class OfflineOffloading(CertifiesOptimality, CertifiesInfeasibility, HasProgram[OffloadingDecision]):
     """Choose which samples a distributed DNN resolves at the edge (Giannakas et al. 2025, eq. 11).
 
     Minimise the mean over samples of ``local_cost * l + (remote_cost + transmission_cost) * (1 - l)`` subject to
@@ -143,12 +145,12 @@ class OfflineOffloading(CertifiesOptimality, CertifiesInfeasibility, HasProgram)
     2
     """
 
-    local_cost: NDArray[np.float64]
-    remote_cost: NDArray[np.float64]
+    local_cost: Floats
+    remote_cost: Floats
     min_local_fraction: float = 0.0
     transmission_cost: float = 0.0
     independent_sites: bool = False
-    local_available: NDArray[np.bool_] | None = None
+    local_available: OptionalBooleans = None  # type: ignore[assignment]
 
     sense: ClassVar[Sense] = Sense.MINIMIZE  # type: ignore[misc]
     integral: ClassVar[bool] = True

@@ -24,13 +24,15 @@ from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
 from ..model.problem import Decision, HasProgram, Problem, Sense
 from ..model.program import IndexedNames, Program, bound_excess
-from ..model.records import assign, float_array, plain, read_only, require
+from ..model.records import assign, float_array, plain, read_only, record, require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..model.kept import DefaultNames, Floats, Matrix
 
-@dataclass(frozen=True, eq=False)
+
+@record
 class AdmissionDecision(Decision):
     """How much traffic of each service is admitted.
 
@@ -40,7 +42,7 @@ class AdmissionDecision(Decision):
         In the unit of the traffic, per slot; the batch axis first where the problem has one.
     """
 
-    admitted: NDArray[np.float64]
+    admitted: Floats
 
     def __post_init__(self) -> None:
         admitted = np.array(plain(self.admitted, "admitted"), dtype=np.float64)
@@ -83,8 +85,8 @@ class ResourcePrices(OptimalityCertificate):
         return f"prices of {self.resource_price.shape[-1]} resources, {np.count_nonzero(self.resource_price)} not zero"
 
 
-@dataclass(frozen=True, eq=False)
-class RevenueMaximization(BatchAxis, HasProgram):
+@record
+class RevenueMaximization(BatchAxis[AdmissionDecision], HasProgram[AdmissionDecision]):
     """Admit traffic so that the network's revenue is largest (Lyu et al. 2024, eq. 1 to 5).
 
     Attributes
@@ -120,18 +122,17 @@ class RevenueMaximization(BatchAxis, HasProgram):
     4.0
     """
 
-    # What may be given is wider than what is kept: numbers and sequences become read-only arrays.
-    unit_revenue: Any
-    compute_density: Any
-    link_density: Any
-    compute_capacity: Any
-    link_capacity: Any
-    traffic: Any
-    compute_price: Any = 0.0
-    link_price: Any = 0.0
-    service_names: Sequence[str] = None  # type: ignore[assignment]
-    server_names: Sequence[str] = None  # type: ignore[assignment]
-    link_names: Sequence[str] = None  # type: ignore[assignment]
+    unit_revenue: Floats
+    compute_density: Matrix
+    link_density: Matrix
+    compute_capacity: Floats
+    link_capacity: Floats
+    traffic: Floats
+    compute_price: Floats = 0.0  # type: ignore[assignment]
+    link_price: Floats = 0.0  # type: ignore[assignment]
+    service_names: DefaultNames = None  # type: ignore[assignment]
+    server_names: DefaultNames = None  # type: ignore[assignment]
+    link_names: DefaultNames = None  # type: ignore[assignment]
 
     sense: ClassVar[Sense] = Sense.MAXIMIZE  # type: ignore[misc]
     integral: ClassVar[bool] = False
@@ -277,7 +278,7 @@ class RevenueMaximization(BatchAxis, HasProgram):
             upper=self.traffic,
             sense=Sense.MAXIMIZE,
             column_names=self.service_names,
-            row_names=names if both_default or len(set(names)) == len(names) else None,  # type: ignore[arg-type]
+            row_names=names if both_default or len(set(names)) == len(names) else None,
             name="revenue",
         )
 

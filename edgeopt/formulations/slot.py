@@ -21,17 +21,21 @@ from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
 from ..model.problem import CertifiesOptimality, Decision, Problem, Sense
-from ..model.records import assign, float_array, number, read_only, require
+from ..model.records import assign, float_array, number, read_only, record, require
 from ..model.tolerance import NEXT_TO_NOTHING, ON_TIME
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+    from ..model.kept import Floats, Kept
 
 MOST_EFFICIENT = 900.0
 """Largest spectral efficiency, bit/s/Hz, whose power float64 can hold."""
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class SlotDecision(Decision):
     """Where the network is split in this slot, and at which rate the device sends.
 
@@ -80,8 +84,8 @@ class SplitRates(OptimalityCertificate):
         return f"best rates of {self.rate.shape[0]} splits on both sides of the deadline"
 
 
-@dataclass(frozen=True, eq=False)
-class SlotProblem(CertifiesOptimality, Problem):
+@record
+class SlotProblem(CertifiesOptimality, Problem[SlotDecision]):
     """Choose the split and the rate of one slot (Labriji et al. 2023, eq. 17).
 
     Attributes
@@ -122,17 +126,17 @@ class SlotProblem(CertifiesOptimality, Problem):
     (1.01, 10.0)
     """
 
-    local_flops: Any
-    remote_flops: Any
-    payload_bits: Any
-    local_energy: Any
+    local_flops: Floats
+    remote_flops: Floats
+    payload_bits: Floats
+    local_energy: Floats
     arrivals: float
     channel_gain: float
     bandwidth: float
     noise_density: float
     local_speed: float
     remote_speed: float
-    rate_bounds: tuple[float, float]
+    rate_bounds: Kept[tuple[float, float], Sequence[float] | NDArray[Any]]
     delay_queue: float
     outage_queue: float
     tradeoff: float

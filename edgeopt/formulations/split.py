@@ -20,7 +20,7 @@ from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
 from ..model.problem import CertifiesOptimality, Decision, HasProgram, Problem, Sense
-from ..model.records import assign, number, plain, read_only
+from ..model.records import assign, number, plain, read_only, record
 from .placement.costs import PlacementCosts
 from .placement.demand import exit_probabilities
 from .placement.exits import Exit, checked_exits
@@ -29,12 +29,14 @@ from .placement.links import between_tiers, link_delays, link_rates, rate_array
 from .placement.tree import PlacementTree
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
+    from ..model.kept import Floats, IntegerArrays, Kept, OptionalFloats
     from ..model.program import Program
+    from .placement.demand import Distribution
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class SplitDecision(Decision):
     """Where every layer of every exit runs.
 
@@ -44,7 +46,7 @@ class SplitDecision(Decision):
         Tier of each layer, one array for each exit: 0 device, 1 edge, 2 cloud; (batch, layers) for a batched problem.
     """
 
-    tiers: tuple[NDArray[np.integer[Any]], ...]
+    tiers: IntegerArrays
 
     def __post_init__(self) -> None:
         arrays = tuple(np.array(plain(tiers, "tiers")) for tiers in self.tiers)
@@ -89,8 +91,8 @@ class NodePotentials(OptimalityCertificate):
         return f"node potentials of {self.potential.shape[-2]} layers on {self.potential.shape[-1]} tiers"
 
 
-@dataclass(frozen=True, eq=False)
-class StochasticSplit(BatchAxis, CertifiesOptimality, HasProgram):
+@record
+class StochasticSplit(BatchAxis[SplitDecision], CertifiesOptimality, HasProgram[SplitDecision]):
     """Place the layers of a multi-exit DNN so that the expected latency is least (Zuo 2024, eq. 4.9).
 
     A task is served by the first exit that reaches the accuracy it requires. The latency of an exit is the execution
@@ -132,13 +134,12 @@ class StochasticSplit(BatchAxis, CertifiesOptimality, HasProgram):
     array([0.02 , 0.041])
     """
 
-    # What may be given is wider than what is kept: numbers and sequences become read-only arrays.
-    exits: Sequence[Exit]
-    demand: Any
-    uplink_rate: Any
-    backhaul_rate: Any = None
-    downlink_rate: Any = None
-    link_delay: Any = 0.0
+    exits: Kept[tuple[Exit, ...], Sequence[Exit]]
+    demand: Kept[NDArray[np.float64], ArrayLike | Distribution]
+    uplink_rate: Floats
+    backhaul_rate: OptionalFloats = None  # type: ignore[assignment]
+    downlink_rate: OptionalFloats = None  # type: ignore[assignment]
+    link_delay: Floats = 0.0  # type: ignore[assignment]
     shared_trunk: bool = False
     unmet_penalty: float | None = None
 

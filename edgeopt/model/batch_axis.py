@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Self
 
 from .cached import cached_property
 from .errors import InvalidProblemError
-from .problem import Problem
+from .problem import DecisionT, Problem
 
 
-class BatchAxis(Problem):
+class BatchAxis(Problem[DecisionT]):
     """A problem whose fields named in `batched_fields` may carry one leading axis of instances."""
 
     batched_fields: ClassVar[Mapping[str, int]]
@@ -43,11 +43,11 @@ class BatchAxis(Problem):
         return next((int(value.shape[0]) for value in self._batched().values()), None)
 
     @abstractmethod
-    def pick(self, decision: Any, index: int) -> Any:
+    def pick(self, decision: DecisionT, index: int) -> DecisionT:
         """Decision of one instance from that of the batch."""
 
     @abstractmethod
-    def stack(self, decisions: Sequence[Any]) -> Any:
+    def stack(self, decisions: Sequence[DecisionT]) -> DecisionT:
         """Decision of the batch from those of its instances."""
 
     def instance(self, index: int) -> Self:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from .late import late
+from .problem import DecisionT
 
 if TYPE_CHECKING:
     from .problem import Problem
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Instance:
+class Instance(Generic[DecisionT]):
     """What :func:`edgeopt.instances.load` returns; ``solve``, ``compare`` and ``verify`` take it for its problem.
 
     Attributes
@@ -34,12 +35,12 @@ class Instance:
     """
 
     name: str
-    problem: Problem
+    problem: Problem[DecisionT]
     version: int
     fingerprint: str
     summary: str = ""
     source: str = ""
-    best: Solution | None = None
+    best: Solution[DecisionT] | None = None
 
     @property
     def best_objective(self) -> Any:
@@ -56,6 +57,6 @@ class Instance:
         return f"Instance({self.name!r}, {self.problem}{best})"
 
 
-def problem_of(given: Problem | Instance) -> Problem:
+def problem_of(given: Problem[DecisionT] | Instance[DecisionT]) -> Problem[DecisionT]:
     """Return the problem of an instance, and a problem as it is."""
     return given.problem if isinstance(given, Instance) else given

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from .errors import UnsupportedPairError
 from .late import late
@@ -18,11 +18,19 @@ from .records import Record
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from typing_extensions import TypeVar
 
     # A problem certifies, a certificate is of a problem; a problem has a program, and a program is a problem.
     from .certificate import Certificate
     from .explanation import Explanation
     from .program import Program
+
+    DecisionT = TypeVar("DecisionT", default=Any)
+    """The type of a problem's decision; a class that names none has decisions of any type."""
+else:
+    from typing import TypeVar
+
+    DecisionT = TypeVar("DecisionT")  # Python knows defaults of type variables from 3.13 on
 
 
 class Sense(StrEnum):
@@ -43,7 +51,7 @@ class Decision(Record):
     __slots__ = ()
 
 
-class Problem(Record, ABC):
+class Problem(Record, ABC, Generic[DecisionT]):
     """A decision problem: data, sense, objective, constraints. Immutable, and ignorant of solvers.
 
     Whatever else a problem can do is a base class of its own: :class:`HasProgram`, :class:`CertifiesOptimality`,
@@ -54,23 +62,23 @@ class Problem(Record, ABC):
     """Minimise or maximise; a class constant of formulations, a field of programs."""
 
     @abstractmethod
-    def check(self, decision: Any) -> None:
+    def check(self, decision: DecisionT) -> None:
         """Raise :class:`InvalidProblemError` unless `decision` has the type, shape and dtype of an answer."""
 
     @abstractmethod
-    def objective(self, decision: Any) -> float:
+    def objective(self, decision: DecisionT) -> float:
         """Objective of `decision`, recomputed from the problem's own data."""
 
     @abstractmethod
-    def violations(self, decision: Any) -> dict[str, float]:
+    def violations(self, decision: DecisionT) -> dict[str, float]:
         """Constraints that `decision` breaks, each with how far, relative to ``max(1, |bound|)``; empty if none."""
 
     @abstractmethod
-    def magnitude(self, decision: Any) -> float:
+    def magnitude(self, decision: DecisionT) -> float:
         """Sum of the absolute terms of the objective: the scale of its float64 rounding error."""
 
 
-class HasProgram(Problem):
+class HasProgram(Problem[DecisionT]):
     """A problem that general solvers take: it can express itself as a linear or mixed-integer program."""
 
     @property
@@ -83,11 +91,11 @@ class HasProgram(Problem):
         """Return the problem as a sparse linear or mixed-integer program."""
 
     @abstractmethod
-    def decode(self, point: NDArray[np.float64]) -> Any:
+    def decode(self, point: NDArray[np.float64]) -> DecisionT:
         """Decision that a `point` (columns,) of :meth:`program` stands for."""
 
     @abstractmethod
-    def encode(self, decision: Any) -> NDArray[np.float64]:
+    def encode(self, decision: DecisionT) -> NDArray[np.float64]:
         """Point (columns,) of :meth:`program` that stands for `decision`."""
 
     def explain(self) -> Explanation:
@@ -104,7 +112,7 @@ class HasProgram(Problem):
         return late("to_cvxpy")(self.program())
 
 
-def with_program(problem: Problem) -> HasProgram:
+def with_program(problem: Problem[DecisionT]) -> HasProgram[DecisionT]:
     """Return the problem, which has a program.
 
     Raises

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy import sparse
@@ -24,12 +24,14 @@ from .cached import cached_property
 from .errors import InvalidProblemError
 from .late import late
 from .problem import Decision, HasProgram, Sense
-from .records import Record, assign, float_array, number, owned_read_only, plain, read_only, require
+from .records import Record, assign, float_array, number, owned_read_only, plain, read_only, record, require
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from .kept import DefaultBooleans, DefaultFloats, DefaultMatrix, DefaultNames, Floats, Kept
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class IndexedNames(Record, Sequence[str]):
         return f"{self.stem}[{range(self.size)[index]}]"
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Point(Decision):
     """A point of a program.
 
@@ -58,15 +60,15 @@ class Point(Decision):
         One value for each column.
     """
 
-    values: NDArray[np.float64]
+    values: Floats
 
     def __post_init__(self) -> None:
         values = np.array(plain(self.values, "values"), dtype=np.float64)
         object.__setattr__(self, "values", read_only(values))
 
 
-@dataclass(frozen=True, eq=False)
-class Program(HasProgram):
+@record
+class Program(HasProgram[Point]):
     """A sparse linear or mixed-integer program; immutable.
 
     Attributes
@@ -96,18 +98,18 @@ class Program(HasProgram):
         If shapes disagree, a coefficient is not finite, or a bound is nan.
     """
 
-    # The annotations say what the fields are once validated; None stands for the default above.
-    cost: NDArray[np.float64]
-    matrix: sparse.csc_array = None  # type: ignore[assignment]
-    row_lower: NDArray[np.float64] = None  # type: ignore[assignment]
-    row_upper: NDArray[np.float64] = None  # type: ignore[assignment]
-    lower: NDArray[np.float64] = None  # type: ignore[assignment]
-    upper: NDArray[np.float64] = None  # type: ignore[assignment]
-    integrality: NDArray[np.bool_] = None  # type: ignore[assignment]
-    sense: Sense = Sense.MINIMIZE
+    # None stands for the default above.
+    cost: Floats
+    matrix: DefaultMatrix = None  # type: ignore[assignment]
+    row_lower: DefaultFloats = None  # type: ignore[assignment]
+    row_upper: DefaultFloats = None  # type: ignore[assignment]
+    lower: DefaultFloats = None  # type: ignore[assignment]
+    upper: DefaultFloats = None  # type: ignore[assignment]
+    integrality: DefaultBooleans = None  # type: ignore[assignment]
+    sense: Kept[Sense, Sense | Literal["minimize", "maximize"]] = Sense.MINIMIZE  # type: ignore[assignment]
     offset: float = 0.0
-    column_names: Sequence[str] = None  # type: ignore[assignment]
-    row_names: Sequence[str] = None  # type: ignore[assignment]
+    column_names: DefaultNames = None  # type: ignore[assignment]
+    row_names: DefaultNames = None  # type: ignore[assignment]
     name: str = ""
 
     def __post_init__(self) -> None:

@@ -5,8 +5,9 @@ Data are checked once, where they enter a record; whoever reads them later may t
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
 import numpy as np
 
@@ -23,6 +24,21 @@ class Record:
     """Base of everything that :func:`edgeopt.save` stores: problems, decisions, certificates, solutions."""
 
     __slots__ = ()
+
+
+Kind = TypeVar("Kind")
+
+if TYPE_CHECKING:
+
+    @dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(dataclasses.field,))
+    def record(kind: type[Kind]) -> type[Kind]:
+        """Make the class below a frozen dataclass that is compared by identity.
+
+        To type checkers this is not dataclass itself: mypy follows the types of ``model.kept`` only in classes that
+        another decorator makes.
+        """
+else:
+    record = dataclasses.dataclass(frozen=True, eq=False)
 
 
 def assign(record: Record, **values: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 
@@ -14,13 +14,22 @@ from .problem import with_program
 from .records import Record
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
     from .certificate import Certificate
     from .explanation import Explanation
     from .problem import Problem
 
+    FoundT = TypeVar("FoundT", default=Any, covariant=True)
+    """The type of the decision; a ``Solution`` of which none is named has a decision of any type."""
+else:
+    from typing import TypeVar
+
+    FoundT = TypeVar("FoundT", covariant=True)  # Python knows defaults of type variables from 3.13 on
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Solution(Record):
+class Solution(Record, Generic[FoundT]):
     """What ``solve`` returns.
 
     Attributes
@@ -71,14 +80,14 @@ class Solution(Record):
     seed: int = 0
     message: str = ""
     statistics: dict[str, Any] = field(default_factory=dict)
-    found: Any = None
+    found: FoundT | None = None
     problem: Problem | None = None
     proved: bool = False
     claimed_bound: Any = None
     problem_fingerprint: str = ""
 
     @property
-    def decision(self) -> Any:
+    def decision(self) -> FoundT:
         """The decision.
 
         Raises

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..model.errors import InvalidOptionError
-from ..model.records import Record, assign, float_array, number
+from ..model.records import Record, assign, float_array, number, record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..model.kept import Floats
     from .dnn import Chain, LayerTable
 
 
@@ -71,7 +72,7 @@ def layer_energy(table: LayerTable, board: Board) -> NDArray[np.float64]:
     )
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class SplitCosts(Record):
     """What one image costs at each split: the first offloads everything, the last nothing.
 
@@ -87,10 +88,10 @@ class SplitCosts(Record):
         Last local layer of each split.
     """
 
-    local_flops: NDArray[np.float64]
-    remote_flops: NDArray[np.float64]
-    payload_bits: NDArray[np.float64]
-    local_energy: NDArray[np.float64]
+    local_flops: Floats
+    remote_flops: Floats
+    payload_bits: Floats
+    local_energy: Floats
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -20,7 +20,7 @@ from ..model.errors import (
     UnsupportedPairError,
 )
 from ..model.outcome import Options, Outcome, Status
-from ..model.problem import Decision, HasProgram, Problem
+from ..model.problem import Decision, DecisionT, HasProgram, Problem
 from ..model.program import Point, Program
 from ..model.solution import Solution
 from ..model.solver import Columns, Solver
@@ -53,7 +53,7 @@ _CALLERS = (
 
 
 def solve(
-    problem: Problem | Instance,
+    problem: Problem[DecisionT] | Instance[DecisionT],
     solver: str | Solver = "auto",
     *,
     time_limit: float | None = None,
@@ -66,7 +66,7 @@ def solve(
     memory_limit: float | None = None,
     warm_up: float = 0.0,
     **extra: Any,
-) -> Solution:
+) -> Solution[DecisionT]:
     """Solve `problem` and return a solution that was verified independently of the solver.
 
     Parameters

@@ -65,7 +65,7 @@ def meets_brute_force(problem: Formulation) -> None:
             raise AssertionError(f"no point is feasible, and it was solved: {found!r}")
         return
     if not found.status.has_decision or abs(found.objective - best) > _AGREED * max(
-        1.0, problem.magnitude(found.found)
+        1.0, problem.magnitude(found.decision)
     ):
         raise AssertionError(f"the best of {count} points is {best!r}; it was solved: {found!r}")
 

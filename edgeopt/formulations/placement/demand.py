@@ -6,20 +6,30 @@ reaches is unmet demand (Zuo 2024, eq. 4.8, whose sum runs one exit too far ther
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from ...model.errors import InvalidProblemError
-from ...model.records import Record, assign, float_array, require
+from ...model.records import Record, assign, float_array, record, require
 from ...model.tolerance import EQUAL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ...model.kept import Floats
 
-@dataclass(frozen=True, eq=False)
+
+class Distribution(Protocol):
+    """What knows how likely each required accuracy is: a frozen scipy distribution, or :class:`DemandSamples`."""
+
+    @property
+    def cdf(self) -> Callable[[Any], Any]:
+        """Function that returns the probability that at most an accuracy is required."""
+
+
+@record
 class DemandSamples(Record):
     """Historical requirements, used as they are: a distribution with equal mass on every sample.
 
@@ -29,7 +39,7 @@ class DemandSamples(Record):
         Required accuracies, in the unit of ``Exit.accuracy``.
     """
 
-    samples: NDArray[np.float64]
+    samples: Floats
 
     def __post_init__(self) -> None:
         samples = float_array(self.samples, "samples", ndim=(1, 2))

@@ -7,20 +7,19 @@ result, whether or not the chains share their beginnings.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...model.errors import InvalidProblemError
-from ...model.records import Record, assign, float_array, number, require
+from ...model.records import Record, assign, float_array, number, record, require
 from .data_flow import exec_times
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from ...model.kept import Floats, Names
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Exit(Record):
     """One exit of a network: the chain of layers from the raw input to its result.
 
@@ -44,9 +43,9 @@ class Exit(Record):
     """
 
     accuracy: float
-    exec_time: NDArray[np.float64]
-    output_bits: NDArray[np.float64]
-    names: tuple[str, ...] = ()
+    exec_time: Floats
+    output_bits: Floats
+    names: Names = ()  # type: ignore[assignment]
     fixed_time: float = 0.0
 
     def __post_init__(self) -> None:

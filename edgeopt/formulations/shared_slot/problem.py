@@ -10,7 +10,6 @@ prices of a hertz and of a FLOP/s then part the users, and give a bound that hol
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -18,17 +17,19 @@ import numpy as np
 from ...model.cached import cached_property
 from ...model.errors import InvalidProblemError
 from ...model.problem import Decision, Problem, Sense
-from ...model.records import assign, float_array, number, plain, read_only, require
+from ...model.records import assign, float_array, number, plain, read_only, record, require
 from ...model.tolerance import ON_TIME
 from ..slot import MOST_EFFICIENT
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
+
+    from ...model.kept import Floats, Kept
 
 LN2 = math.log(2.0)
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class SharedSlotDecision(Decision):
     """Where each user splits, and what it gets of the band and of the edge host.
 
@@ -44,10 +45,10 @@ class SharedSlotDecision(Decision):
         Speeds on the edge host, FLOP/s; 0 where nothing runs there.
     """
 
-    split: NDArray[np.intp]
-    rate: NDArray[np.float64]
-    band: NDArray[np.float64]
-    speed: NDArray[np.float64]
+    split: Kept[NDArray[np.intp], ArrayLike]
+    rate: Floats
+    band: Floats
+    speed: Floats
 
     def __post_init__(self) -> None:
         split = np.array(plain(self.split, "split"))
@@ -56,8 +57,8 @@ class SharedSlotDecision(Decision):
             assign(self, **{name: float_array(getattr(self, name), name, finite=False)})
 
 
-@dataclass(frozen=True, eq=False)
-class SharedSlot(Problem):
+@record
+class SharedSlot(Problem[SharedSlotDecision]):
     """Choose the splits, bandwidths, rates and host speeds of many users for one slot.
 
     Attributes
@@ -100,23 +101,23 @@ class SharedSlot(Problem):
     array([0, 0])
     """
 
-    local_flops: Any
-    remote_flops: Any
-    payload_bits: Any
-    local_energy: Any
-    arrivals: Any
-    channel_gain: Any
+    local_flops: Floats
+    remote_flops: Floats
+    payload_bits: Floats
+    local_energy: Floats
+    arrivals: Floats
+    channel_gain: Floats
     bandwidth: float
     noise_density: float
-    local_speed: Any
+    local_speed: Floats
     remote_speed: float
-    max_power: Any
-    min_rate: Any
-    min_speed: Any
-    delay_queue: Any
-    outage_queue: Any
+    max_power: Floats
+    min_rate: Floats
+    min_speed: Floats
+    delay_queue: Floats
+    outage_queue: Floats
     tradeoff: float
-    max_delay: Any
+    max_delay: Floats
 
     sense: ClassVar[Sense] = Sense.MINIMIZE  # type: ignore[misc]
 
