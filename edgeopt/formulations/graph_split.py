@@ -131,7 +131,7 @@ class GraphSplit(HasProgram[GraphSplitDecision]):
     outputs: Kept[tuple[int, ...], Sequence[int] | None] = None  # type: ignore[assignment]
     names: Names = ()  # type: ignore[assignment]
 
-    sense: ClassVar[Sense] = Sense.MINIMIZE  # type: ignore[misc]
+    sense: ClassVar[Sense] = Sense.MINIMIZE
     integral: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

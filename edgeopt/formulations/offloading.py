@@ -152,7 +152,7 @@ class OfflineOffloading(CertifiesOptimality, CertifiesInfeasibility, HasProgram[
     independent_sites: bool = False
     local_available: OptionalBooleans = None  # type: ignore[assignment]
 
-    sense: ClassVar[Sense] = Sense.MINIMIZE  # type: ignore[misc]
+    sense: ClassVar[Sense] = Sense.MINIMIZE
     integral: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

@@ -134,7 +134,7 @@ class RevenueMaximization(BatchAxis[AdmissionDecision], HasProgram[AdmissionDeci
     server_names: DefaultNames = None  # type: ignore[assignment]
     link_names: DefaultNames = None  # type: ignore[assignment]
 
-    sense: ClassVar[Sense] = Sense.MAXIMIZE  # type: ignore[misc]
+    sense: ClassVar[Sense] = Sense.MAXIMIZE
     integral: ClassVar[bool] = False
     batched_fields: ClassVar[Mapping[str, int]] = {
         "unit_revenue": 1,

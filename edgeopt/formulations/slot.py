@@ -142,7 +142,7 @@ class SlotProblem(CertifiesOptimality, Problem[SlotDecision]):
     tradeoff: float
     max_delay: float
 
-    sense: ClassVar[Sense] = Sense.MINIMIZE  # type: ignore[misc]
+    sense: ClassVar[Sense] = Sense.MINIMIZE
 
     def __post_init__(self) -> None:
         for name in ("local_flops", "remote_flops", "payload_bits", "local_energy"):

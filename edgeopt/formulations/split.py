@@ -143,7 +143,7 @@ class StochasticSplit(BatchAxis[SplitDecision], CertifiesOptimality, HasProgram[
     shared_trunk: bool = False
     unmet_penalty: float | None = None
 
-    sense: ClassVar[Sense] = Sense.MINIMIZE  # type: ignore[misc]
+    sense: ClassVar[Sense] = Sense.MINIMIZE
     integral: ClassVar[bool] = True
     batched_fields: ClassVar[Mapping[str, int]] = {
         "demand": 1,

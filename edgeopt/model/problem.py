@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 from .errors import UnsupportedPairError
 from .late import late
@@ -58,7 +58,7 @@ class Problem(Record, ABC, Generic[DecisionT]):
     :class:`CertifiesInfeasibility`, and :class:`~edgeopt.model.batch_axis.BatchAxis`.
     """
 
-    sense: Sense
+    sense: ClassVar[Sense]
     """Minimise or maximise; a class constant of formulations, a field of programs."""
 
     @abstractmethod

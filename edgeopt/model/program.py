@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from .kept import DefaultBooleans, DefaultFloats, DefaultMatrix, DefaultNames, Floats, Kept
 
+    _Sense = Kept[Sense, Sense | Literal["minimize", "maximize"]]
+
 
 @dataclass(frozen=True)
 class IndexedNames(Record, Sequence[str]):
@@ -106,7 +108,7 @@ class Program(HasProgram[Point]):
     lower: DefaultFloats = None  # type: ignore[assignment]
     upper: DefaultFloats = None  # type: ignore[assignment]
     integrality: DefaultBooleans = None  # type: ignore[assignment]
-    sense: Kept[Sense, Sense | Literal["minimize", "maximize"]] = Sense.MINIMIZE  # type: ignore[assignment]
+    sense: _Sense = Sense.MINIMIZE  # type: ignore[assignment, misc]
     offset: float = 0.0
     column_names: DefaultNames = None  # type: ignore[assignment]
     row_names: DefaultNames = None  # type: ignore[assignment]

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..model.forked import Lock
 from ..model.outcome import Options, Outcome, Status
-from ..model.program import Program
+from ..model.program import Point, Program
 from ..model.scaling import cost_exponent, matrix_scaling
 from ..solvers.backends.adapter_outcome import trivial
 from ..solvers.backends.highs_model import load
@@ -82,7 +82,7 @@ class HighsSession:
         upper: ArrayLike | None = None,
         time_limit: float | None = None,
         relative_gap: float | None = None,
-    ) -> Solution:
+    ) -> Solution[Point]:
         """Change what is given, keep the rest, and solve from where the last solve ended.
 
         Returns

@@ -119,7 +119,7 @@ class SharedSlot(Problem[SharedSlotDecision]):
     tradeoff: float
     max_delay: Floats
 
-    sense: ClassVar[Sense] = Sense.MINIMIZE  # type: ignore[misc]
+    sense: ClassVar[Sense] = Sense.MINIMIZE
 
     def __post_init__(self) -> None:
         arrivals = float_array(self.arrivals, "arrivals")
