@@ -5,34 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
+from pages import PAGES, README, ROOT, blocks
 
 import edgeopt as eo
 from edgeopt.bench import matrix
 from edgeopt.model import tolerance
-
-ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
-PAGES = [
-    README,
-    ROOT / "docs" / "guide.md",
-    ROOT / "docs" / "benchmarks.md",
-    ROOT / "docs" / "proved.md",
-    ROOT / "docs" / "bring_a_model.md",
-    ROOT / "docs" / "model_files.md",
-    ROOT / "docs" / "declare.md",
-    ROOT / "CONTRIBUTING.md",
-]
-
-
-def blocks(page: Path) -> list[tuple[str, str | None]]:
-    """Python blocks of a page, each with the text block that follows it at once, if one does."""
-    text = page.read_text(encoding="utf-8")
-    found = re.findall(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", text, re.DOTALL)
-    return [(code, printed or None) for code, printed in found]
 
 
 def test_the_readme_prints_what_it_says():
