@@ -8,7 +8,7 @@ are the types of descriptors: type checkers take what ``__set__`` takes for the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol, Self, TypeAlias, TypeVar, overload
 
 import numpy as np
@@ -49,7 +49,11 @@ Matrix: TypeAlias = Kept[sparse.csc_array, ArrayLike | sparse.sparray | sparse.s
 """A matrix, dense or sparse."""
 DefaultMatrix: TypeAlias = Kept[sparse.csc_array, ArrayLike | sparse.sparray | sparse.spmatrix | None]
 """A matrix, dense or sparse; None stands for a default and is never read."""
-Names: TypeAlias = Kept[tuple[str, ...], Iterable[str]]
+Numbers: TypeAlias = Kept[tuple[float, ...], Sequence[float]]
+"""A few real numbers, kept as a tuple."""
+OptionalNumbers: TypeAlias = Kept[tuple[float, ...] | None, Sequence[float] | None]
+"""A few real numbers, kept as a tuple, or None."""
+Names: TypeAlias = Kept[tuple[str, ...], Sequence[str]]
 """Names."""
 DefaultNames: TypeAlias = Kept[Sequence[str], Sequence[str] | None]
 """Names; None stands for a default and is never read."""

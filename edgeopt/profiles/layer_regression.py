@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..model.errors import InvalidProblemError
-from ..model.records import Record, assign, number, require
+from ..model.records import Record, assign, number, record, require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from ..model.kept import Names, Numbers, OptionalNumbers
 
 MILLISECOND = 1e-3
 BITS_PER_BYTE = 8
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class LayerRegression(Record):
     """Seconds as a linear form of a layer's variables.
 
@@ -41,11 +42,11 @@ class LayerRegression(Record):
         If there is not one finite number for each variable, or the ranges are upside down.
     """
 
-    variables: tuple[str, ...]
-    slopes: tuple[float, ...]
+    variables: Names
+    slopes: Numbers
     intercept: float
-    least: tuple[float, ...] | None = None
-    greatest: tuple[float, ...] | None = None
+    least: OptionalNumbers = None  # type: ignore[assignment]
+    greatest: OptionalNumbers = None  # type: ignore[assignment]
     rows: int = 0
 
     def __post_init__(self) -> None:

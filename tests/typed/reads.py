@@ -10,6 +10,7 @@ import edgeopt as eo
 from edgeopt.control import Environment
 from edgeopt.model.problem import Problem
 from edgeopt.profiles.energy import SplitCosts
+from edgeopt.profiles.layer_regression import LayerRegression
 
 F = NDArray[np.float64]
 offloading = eo.OfflineOffloading([3, 1.0], (1, 2), local_available=[True, False])
@@ -82,6 +83,7 @@ assert_type(eo.solve(program).decision.values, F)
 assert_type(eo.solve(eo.instances.load("x")).decision, Any)
 assert_type(eo.solve(eo.load("x")).decision, Any)
 assert_type(Environment(arrivals=[1, 2]).arrivals, F | None)
+assert_type(LayerRegression(["macs"], [1e-9], 0.0).slopes, tuple[float, ...])
 assert_type(SplitCosts([1], [1], [1], [1]).local_flops, F)
 
 
