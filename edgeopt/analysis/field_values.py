@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..algebra.declared import Declared
 from ..algebra.families import Family
-from ..algebra.formulation import Formulation, fields_of
 from ..algebra.lagrangian import derivatives, reduced_costs
+from ..model.batch_axis import batch_of
 from ..model.errors import InvalidProblemError, NoSolutionError
 from ..verification.linear_dual import LinearDual
 
@@ -71,25 +72,25 @@ def field_values(solution: Solution) -> FieldValues:
         If no duals of it can be found.
     """
     problem: Any = solution.problem
-    assert isinstance(problem, Formulation)
-    if problem.batch is not None:
-        raise InvalidProblemError(f"the problem is a batch of {problem.batch}; solve the instance(i) of interest")
+    assert isinstance(problem, Declared)
+    if (batch := batch_of(problem)) is not None:
+        raise InvalidProblemError(f"the problem is a batch of {batch}; solve the instance(i) of interest")
     if solution.status != "optimal":
         raise InvalidProblemError(f"the solution is {solution.status}; only an optimal one has derivatives")
     point, price = _priced(problem, solution)
     decision = problem.decode(point)
-    points = {name: np.asarray(decision.values[name], dtype=np.float64) for name in problem.declaration.variables}
+    points = problem._points(decision)
     found = derivatives(problem, points, price)
     reduced = reduced_costs(problem, price)
     continuous = {name: reduced[name] for name, v in problem.declaration.variables.items() if not v.integral}
     whole = [name for name, v in problem.declaration.variables.items() if v.integral]
     note = f"derivatives hold {', '.join(whole)} fixed at their optimal whole numbers" if whole else ""
-    units = {one.name: one.spec.unit for one in fields_of(type(problem)) if one.spec.unit}
+    units = {one.name: one.spec.unit for one in problem.declared_fields if one.spec.unit}
     fields = {name: float(a) if a.ndim == 0 else a for name, a in found.items()}
     return FieldValues(fields, _by_constraint(problem, price), continuous, note, units)
 
 
-def _by_constraint(problem: Formulation, price: NDArray[np.float64]) -> dict[str, Any]:
+def _by_constraint(problem: Declared, price: NDArray[np.float64]) -> dict[str, Any]:
     found = {}
     for name, family in problem.declaration.families.items():
         block = problem._compiled.blocks[name]
@@ -103,7 +104,7 @@ def _by_constraint(problem: Formulation, price: NDArray[np.float64]) -> dict[str
     return found
 
 
-def _priced(problem: Formulation, solution: Solution) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _priced(problem: Declared, solution: Solution) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the optimal point and the prices of rows; of an integer program those of its continuous part."""
     program, point = problem.program(), problem.encode(solution.decision)
     certificate = solution.certificate
@@ -117,7 +118,7 @@ def _priced(problem: Formulation, solution: Solution) -> tuple[NDArray[np.float6
     return found.decision.values, found.certificate.row_dual
 
 
-def _fixed(problem: Formulation, program: Program, point: NDArray[np.float64]) -> Program:
+def _fixed(problem: Declared, program: Program, point: NDArray[np.float64]) -> Program:
     """Return the linear program that is left where whole numbers are fixed and what is switched off is free."""
     at = np.where(program.integrality, np.round(point), 0.0)
     lower = np.where(program.integrality, at, program.lower)
@@ -132,12 +133,12 @@ def _fixed(problem: Formulation, program: Program, point: NDArray[np.float64]) -
     return replace(program, lower=lower, upper=upper, row_lower=low, row_upper=high, integrality=integrality)
 
 
-def _switched_off(problem: Formulation, name: str, point: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _switched_off(problem: Declared, name: str, point: NDArray[np.float64]) -> NDArray[np.bool_]:
     from ..algebra.values import Values
 
     family: Any = problem.declaration.families[name]
     decision = problem.decode(point)
-    points = {n: np.asarray(a, dtype=np.float64) for n, a in decision.values.items()}
+    points = problem._points(decision)
     on = np.asarray(Values(problem._field_arrays(), points).full(family.constraint.switch, family.axes)).ravel() > 0.5
     block = problem._compiled.blocks[name]
     return ~(on if block.kept is None else on[block.kept])
