@@ -97,9 +97,11 @@ def _of_bounds(values: Values, problem: Declared, points: Mapping[str, Any], pri
             continue  # fixed: its bounds price nothing
         low, high = (values.full(side, variable.axes) for side in (variable.lower, variable.upper))
         x = points[variable.name]
-        with np.errstate(invalid="ignore"):
-            below = np.abs(x - np.asarray(low.detach())) <= np.abs(x - np.asarray(high.detach()))
         worth = reduced[variable.name]
+        with np.errstate(invalid="ignore"):
+            nearer = np.abs(x - np.asarray(low.detach())) - np.abs(x - np.asarray(high.detach()))
+        # Where both bounds are one, the price says which of them binds.
+        below = np.where(nearer == 0, problem.sense.sign * worth >= 0, ~(nearer > 0))
         for side, there in ((low, below), (high, ~below)):
             finite = np.isfinite(np.asarray(side.detach())) & there
             if finite.any():

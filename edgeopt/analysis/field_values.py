@@ -61,8 +61,13 @@ class FieldValues:
         return "\n".join(lines + ([self.note] if self.note else []))
 
 
-def field_values(solution: Solution) -> FieldValues:
+def field_values(solution: Solution, price: NDArray[np.float64] | None = None) -> FieldValues:
     """Return what the fields of a solved declared problem are worth; see :func:`edgeopt.sensitivity`.
+
+    Parameters
+    ----------
+    price : (rows,) float, optional
+        Duals of the declaration's rows, where they are known already.
 
     Raises
     ------
@@ -77,9 +82,10 @@ def field_values(solution: Solution) -> FieldValues:
         raise InvalidProblemError(f"the problem is a batch of {batch}; solve the instance(i) of interest")
     if solution.status != "optimal":
         raise InvalidProblemError(f"the solution is {solution.status}; only an optimal one has derivatives")
-    point, price = _priced(problem, solution)
-    decision = problem.decode(point)
-    points = problem._points(decision)
+    point = Declared.encode(problem, solution.decision)
+    if price is None:
+        point, price = _priced(problem, solution, point)
+    points = problem._points(Declared.decode(problem, point))
     found = derivatives(problem, points, price)
     reduced = reduced_costs(problem, price)
     continuous = {name: reduced[name] for name, v in problem.declaration.variables.items() if not v.integral}
@@ -104,11 +110,13 @@ def _by_constraint(problem: Declared, price: NDArray[np.float64]) -> dict[str, A
     return found
 
 
-def _priced(problem: Declared, solution: Solution) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _priced(
+    problem: Declared, solution: Solution, point: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the optimal point and the prices of rows; of an integer program those of its continuous part."""
-    program, point = problem.program(), problem.encode(solution.decision)
-    certificate = solution.certificate
-    if not program.integral and isinstance(certificate, LinearDual) and certificate.row_dual.shape == (program.rows,):
+    program, certificate = problem._compiled.program, solution.certificate
+    continuous = not program.integral and problem.program() is program  # what is written by hand may have other rows
+    if continuous and isinstance(certificate, LinearDual) and certificate.row_dual.shape == (program.rows,):
         return point, certificate.row_dual
     from ..solving.solve import solve
 
@@ -137,8 +145,7 @@ def _switched_off(problem: Declared, name: str, point: NDArray[np.float64]) -> N
     from ..algebra.values import Values
 
     family: Any = problem.declaration.families[name]
-    decision = problem.decode(point)
-    points = problem._points(decision)
+    points = problem._points(Declared.decode(problem, point))
     on = np.asarray(Values(problem._field_arrays(), points).full(family.constraint.switch, family.axes)).ravel() > 0.5
     block = problem._compiled.blocks[name]
     return ~(on if block.kept is None else on[block.kept])

@@ -101,3 +101,67 @@ def test_a_wrong_override_is_found(problem):
     kept = {field.name: getattr(problem, field.name) for field in fields(problem)}
     with pytest.raises(AssertionError, match=r"objective\(\)"):
         check_override(Wrong(**kept))
+
+
+@pytest.mark.parametrize("sparsely", [False, True], ids=["dense", "sparse"])
+def test_what_every_entry_of_a_revenue_problem_is_worth_is_that_of_solving_again(sparsely):
+    rng = np.random.default_rng(3)
+    compute = rng.uniform(0.5, 2.0, (2, 5)) * (rng.uniform(size=(2, 5)) < 0.8)
+    problem = eo.RevenueMaximization(
+        rng.uniform(2.0, 3.0, 5),
+        sparse.csc_array(compute) if sparsely else compute,
+        rng.uniform(0.5, 1.5, (2, 5)),
+        rng.uniform(2.0, 3.0, 2),
+        rng.uniform(1.0, 2.0, 2),
+        rng.uniform(0.5, 1.0, 5),
+        compute_price=0.1,
+        link_price=[0.2, 0.05],
+    )
+    assert (compute == 0).any()
+    solution = eo.solve(problem)
+    found = eo.sensitivity(solution).fields
+    assert set(found) == {f.name for f in fields(problem) if f.name.rpartition("_")[2] != "names"}
+    for name, worth in found.items():
+        value = getattr(problem, name)
+        value = value.toarray() if sparse.issparse(value) else value
+        assert worth.shape == value.shape
+        for index in np.ndindex(value.shape):
+            moved = value.copy()
+            moved[index] += 1e-6  # upwards only: densities are not negative
+            again = eo.solve(replace(problem, **{name: moved})).objective
+            assert worth[index] == pytest.approx((again - solution.objective) / 1e-6, abs=2e-5), (name, index)
+
+
+def test_the_ranges_stay_and_the_prices_are_theirs():
+    found = eo.sensitivity(eo.solve(NETWORK))
+    price = found.resources["price"].to_numpy()
+    assert np.allclose(np.concatenate([found.fields["compute_capacity"], found.fields["link_capacity"]]), price)
+    assert np.allclose(found.fields["traffic"], found.services["traffic_price"])
+    assert np.allclose(found.fields["unit_revenue"], found.services["admitted"])
+
+
+def test_traffic_that_is_not_there_is_still_worth_what_one_more_unit_would_bring():
+    problem = replace(NETWORK, traffic=[0.0, 1.0, 2.0])
+    found = eo.sensitivity(eo.solve(problem))
+    assert found.services["traffic_price"].iloc[0] > 0
+    assert np.allclose(found.fields["traffic"], found.services["traffic_price"])
+
+
+@pytest.mark.parametrize("sites", [(), (3,)], ids=["one", "several"])
+def test_what_every_cost_is_worth_holds_the_choice_fixed(sites):
+    rng = np.random.default_rng(1)
+    problem = eo.OfflineOffloading(rng.normal(size=(6, *sites)), rng.normal(size=6), 0.5, transmission_cost=0.1)
+    solution = eo.solve(problem)
+    found = eo.sensitivity(solution)
+    assert found.note == "derivatives hold local fixed at their optimal whole numbers"
+    assert set(found.fields) == {"local_cost", "remote_cost", "min_local_fraction", "transmission_cost"}
+    for name in ("local_cost", "remote_cost", "transmission_cost"):
+        value = np.array(getattr(problem, name))
+        for index in np.ndindex(value.shape):
+            moved = value.copy()
+            moved[index] += 1e-6
+            changed = replace(problem, **{name: moved if moved.ndim else float(moved)})
+            again = changed.objective(solution.decision)
+            step = (again - solution.objective) / 1e-6
+            assert np.asarray(found.fields[name])[index] == pytest.approx(step, abs=1e-8), (name, index)
+    assert found.fields["min_local_fraction"] == 0.0
