@@ -21,11 +21,14 @@ from ..model.program import Point
 from .compile_check import check_compiled
 from .compiled import Compiled, compiled
 from .judging import Judge, exactly, small
+from .range_check import warn_of_ranges
 from .tracing import traced
 from .validation import Sizes, sizes_of
 from .values import Values
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from numpy.typing import NDArray
 
     from ..model.program import Program
@@ -75,6 +78,7 @@ class Declared(HasProgram):
         fields = self._field_arrays()
         found = compiled(self.declaration, Values(fields, {}), type(self).__name__)
         check_compiled(self.declaration, found, fields)
+        warn_of_ranges(found.program)
         return found
 
     def program(self) -> Program:
@@ -151,9 +155,23 @@ class Declared(HasProgram):
     def _judge(self, decision: Any) -> Judge:
         return Judge(self.declaration, self._field_arrays(), self._points(decision), batched=batch_of(self) is not None)
 
+    def exactly(self, decision: Any) -> tuple[Fraction, dict[str, Fraction]]:
+        """Return the objective of `decision` in rational numbers, and by how much it misses constraints and bounds.
+
+        Raises
+        ------
+        InvalidProblemError
+            If the problem has a batch axis.
+        NoSolutionError
+            If the declaration applies a function that leaves the rational numbers.
+        """
+        if (batch := batch_of(self)) is not None:
+            raise InvalidProblemError(f"the problem is a batch of {batch}; ask one instance(i) and pick its decision")
+        return exactly(self.declaration, self._field_arrays(), self._points(decision))
+
     def holds_exactly(self, decision: Any) -> bool:
-        """Whether `decision` keeps every constraint without any tolerance, in rational numbers."""
-        return not exactly(self.declaration, self._field_arrays(), self._points(decision))[1]
+        """Whether `decision` keeps every constraint and bound without any tolerance, in rational numbers."""
+        return not self.exactly(decision)[1]
 
     # What users look at.
 
