@@ -2,20 +2,28 @@
 
     python benchmarks/declare.py [--quick]
 
-Four cases: (a) one row over 10^6 binaries; (b) model caching of 1,000 requests and 1,000 models, 10^6 variables with
-3 * 10^6 entries; (c) 10^5 scalar rows written in a loop; (d) 6 requests and 4 models. Each route runs in a process of
-its own: seconds of the processor, which other work on the machine disturbs less, of the first and of the best call to
-the sparse matrix that a solver gets, and the memory that it adds at most to the inputs. Read the ratios, which are of
-one run; what they should be stands in `TARGETS`.
+Six cases: (a) one row over 10^6 binaries; (b) model caching of 1,000 requests and 1,000 models, 10^6 variables with
+3 * 10^6 entries; (c) 10^5 scalar rows written in a loop; (d) 6 requests and 4 models; (e) an OfflineOffloading of 10^6
+samples and (f) a RevenueMaximization of 10^4 services on 100 servers and 100 links, written by hand for speed
+("edgeopt") and compiled from their declarations ("declaration"). With ``--before REVISION`` edgeopt is also measured as
+it was at a revision of git. Each route runs in a process of its own: seconds of the processor, which other work on the
+machine disturbs less, of the first and of the best call to the sparse matrix that a solver gets, and the memory that it
+adds at most to the inputs. Read the ratios, which are of one run; what they should be stands in `TARGETS`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +33,14 @@ from scipy import sparse
 
 import edgeopt as eo
 
-TARGETS = {"a": ("by hand", 3.0), "b": ("by hand", 1.2), "c": ("us a row", 10.0), "d": ("ms", 0.5)}
+TARGETS = {
+    "a": ("by hand", 3.0),
+    "b": ("by hand", 1.2),
+    "c": ("us a row", 10.0),
+    "d": ("ms", 0.5),
+    "e": ("before", 1.3),
+    "f": ("before", 1.3),
+}
 
 
 class Capacity(eo.Formulation):
@@ -74,8 +89,37 @@ class Ramp(eo.Formulation):
 
 
 def edgeopt_route(case: str, data: dict[str, Any]) -> object:
+    if case in PAPERS:
+        return getattr(eo, PAPERS[case])(**data).program()
     kind = {"a": Capacity, "b": ModelCaching, "c": Ramp, "d": ModelCaching}[case]
     return kind(**data).program()
+
+
+PAPERS = {"e": "OfflineOffloading", "f": "RevenueMaximization"}
+"""Problems that are written by hand and declared."""
+
+
+def declaration_route(case: str, data: dict[str, Any]) -> object:
+    """Compile the declaration of a problem whose program is written by hand."""
+    from edgeopt.algebra.declared import Declared
+
+    return Declared.program(getattr(eo, PAPERS[case])(**data))
+
+
+def before(case: str, quick: bool, revision: str) -> dict[str, Any]:
+    """Measure edgeopt as it was at a revision of git, from a copy in a folder of its own."""
+    root = Path(__file__).resolve().parents[1]
+    with tempfile.TemporaryDirectory() as folder:
+        packed = subprocess.run(["git", "archive", revision, "edgeopt"], cwd=root, capture_output=True, check=True)
+        subprocess.run(["tar", "-x", "-C", folder], input=packed.stdout, check=True)
+        command = [sys.executable, __file__, "--one", case, *(["--quick"] if quick else [])]
+        done = subprocess.run(
+            command, env=os.environ | {"PYTHONPATH": folder}, capture_output=True, text=True, check=True
+        )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    if not found.pop("package").startswith(folder):
+        raise RuntimeError("the revision's own package was not imported")
+    return found | {"route": "before"}
 
 
 def by_hand(case: str, data: dict[str, Any]) -> object:
@@ -193,11 +237,16 @@ def pyomo_route(case: str, data: dict[str, Any]) -> object:
 
 ROUTES: dict[str, Callable[[str, dict[str, Any]], object]] = {
     "edgeopt": edgeopt_route,
+    "declaration": declaration_route,
     "by hand": by_hand,
     "linopy": linopy_route,
     "CVXPY": cvxpy_route,
     "Pyomo": pyomo_route,
 }
+PEERS = set(ROUTES) - {"declaration"}
+
+
+FRACTION = {"min_local_fraction": 0.6}
 
 
 def data_of(case: str, quick: bool) -> dict[str, Any]:
@@ -206,6 +255,14 @@ def data_of(case: str, quick: bool) -> dict[str, Any]:
         return {"value": rng.uniform(size=10**5 if quick else 10**6), "room": 5.0}
     if case == "c":
         return {"limit": rng.uniform(size=10**4 if quick else 10**5)}
+    if case == "e":
+        size = 10**5 if quick else 10**6
+        return {"local_cost": rng.gamma(2.0, 1.0, size), "remote_cost": rng.gamma(2.0, 0.8, size)} | FRACTION
+    if case == "f":
+        size, rows = 10**3 if quick else 10**4, 100
+        densities = {f"{kind}_density": rng.uniform(size=(rows, size)) for kind in ("compute", "link")}
+        capacities = {f"{kind}_capacity": np.full(rows, 1e3) for kind in ("compute", "link")}
+        return {"unit_revenue": rng.uniform(size=size), "traffic": np.ones(size)} | densities | capacities
     side = {"b": 300 if quick else 1000, "d": None}[case]
     shape = (6, 4) if side is None else (side, side)
     return {"size": rng.uniform(size=shape[1]), "latency": rng.uniform(size=shape), "memory": 3.0}
@@ -225,7 +282,7 @@ def measure(task: tuple[str, str, bool, int]) -> dict[str, Any]:
         if sum(times) > 60:
             break
     peak = 0
-    if case in "ab" and route != "Pyomo":
+    if case in "abef" and route != "Pyomo":
         tracemalloc.start()
         kept = call(case, data)
         peak = tracemalloc.get_traced_memory()[1]
@@ -238,26 +295,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a tenth of the size")
     parser.add_argument("--routes", default=",".join(ROUTES), help="which routes, separated by commas")
-    parser.add_argument("--cases", default="abcd", help="which cases")
+    parser.add_argument("--cases", default="abcdef", help="which cases")
+    parser.add_argument("--before", metavar="REVISION", help="measure edgeopt as it was at a revision of git too")
+    parser.add_argument("--one", metavar="CASE", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.one:
+        print(json.dumps(measure((given.one, "edgeopt", given.quick, 9)) | {"package": eo.__file__}))
+        return
     slow = {("c", "linopy"), ("c", "CVXPY")}
     tasks = [
-        (case, route, given.quick, 5 if route in ("edgeopt", "by hand") else 2)
+        (case, route, given.quick, 9 if case in PAPERS else 5 if route in ("edgeopt", "by hand") else 2)
         for case in given.cases
         for route in given.routes.split(",")
-        if (case, route) not in slow
+        if (case, route) not in slow and (route in ("edgeopt", "declaration") if case in PAPERS else route in PEERS)
     ]
     context = multiprocessing.get_context("spawn")
     rows = []
     for task in tasks:
         with context.Pool(1) as pool:  # a fresh process for each: nobody warms another's memory
             rows.append(pool.apply(measure, (task,)))
+        if given.before and task[1] == "edgeopt":
+            rows.append(before(task[0], given.quick, given.before))
     table = pd.DataFrame(rows)
     for column in ("best", "MiB"):
-        hand = table[table["route"] == "by hand"].set_index("case")[column]
-        table[f"{column} / by hand"] = [
-            row[column] / hand.get(row["case"], np.nan) if row[column] else np.nan for row in rows
-        ]
+        for route in ("by hand", "before") if given.before else ("by hand",):
+            other = table[table["route"] == route].set_index("case")[column]
+            table[f"{column} / {route}"] = [
+                row[column] / other.get(row["case"], np.nan) if row[column] else np.nan for row in rows
+            ]
     print(table.to_string(index=False, float_format=lambda value: f"{value:.4g}"))
     for row in rows:
         mine = table[(table["case"] == row["case"]) & (table["route"] == "edgeopt")]["best"]

@@ -35,6 +35,7 @@ from .formulations.slot import SlotDecision as SlotDecision
 from .formulations.slot import SlotProblem as SlotProblem
 from .formulations.split import SplitDecision as SplitDecision
 from .formulations.split import StochasticSplit as StochasticSplit
+from .model.errors import CoefficientRangeWarning as CoefficientRangeWarning
 from .model.errors import DataFormatError as DataFormatError
 from .model.errors import EdgeOptError as EdgeOptError
 from .model.errors import ExtraNotInstalledError as ExtraNotInstalledError

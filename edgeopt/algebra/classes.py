@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -70,6 +71,27 @@ def known_fields(kind: type) -> tuple[Known, ...]:
             found.append(Known(field.name, place.kind, place.spec, True))
         elif field.init:
             found.append(Known(field.name, _NUMBERS.get(_word(field.type), ""), FieldSpec(()), False))
+    return tuple(found)
+
+
+def described(problem: Any, specs: Mapping[str, FieldSpec]) -> tuple[Known, ...]:
+    """Return the fields of a dataclass that validates them itself, as the values say what kind they are.
+
+    Parameters
+    ----------
+    problem : dataclass
+        Its arrays are dense or sparse; numbers are Python's.
+    specs : mapping
+        Dimensions, unit and symbol of each array, and of numbers that have a unit; what is not listed and no number is
+        structure.
+    """
+    found = []
+    for field in fields(problem):
+        value, spec = getattr(problem, field.name), specs.get(field.name, FieldSpec(()))
+        if spec.dimensions and value is not None:
+            found.append(Known(field.name, value.dtype.kind, spec, True))
+        else:
+            found.append(Known(field.name, _NUMBERS.get(type(value).__name__, ""), spec, False))
     return tuple(found)
 
 

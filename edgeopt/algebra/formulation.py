@@ -10,33 +10,26 @@ from typing import TYPE_CHECKING, Any, dataclass_transform
 import numpy as np
 
 from ..model.batch_axis import BatchAxis
-from ..model.cached import cached_property
 from ..model.errors import InvalidProblemError
-from ..model.problem import HasProgram, Sense
-from ..model.program import Point
+from ..model.problem import Sense
 from ..model.records import assign, require
 from .classes import Known, install, known_fields
-from .compile_check import check_compiled
-from .compiled import Compiled, compiled
 from .decision import NamedDecision
+from .declared import Declared
 from .fields import data
-from .judging import Judge, exactly, small
 from .own_words import in_own_words
-from .tracing import traced
 from .validation import Sizes, check_positions, validated
-from .values import Values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..model.explanation import Explanation
-    from ..model.program import Program
     from .declaration import Declaration
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, eq_default=False, field_specifiers=(data,))
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Formulation(BatchAxis[NamedDecision], HasProgram[NamedDecision]):
+class Formulation(BatchAxis[NamedDecision], Declared[NamedDecision]):
     """Base of problems that are written as mathematics: fields with named dimensions, and one method ``declare``.
 
     Each subclass is a frozen dataclass, whose fields are given by keyword. ``declare`` runs once, when a problem is
@@ -93,10 +86,10 @@ class Formulation(BatchAxis[NamedDecision], HasProgram[NamedDecision]):
 
     # What the declaration says.
 
-    @cached_property
-    def declaration(self) -> Declaration:
-        """Variables, objective and constraints, as ``declare`` stated them."""
-        return traced(self, fields_of(type(self)), self.__dict__["_sizes"])
+    @property
+    def declared_fields(self) -> tuple[Known, ...]:
+        """Kind, dimensions and unit of each field, as the class says."""
+        return fields_of(type(self))
 
     @property
     def sense(self) -> Sense:  # type: ignore[override]
@@ -108,60 +101,7 @@ class Formulation(BatchAxis[NamedDecision], HasProgram[NamedDecision]):
         """Whether there are binaries or whole numbers among the variables."""
         return any(variable.integral for variable in self.declaration.variables.values())
 
-    @property
-    def dimensions(self) -> dict[str, int]:
-        """Size of each dimension by name."""
-        return dict(self.declaration.sizes)
-
-    # The program.
-
-    @cached_property
-    def _compiled(self) -> Compiled:
-        fields = self._field_arrays()
-        found = compiled(self.declaration, Values(fields, {}), type(self).__name__)
-        check_compiled(self.declaration, found, fields)
-        return found
-
-    def program(self) -> Program:
-        """Return the problem as a sparse program; rows and columns carry the names of constraints and variables.
-
-        Raises
-        ------
-        InvalidProblemError
-            If the problem has a batch axis, or see :func:`~edgeopt.algebra.compiled.compiled`.
-        """
-        if self.batch is not None:
-            raise InvalidProblemError(f"the problem is a batch of {self.batch}; ask one instance(i) for its program")
-        return self._compiled.program
-
-    def _field_arrays(self) -> dict[str, Any]:
-        """Return the float fields as arrays; in a batch with its axis, or one of length 1, in front."""
-        found = {}
-        for name, single in self.batched_fields.items():
-            array = np.asarray(self.__dict__[name])
-            found[name] = array[None] if self.batch is not None and array.ndim == single else array
-        return found
-
-    def decode(self, point: NDArray[np.float64]) -> NamedDecision:
-        """Decision that a `point` of the program stands for: whole numbers rounded, entries without a column 0."""
-        m, column_of = self.declaration, self._compiled.column_of
-        dense = point if column_of is None else np.where(column_of >= 0, point[column_of], 0.0)
-        found: dict[str, Any] = {}
-        for variable in m.variables.values():
-            array = dense[variable.start : variable.start + variable.size].reshape(variable.shape)
-            if variable.kind == "binary":
-                array = array > 0.5
-            elif variable.kind == "integer":
-                array = np.round(array).astype(np.int64)
-            found[variable.name] = array
-        return self._decision(found)
-
-    def encode(self, decision: NamedDecision) -> NDArray[np.float64]:
-        """Point of the program that stands for a decision."""
-        parts = [np.asarray(decision.values[name], dtype=np.float64).ravel() for name in self.declaration.variables]
-        dense = np.concatenate(parts)
-        column_of = self._compiled.column_of
-        return dense if column_of is None else dense[column_of >= 0]
+    # Decisions.
 
     def decide(self, **arrays: Any) -> NamedDecision:
         """Return a decision with these values of the variables, by name.
@@ -171,17 +111,20 @@ class Formulation(BatchAxis[NamedDecision], HasProgram[NamedDecision]):
         InvalidProblemError
             If a variable is missing or unknown, or a value has another shape.
         """
-        decision = self._decision(arrays)
+        decision = self.decided(arrays)
         self.check(decision)
         return decision
 
-    def _decision(self, arrays: Mapping[str, Any]) -> NamedDecision:
+    def decided(self, arrays: Mapping[str, Any]) -> NamedDecision:
+        """Return the decision with these values of the variables, which nobody has checked."""
         m = self.declaration
         dims = {name: [axis.name for axis in v.axes] for name, v in m.variables.items()}
         labels = {label: self.labels[kind] for label, kind in m.kinds.items() if self.labels and kind in self.labels}
         return NamedDecision(arrays, dims, labels)
 
-    # The judge.
+    def _points(self, decision: NamedDecision) -> dict[str, NDArray[np.float64]]:
+        # By mapping: a variable may be called as an attribute of decisions is.
+        return {name: np.asarray(decision.values[name], dtype=np.float64) for name in self.declaration.variables}
 
     def check(self, decision: NamedDecision) -> None:
         """Raise unless `decision` is a :class:`NamedDecision` with one finite number for every variable's entry."""
@@ -200,38 +143,6 @@ class Formulation(BatchAxis[NamedDecision], HasProgram[NamedDecision]):
             if array.dtype.kind == "f":
                 require(f"decision.{name}", array, np.isfinite(array), "must be finite")
 
-    def objective(self, decision: NamedDecision) -> Any:
-        """Objective of `decision`, read off the declaration; (batch,) for a batch."""
-        return self._judge(decision).objective()
-
-    def magnitude(self, decision: NamedDecision) -> Any:
-        """Sum of the absolute terms of the objective."""
-        return self._judge(decision).magnitude()
-
-    def violations(self, decision: NamedDecision) -> dict[str, float]:
-        """Worst broken row of each constraint, by its name and index, relative to its bound and terms.
-
-        What a program of whole numbers breaks by less than the tolerance is looked at again in exact arithmetic.
-        """
-        found = self._judge(decision).violations()
-        if self.batch is None and self.integral and small(found):
-            found |= {name.removeprefix("row "): v for name, v in self._in_whole_numbers(decision).items()}
-        return found
-
-    def _in_whole_numbers(self, decision: NamedDecision) -> dict[str, float]:
-        program = self.program()
-        broken = program.violations(Point(self.encode(decision)))
-        return {name: v for name, v in broken.items() if name.startswith("row ") and v >= 1.0}
-
-    def _judge(self, decision: NamedDecision) -> Judge:
-        points = {name: np.asarray(decision.values[name], dtype=np.float64) for name in self.declaration.variables}
-        return Judge(self.declaration, self._field_arrays(), points, batched=self.batch is not None)
-
-    def holds_exactly(self, decision: NamedDecision) -> bool:
-        """Whether `decision` keeps every constraint without any tolerance, in rational numbers."""
-        points = {name: np.asarray(decision.values[name]).astype(float) for name in self.declaration.variables}
-        return not exactly(self.declaration, self._field_arrays(), points)[1]
-
     def explain(self) -> Explanation:
         """Say why the problem is infeasible, in the names of its constraints, and what would repair it."""
         return in_own_words(self, super().explain())
@@ -244,26 +155,12 @@ class Formulation(BatchAxis[NamedDecision], HasProgram[NamedDecision]):
 
     def pick(self, decision: NamedDecision, index: int) -> NamedDecision:
         """Decision of one instance from that of the batch."""
-        return self._decision({name: array[index] for name, array in decision.values.items()})
+        return self.decided({name: array[index] for name, array in decision.values.items()})
 
     def stack(self, decisions: Sequence[NamedDecision]) -> NamedDecision:
         """Decision of the batch from those of its instances."""
         names = self.declaration.variables
-        return self._decision({name: np.stack([one.values[name] for one in decisions]) for name in names})
-
-    # What users look at.
-
-    def _repr_latex_(self) -> str:
-        """Return the model as mathematics, which notebooks show."""
-        from .latex import latex
-
-        return latex(self)
-
-    def summary(self) -> str:
-        """Return what the problem holds: dimensions, fields, variables, objective and constraints."""
-        from .summary import summary
-
-        return summary(self)
+        return self.decided({name: np.stack([one.values[name] for one in decisions]) for name in names})
 
     def __repr__(self) -> str:
         several = "" if self.batch is None else f"batch of {self.batch}, "

@@ -124,7 +124,7 @@ def _worst(
 def exactly(
     m: Declaration, fields: Mapping[str, Any], points: Mapping[str, Any]
 ) -> tuple[Fraction, dict[str, Fraction]]:
-    """Return the objective in rational numbers, and by how much each broken row misses its side, not rounded.
+    """Return the objective in rational numbers, and by how much each broken row or bound is missed, not rounded.
 
     Raises
     ------
@@ -152,6 +152,14 @@ def exactly(
         if family.lower_bound is not None:
             low = zero + values.over(family.lower_bound, family.axes)
             _miss(missed, name, shape(family.axes), np.where(on, activity, low), low, [">="] * activity.size)
+    for variable in m.variables.values():
+        x: Any = np.asarray(values.points[variable.name], dtype=object)
+        zero = np.full(x.shape, Fraction(0), object)
+        for expression, relation in ((variable.lower, ">="), (variable.upper, "<=")):
+            side = np.broadcast_to(values.over(expression, variable.axes), x.shape)
+            if variable.mask is not None:
+                side = np.where(variable.mask, side, zero)
+            _miss(missed, f"bound of {variable.name}", variable.shape, x, side, [relation] * x.size)
     return values.of(m.goal)[()], missed  # type: ignore[arg-type]
 
 

@@ -19,11 +19,11 @@ from .values import Values
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .formulation import Formulation
+    from .declared import Declared
 
 
 def derivatives(
-    problem: Formulation, points: Mapping[str, NDArray[np.float64]], price: NDArray[np.float64]
+    problem: Declared, points: Mapping[str, NDArray[np.float64]], price: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
     """Return the derivative of the optimal value with respect to every entry of every float field, by its name.
 
@@ -79,16 +79,16 @@ def _priced(values: Values, family: Family | Loop, starts: Any, price: NDArray[n
     return (values.arithmetic.constant(weights) * distance).sum()
 
 
-def reduced_costs(problem: Formulation, price: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+def reduced_costs(problem: Declared, price: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     """Return the change of the optimal value per unit of each variable's bound at which it stands, by its name."""
-    program, column_of = problem.program(), problem._compiled.column_of
+    program, column_of = problem._compiled.program, problem._compiled.column_of
     reduced = program.cost - price @ program.matrix
     dense = reduced if column_of is None else np.where(column_of >= 0, reduced[column_of], 0.0)
     variables = problem.declaration.variables.values()
     return {v.name: dense[v.start : v.start + v.size].reshape(v.shape) for v in variables}
 
 
-def _of_bounds(values: Values, problem: Formulation, points: Mapping[str, Any], price: NDArray[np.float64]) -> Any:
+def _of_bounds(values: Values, problem: Declared, points: Mapping[str, Any], price: NDArray[np.float64]) -> Any:
     """Sum of the bounds at which continuous variables stand, each at its price."""
     total: Any = 0.0
     reduced = reduced_costs(problem, price)
@@ -97,9 +97,11 @@ def _of_bounds(values: Values, problem: Formulation, points: Mapping[str, Any], 
             continue  # fixed: its bounds price nothing
         low, high = (values.full(side, variable.axes) for side in (variable.lower, variable.upper))
         x = points[variable.name]
-        with np.errstate(invalid="ignore"):
-            below = np.abs(x - np.asarray(low.detach())) <= np.abs(x - np.asarray(high.detach()))
         worth = reduced[variable.name]
+        with np.errstate(invalid="ignore"):
+            nearer = np.abs(x - np.asarray(low.detach())) - np.abs(x - np.asarray(high.detach()))
+        # Where both bounds are one, the price says which of them binds.
+        below = np.where(nearer == 0, problem.sense.sign * worth >= 0, ~(nearer > 0))
         for side, there in ((low, below), (high, ~below)):
             finite = np.isfinite(np.asarray(side.detach())) & there
             if finite.any():

@@ -18,30 +18,28 @@ from .values import addends
 if TYPE_CHECKING:
     from .axes import Axes
     from .constraint import Constraint
+    from .declared import Declared
     from .expression import Expression
-    from .formulation import Formulation
     from .variables import Variable
 
 _RELATIONS = {"<=": r"\le", ">=": r"\ge", "==": "="}
 
 
-def latex(problem: Formulation) -> str:
+def latex(problem: Declared) -> str:
     """Return the model in LaTeX, between dollar signs, as notebooks show it."""
     return f"$$\n{body(problem)}\n$$"
 
 
-def body(problem: Formulation) -> str:
+def body(problem: Declared) -> str:
     """Return the model in LaTeX, an ``aligned`` environment."""
     return _Printer(problem).model()
 
 
 class _Printer:
-    def __init__(self, problem: Formulation) -> None:
-        from .formulation import fields_of
-
+    def __init__(self, problem: Declared) -> None:
         self.m = problem.declaration
-        self.symbols = {one.name: one.spec.symbol for one in fields_of(type(problem)) if one.spec.symbol}
-        self.single = {one.name for one in fields_of(type(problem)) if not one.spec.dimensions}
+        self.symbols = {one.name: one.spec.symbol for one in problem.declared_fields if one.spec.symbol}
+        self.single = {one.name for one in problem.declared_fields if not one.spec.dimensions}
         self.letters = self._letters()
 
     def _letters(self) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,18 +10,16 @@ from .families import Loop
 from .fields import FieldSpec
 
 if TYPE_CHECKING:
-    from .formulation import Formulation
+    from .declared import Declared
 
 
-def summary(problem: Formulation) -> str:
+def summary(problem: Declared) -> str:
     """Return dimensions, fields with units, variables and constraints of a problem, with their sizes."""
-    from .formulation import fields_of
-
     m = problem.declaration
     lines = [f"{problem!r}: {m.sense}"]
     lines += ["dimensions", *(f"  {name}: {size}" for name, size in m.sizes.items())]
     lines.append("fields")
-    for one in fields_of(type(problem)):
+    for one in problem.declared_fields:
         lines.append(f"  {one.name} {_shape(one.spec)}{_unit(one.spec)}: {_range(getattr(problem, one.name))}")
     lines.append("variables")
     for variable in m.variables.values():
@@ -43,7 +41,10 @@ def _unit(spec: FieldSpec) -> str:
     return f" [{spec.unit}]" if spec.unit else ""
 
 
-def _range(value: object) -> str:
+def _range(value: Any) -> str:
+    if hasattr(value, "nnz"):
+        stored = f"{value.data.min():g} to {value.data.max():g}" if value.nnz else "all 0"
+        return f"{stored}, {value.nnz} of {value.shape[0] * value.shape[1]} stored"
     array = np.asarray(value)
     if array.dtype.kind not in "fiub" or array.ndim == 0 or not array.size:
         return f"{value}" if array.ndim == 0 else "empty" if not array.size else f"{array.size} values"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..model.batch_axis import batch_of
 from ..model.errors import InvalidProblemError
 from . import axes as named
 from .axes import Axis
@@ -16,10 +17,11 @@ from .values import Values
 
 if TYPE_CHECKING:
     from .classes import Known
+    from .declared import Declared
     from .validation import Sizes
 
 
-def traced(problem: Any, known: tuple[Known, ...], sizes: Sizes) -> Declaration:
+def traced(problem: Declared, known: tuple[Known, ...], sizes: Sizes) -> Declaration:
     """Return what `problem` declares.
 
     Raises
@@ -30,12 +32,11 @@ def traced(problem: Any, known: tuple[Known, ...], sizes: Sizes) -> Declaration:
     lengths = {kind: size for kind, (size, _) in sizes.items()}
 
     def value_of(expression: Expression) -> Any:
-        if problem.batch is not None:
+        if batch_of(problem) is not None:
             raise InvalidProblemError(
                 "declare reads plain numbers by m.constant, which differ within a batch; build one problem for each"
             )
-        fields = {one.name: np.asarray(problem.__dict__[one.name]) for one in known if one.kind == "f"}
-        return np.array(Values(fields, {}).full(expression, expression.axes), dtype=np.float64)
+        return np.array(Values(problem._field_arrays(), {}).full(expression, expression.axes), dtype=np.float64)
 
     m = Declaration(lengths, value_of)
     stand_in = object.__new__(type(problem))

@@ -131,6 +131,16 @@ def _measure(known: Known, shape: tuple[int, ...], sizes: Sizes) -> None:
             )
 
 
+def sizes_of(known: tuple[Known, ...], values: Mapping[str, Any]) -> Sizes:
+    """Return the size of each dimension that fields have which are validated already; a batch axis is none."""
+    sizes: Sizes = {}
+    for one in known:
+        if one.array:
+            shape = values[one.name].shape
+            _measure(one, shape[len(shape) - len(one.spec.dimensions) :], sizes)
+    return sizes
+
+
 def check_positions(known: tuple[Known, ...], values: Mapping[str, Any], sizes: Sizes) -> None:
     """Raise unless every position lies within the dimension that it points into, where a field says its size."""
     for one in known:

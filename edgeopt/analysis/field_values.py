@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..algebra.declared import Declared
 from ..algebra.families import Family
-from ..algebra.formulation import Formulation, fields_of
 from ..algebra.lagrangian import derivatives, reduced_costs
+from ..model.batch_axis import batch_of
 from ..model.errors import InvalidProblemError, NoSolutionError
 from ..verification.linear_dual import LinearDual
 
@@ -60,8 +61,13 @@ class FieldValues:
         return "\n".join(lines + ([self.note] if self.note else []))
 
 
-def field_values(solution: Solution) -> FieldValues:
+def field_values(solution: Solution, price: NDArray[np.float64] | None = None) -> FieldValues:
     """Return what the fields of a solved declared problem are worth; see :func:`edgeopt.sensitivity`.
+
+    Parameters
+    ----------
+    price : (rows,) float, optional
+        Duals of the declaration's rows, where they are known already.
 
     Raises
     ------
@@ -71,25 +77,26 @@ def field_values(solution: Solution) -> FieldValues:
         If no duals of it can be found.
     """
     problem: Any = solution.problem
-    assert isinstance(problem, Formulation)
-    if problem.batch is not None:
-        raise InvalidProblemError(f"the problem is a batch of {problem.batch}; solve the instance(i) of interest")
+    assert isinstance(problem, Declared)
+    if (batch := batch_of(problem)) is not None:
+        raise InvalidProblemError(f"the problem is a batch of {batch}; solve the instance(i) of interest")
     if solution.status != "optimal":
         raise InvalidProblemError(f"the solution is {solution.status}; only an optimal one has derivatives")
-    point, price = _priced(problem, solution)
-    decision = problem.decode(point)
-    points = {name: np.asarray(decision.values[name], dtype=np.float64) for name in problem.declaration.variables}
+    point = Declared.encode(problem, solution.decision)
+    if price is None:
+        point, price = _priced(problem, solution, point)
+    points = problem._points(Declared.decode(problem, point))
     found = derivatives(problem, points, price)
     reduced = reduced_costs(problem, price)
     continuous = {name: reduced[name] for name, v in problem.declaration.variables.items() if not v.integral}
     whole = [name for name, v in problem.declaration.variables.items() if v.integral]
     note = f"derivatives hold {', '.join(whole)} fixed at their optimal whole numbers" if whole else ""
-    units = {one.name: one.spec.unit for one in fields_of(type(problem)) if one.spec.unit}
+    units = {one.name: one.spec.unit for one in problem.declared_fields if one.spec.unit}
     fields = {name: float(a) if a.ndim == 0 else a for name, a in found.items()}
     return FieldValues(fields, _by_constraint(problem, price), continuous, note, units)
 
 
-def _by_constraint(problem: Formulation, price: NDArray[np.float64]) -> dict[str, Any]:
+def _by_constraint(problem: Declared, price: NDArray[np.float64]) -> dict[str, Any]:
     found = {}
     for name, family in problem.declaration.families.items():
         block = problem._compiled.blocks[name]
@@ -103,11 +110,13 @@ def _by_constraint(problem: Formulation, price: NDArray[np.float64]) -> dict[str
     return found
 
 
-def _priced(problem: Formulation, solution: Solution) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _priced(
+    problem: Declared, solution: Solution, point: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the optimal point and the prices of rows; of an integer program those of its continuous part."""
-    program, point = problem.program(), problem.encode(solution.decision)
-    certificate = solution.certificate
-    if not program.integral and isinstance(certificate, LinearDual) and certificate.row_dual.shape == (program.rows,):
+    program, certificate = problem._compiled.program, solution.certificate
+    continuous = not program.integral and problem.program() is program  # what is written by hand may have other rows
+    if continuous and isinstance(certificate, LinearDual) and certificate.row_dual.shape == (program.rows,):
         return point, certificate.row_dual
     from ..solving.solve import solve
 
@@ -117,7 +126,7 @@ def _priced(problem: Formulation, solution: Solution) -> tuple[NDArray[np.float6
     return found.decision.values, found.certificate.row_dual
 
 
-def _fixed(problem: Formulation, program: Program, point: NDArray[np.float64]) -> Program:
+def _fixed(problem: Declared, program: Program, point: NDArray[np.float64]) -> Program:
     """Return the linear program that is left where whole numbers are fixed and what is switched off is free."""
     at = np.where(program.integrality, np.round(point), 0.0)
     lower = np.where(program.integrality, at, program.lower)
@@ -132,12 +141,11 @@ def _fixed(problem: Formulation, program: Program, point: NDArray[np.float64]) -
     return replace(program, lower=lower, upper=upper, row_lower=low, row_upper=high, integrality=integrality)
 
 
-def _switched_off(problem: Formulation, name: str, point: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _switched_off(problem: Declared, name: str, point: NDArray[np.float64]) -> NDArray[np.bool_]:
     from ..algebra.values import Values
 
     family: Any = problem.declaration.families[name]
-    decision = problem.decode(point)
-    points = {n: np.asarray(a, dtype=np.float64) for n, a in decision.values.items()}
+    points = problem._points(Declared.decode(problem, point))
     on = np.asarray(Values(problem._field_arrays(), points).full(family.constraint.switch, family.axes)).ravel() > 0.5
     block = problem._compiled.blocks[name]
     return ~(on if block.kept is None else on[block.kept])

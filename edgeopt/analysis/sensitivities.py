@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..algebra.formulation import Formulation
+from ..algebra.declared import Declared
 from ..formulations.revenue import RevenueMaximization
+from ..model.cached import cached_property
 from ..model.errors import InvalidProblemError
 from ..model.outcome import Options
 from ..model.problem import Sense
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Sensitivity:
-    """Sensitivity of a solved revenue program.
+    """Sensitivity of a solved revenue program; `fields` says what each entry of its data is worth.
 
     Attributes
     ----------
@@ -33,18 +35,33 @@ class Sensitivity:
     services : DataFrame
         By name of the service: `traffic`, `admitted`, `unit_profit`, `traffic_price` (revenue that one more unit of
         traffic would bring) and the profits `profit_from`, `profit_to` between which the admission stays optimal.
+    solution : Solution
+        What it is the sensitivity of.
     """
 
     resources: pd.DataFrame
     services: pd.DataFrame
+    solution: Solution = field(repr=False)
+
+    @cached_property
+    def fields(self) -> Mapping[str, Any]:
+        """For each field of real numbers the change of the revenue per unit of each of its entries, by the prices here.
+
+        Each is an array of the field's shape; of sparse densities a dense one, since an entry that is not there has a
+        derivative as well. They are read off the declaration when they are first asked for.
+        """
+        from .field_values import field_values
+
+        return field_values(self.solution, self.resources["price"].to_numpy()).fields
 
 
 def sensitivity(solution: Solution) -> Any:
     """Say what the data of a solved problem are worth.
 
     Of a :class:`RevenueMaximization` the prices of servers, links and traffic with their ranges
-    (:class:`Sensitivity`). Of a declared problem the derivative of the optimal value with respect to every entry of
-    every float field (:class:`~edgeopt.analysis.field_values.FieldValues`).
+    (:class:`Sensitivity`). Of a declared problem, and of an :class:`OfflineOffloading`, the derivative of the optimal
+    value with respect to every entry of every float field (:class:`~edgeopt.analysis.field_values.FieldValues`). Both
+    have these derivatives as ``fields``, by name.
 
     Parameters
     ----------
@@ -57,23 +74,25 @@ def sensitivity(solution: Solution) -> Any:
         If the solution is not of a single revenue program or declared problem, or not optimal.
     """
     problem = solution.problem
-    if isinstance(problem, Formulation):
-        from .field_values import field_values
-
-        return field_values(solution)
     if not isinstance(problem, RevenueMaximization):
-        raise InvalidProblemError(f"sensitivity needs the solution of a RevenueMaximization, not {problem!r}")
+        if isinstance(problem, Declared):
+            from .field_values import field_values
+
+            return field_values(solution)
+        raise InvalidProblemError(
+            f"sensitivity needs the solution of a RevenueMaximization or a declared problem, not {problem!r}"
+        )
     if problem.batch is not None:
         raise InvalidProblemError(f"the problem is a batch of {problem.batch}; solve the instance(i) of interest")
     if solution.status != "optimal":
         raise InvalidProblemError(f"the solution is {solution.status}; only an optimal one has prices")
-    return _of_basis(problem, solution.decision.admitted)
+    return _of_basis(problem, solution)
 
 
-def _of_basis(problem: RevenueMaximization, admitted: NDArray[np.float64]) -> Sensitivity:
+def _of_basis(problem: RevenueMaximization, solution: Solution) -> Sensitivity:
     import pandas as pd
 
-    program = problem.program()
+    program, admitted = problem.program(), solution.decision.admitted
     least = replace(program, cost=-program.cost, sense=Sense.MINIMIZE)  # HiGHS ranges costs of minimisation only
     model, ranging = _ranged(least, admitted)
     price = -np.array(model.getSolution().row_dual) + 0.0
@@ -103,7 +122,7 @@ def _of_basis(problem: RevenueMaximization, admitted: NDArray[np.float64]) -> Se
         },
         index=pd.Index(list(problem.service_names), name="service"),
     )
-    return Sensitivity(resources, services)
+    return Sensitivity(resources, services, solution)
 
 
 def _ranged(program: Program, admitted: NDArray[np.float64]) -> tuple[Any, Any]:

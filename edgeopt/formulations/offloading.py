@@ -9,17 +9,21 @@ both.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from scipy import sparse
 
+from ..algebra.classes import Known, described
+from ..algebra.declared import Declared
+from ..algebra.fields import FieldSpec
 from ..model.cached import cached_property
 from ..model.certificate import Certificate, OptimalityCertificate, StatusCertificate
 from ..model.errors import InvalidProblemError
 from ..model.explanation import Explanation, Repair
-from ..model.problem import CertifiesInfeasibility, CertifiesOptimality, Decision, HasProgram, Problem, Sense
+from ..model.problem import CertifiesInfeasibility, CertifiesOptimality, Decision, Problem, Sense
 from ..model.program import IndexedNames, Program
 from ..model.records import assign, float_array, number, plain, read_only, record
 from ..model.tolerance import least_count
@@ -27,6 +31,7 @@ from ..model.tolerance import least_count
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..algebra.declaration import Declaration
     from ..model.kept import Booleans, Floats, OptionalBooleans
 
 
@@ -108,7 +113,7 @@ class TooFewAvailable(StatusCertificate):
 
 
 @record
-class OfflineOffloading(CertifiesOptimality, CertifiesInfeasibility, HasProgram[OffloadingDecision]):
+class OfflineOffloading(CertifiesOptimality, CertifiesInfeasibility, Declared[OffloadingDecision]):
     """Choose which samples a distributed DNN resolves at the edge (Giannakas et al. 2025, eq. 11).
 
     Minimise the mean over samples of ``local_cost * l + (remote_cost + transmission_cost) * (1 - l)`` subject to
@@ -185,6 +190,37 @@ class OfflineOffloading(CertifiesOptimality, CertifiesInfeasibility, HasProgram[
         raise InvalidProblemError(
             "local_cost and remote_cost are so large that their sum overflows float64; scale all costs down"
         )
+
+    @property
+    def declared_fields(self) -> tuple[Known, ...]:
+        """Kind and dimensions of each field: costs have sites where they were given with them."""
+        both = ("samples", "sites")
+        return described(
+            self,
+            {
+                "local_cost": FieldSpec(both[: self.local_cost.ndim]),
+                "remote_cost": FieldSpec(both[: self.remote_cost.ndim]),
+                "local_available": FieldSpec(both[: len(self.shape)]),
+            },
+        )
+
+    def declare(self, m: Declaration) -> None:
+        """Choose an exit for each sample, or for each sample at each site (eq. 11)."""
+        if_local: Any = self.local_cost
+        if if_local.ndim == 2 and not self.independent_sites:
+            if_local = if_local.sum("sites")
+        local = m.binary("local", *if_local.dims)
+        if_remote = self.remote_cost + self.transmission_cost
+        m.minimize((if_local * local + if_remote * (1.0 - local)).sum() / self.samples)
+        # The count, not the fraction: m / K in float64 may lie just below the fraction that it is.
+        fewest = least_count(float(m.constant(self.min_local_fraction)), local.size)
+        m.subject_to(min_local_fraction=local.sum() >= fewest)
+        if self.local_available is not None:
+            m.subject_to(local_available=(local <= 0.0).where(~self.local_available))
+
+    def decided(self, arrays: Mapping[str, Any]) -> OffloadingDecision:
+        """Return the decision with these values of ``local``."""
+        return OffloadingDecision(**arrays)
 
     @property
     def samples(self) -> int:

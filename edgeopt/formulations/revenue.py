@@ -18,17 +18,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from scipy import sparse
 
+from ..algebra.classes import Known, described
+from ..algebra.declared import Declared
+from ..algebra.fields import FieldSpec
 from ..model.batch_axis import BatchAxis
 from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
-from ..model.problem import Decision, HasProgram, Problem, Sense
+from ..model.problem import Decision, Problem, Sense
 from ..model.program import IndexedNames, Program, bound_excess
 from ..model.records import assign, float_array, plain, read_only, record, require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..algebra.declaration import Declaration
     from ..model.kept import DefaultNames, Floats, Matrix
 
 
@@ -85,8 +89,20 @@ class ResourcePrices(OptimalityCertificate):
         return f"prices of {self.resource_price.shape[-1]} resources, {np.count_nonzero(self.resource_price)} not zero"
 
 
+_FIELDS = {
+    "unit_revenue": FieldSpec(("services",)),
+    "compute_density": FieldSpec(("servers", "services")),
+    "link_density": FieldSpec(("links", "services")),
+    "compute_capacity": FieldSpec(("servers",)),
+    "link_capacity": FieldSpec(("links",)),
+    "traffic": FieldSpec(("services",)),
+    "compute_price": FieldSpec(("servers",)),
+    "link_price": FieldSpec(("links",)),
+}
+
+
 @record
-class RevenueMaximization(BatchAxis[AdmissionDecision], HasProgram[AdmissionDecision]):
+class RevenueMaximization(BatchAxis[AdmissionDecision], Declared[AdmissionDecision]):
     """Admit traffic so that the network's revenue is largest (Lyu et al. 2024, eq. 1 to 5).
 
     Attributes
@@ -169,6 +185,25 @@ class RevenueMaximization(BatchAxis[AdmissionDecision], HasProgram[AdmissionDeci
             link_names=_names(self.link_names, "link_names", "link", links),
         )
         self.check_batch()
+
+    @property
+    def declared_fields(self) -> tuple[Known, ...]:
+        """Kind and dimensions of each field."""
+        return described(self, _FIELDS)
+
+    def declare(self, m: Declaration) -> None:
+        """Admit what pays most within the capacities (eq. 1 to 5)."""
+        admitted = m.continuous("admitted", "services", upper=self.traffic)
+        paid = self.compute_price @ self.compute_density + self.link_price @ self.link_density
+        m.maximize((self.unit_revenue - paid) @ admitted)
+        m.subject_to(
+            compute_capacity=self.compute_density @ admitted <= self.compute_capacity,
+            link_capacity=self.link_density @ admitted <= self.link_capacity,
+        )
+
+    def decided(self, arrays: Mapping[str, Any]) -> AdmissionDecision:
+        """Return the decision with these values of ``admitted``."""
+        return AdmissionDecision(**arrays)
 
     def pick(self, decision: AdmissionDecision, index: int) -> AdmissionDecision:
         """Decision of one instance from that of the batch."""

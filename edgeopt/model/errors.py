@@ -45,3 +45,7 @@ class BenchmarkError(EdgeOptError, RuntimeError):
 
 class ModelFileWarning(UserWarning):
     """A model file can be read in two ways; says which one was taken and how to make it plain."""
+
+
+class CoefficientRangeWarning(UserWarning):
+    """Coefficients of a declared problem are so far apart that solvers may lose the small ones; names two of them."""

@@ -19,7 +19,7 @@ from ..model.outcome import Options, Outcome, Status
 from ..model.problem import CertifiesOptimality
 from ..model.solution import Solution
 from ..verification.batch_certificate import BatchCertificate
-from .evidence import of_its_fields
+from .evidence import of_its_fields, reexamined
 
 if TYPE_CHECKING:
     from ..model.problem import Problem
@@ -37,12 +37,8 @@ def batch_with_evidence(problem: Problem, outcome: Outcome) -> Outcome:
         outcome = replace(outcome, certificate=None)
     if outcome.certificate is not None or not outcome.claim.has_decision:
         return outcome
-    try:
-        problem.check(outcome.decision)
-    except InvalidProblemError:  # the judge says so
-        return outcome
-    if not isinstance(problem, CertifiesOptimality):
-        return outcome
+    if not _is_of(problem, outcome.decision) or not isinstance(problem, CertifiesOptimality):
+        return outcome  # the judge says so
     return replace(outcome, certificate=problem.certify(outcome.decision))
 
 
@@ -54,6 +50,40 @@ def without_words(problem: Problem, outcome: Outcome) -> Outcome:
         return outcome
     own = batch_with_evidence(problem, replace(outcome, certificate=None))
     return outcome if own.certificate is None else own
+
+
+def reexamined_in_turn(problem: BatchAxis, outcome: Outcome, seconds: float) -> Outcome:
+    """Return a batched outcome as it is after a fresh look: what an instance has by word, an engine has to repeat.
+
+    Parameters
+    ----------
+    seconds : float
+        Most time for all instances together.
+    """
+    outcome = without_words(problem, of_its_fields(outcome))
+    given, begun = outcome.certificate, time.monotonic()
+    if not isinstance(given, BatchCertificate) or not outcome.claim.has_decision:
+        return outcome
+    parts = list(given.certificates)
+    if len(parts) != problem.batch or not _is_of(problem, outcome.decision):
+        return outcome  # the judge says so
+    for index, part in enumerate(parts):
+        if not word_of(part):
+            continue
+        one = Outcome(outcome.claim, problem.pick(outcome.decision, index), part)
+        found = reexamined(problem.instance(index), one, seconds - (time.monotonic() - begun))
+        if found.claim is not one.claim:
+            return replace(found, message=f"instance {index}: {found.message}")
+        parts[index] = found.certificate if isinstance(found.certificate, OptimalityCertificate) else None
+    return replace(outcome, certificate=BatchCertificate(tuple(parts)))
+
+
+def _is_of(problem: Problem, decision: object) -> bool:
+    try:
+        problem.check(decision)
+    except InvalidProblemError:
+        return False
+    return True
 
 
 def solve_in_turn(problem: BatchAxis, chosen: Solver, options: Options, run: Run) -> Outcome:

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..algebra.declared import Declared
 from ..exchange.packages.foreign import problem_in
 from ..exchange.storage import fingerprint
-from ..model.batch_axis import batch_of
+from ..model.batch_axis import BatchAxis
 from ..model.errors import NoSolutionError
 from ..model.instance import Instance
 from ..model.outcome import Options, Outcome
 from ..model.problem import HasProgram, with_program
 from ..model.scaling import matrix_scaling
-from ..model.tolerance import AGREEMENT
+from ..model.tolerance import AGREEMENT, ROUNDOFF
 from ..verification.duality import holds_exactly
 from ..verification.judge import Verification, judge, refused
 from ..verification.linear_dual import LinearDual
 from ..verification.rational import exact_vertex
 from ..verification.unboundedness import PrimalRay
-from .batch import without_words
+from .batch import reexamined_in_turn
 from .evidence import reexamined
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from numpy.typing import NDArray
 
     from ..model.problem import Problem
@@ -76,8 +79,10 @@ def verify(
         bound=solution.claimed_bound,
         message="" if solution.status.has_decision else solution.message,  # a file's words on its own proof are none
     )
-    batched = batch_of(problem) is not None
-    outcome = without_words(problem, outcome) if batched else reexamined(problem, outcome, seconds)
+    if isinstance(problem, BatchAxis) and problem.batch is not None:
+        outcome = reexamined_in_turn(problem, outcome, seconds)
+    else:
+        outcome = reexamined(problem, outcome, seconds)
     found = judge(problem, outcome, relative_gap)
     if not found.holds:
         return found
@@ -126,10 +131,9 @@ def _exactly(problem: Problem, solution: Solution, found: Verification) -> Verif
         return replace(found, holds=False, message="not proved: the ray starts at a point that misses a row")
     if not found.status.has_decision:
         return found
-    if isinstance(problem, HasProgram) and problem.integral and batch_of(problem) is None:
-        point = problem.encode(solution.decision)
-        if not holds_exactly(problem.program(), point):
-            return replace(found, holds=False, message="not proved: the decision misses a row by rounding")
+    fault = _rounded(problem, solution.decision, found.objective)
+    if fault is not None:
+        return replace(found, holds=False, message=f"not proved: {fault}")
     if (
         isinstance(certificate, LinearDual)
         and certificate.column_basis is not None
@@ -137,6 +141,36 @@ def _exactly(problem: Problem, solution: Solution, found: Verification) -> Verif
     ):
         return _exact_optimum(problem, certificate.column_basis, certificate.row_basis, found)
     return replace(found, message="exact check needs an optimal basis: solve a linear program with 'highs'")
+
+
+def _rounded(problem: Problem, decision: Any, objective: Any) -> str | None:
+    """Say what of an integer program's decision is not so without rounding; of a batch, of its first such instance."""
+    if not isinstance(problem, HasProgram) or not problem.integral:
+        return None
+    if isinstance(problem, BatchAxis) and problem.batch is not None:
+        for index in range(problem.batch):
+            if fault := _rounded(problem.instance(index), problem.pick(decision, index), objective[index]):
+                return f"instance {index}: {fault}"
+        return None
+    if isinstance(problem, Declared):
+        try:
+            value, missed = problem.exactly(decision)
+        except NoSolutionError:
+            pass  # a function leaves the rational numbers: what is left is the program, as it was computed
+        else:
+            return _declared_fault(float(value), objective, missed, ROUNDOFF * problem.magnitude(decision))
+    if not holds_exactly(problem.program(), problem.encode(decision)):
+        return "the decision misses a row by rounding"
+    return None
+
+
+def _declared_fault(value: float, objective: float, missed: dict[str, Fraction], rounding: float) -> str | None:
+    if missed:
+        worst = max(missed, key=lambda name: missed[name])
+        return f"the decision misses {worst} by {float(missed[worst]):.3g} in exact arithmetic"
+    if abs(value - objective) > max(AGREEMENT * max(abs(value), abs(objective)), rounding):
+        return f"the objective is {value!r} in exact arithmetic, not {objective!r}"
+    return None
 
 
 def _exact_optimum(
