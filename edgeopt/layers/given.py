@@ -76,8 +76,27 @@ class Call:
         return [int(i) for i in np.unravel_index(instance, self.lead)] if self.lead else []
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """Rows, columns and stored coefficients of a program."""
+
+    rows: int
+    columns: int
+    entries: int
+
+    @classmethod
+    def of(cls, program: Program) -> Sizes:
+        """Return those of `program`."""
+        return cls(program.rows, program.columns, int(program.matrix.nnz))
+
+    def __getitem__(self, name: str) -> int:
+        if name == "matrix":
+            return self.entries
+        return self.rows if name.startswith("row") else self.columns
+
+
 def take(
-    program: Program,
+    sizes: Sizes,
     known: Sequence[str],
     values: Sequence[Tensor | None],
     start: Bases | None = None,
@@ -100,41 +119,38 @@ def take(
     for name, value in given.items():
         shown = words.get(name, name)
         _check_dtype(shown, value)
-        size, inner = _size_of(program, name), 1
-        if name == "matrix" and _is_dense(program, value):
-            dense, size, inner = True, program.rows * program.columns, 2
+        size, inner = sizes[name], 1
+        if name == "matrix" and _is_dense(sizes, value):
+            dense, size, inner = True, sizes.rows * sizes.columns, 2
         elif value.ndim < 1 or value.shape[-1] != size:
-            raise InvalidProblemError(f"{shown} has shape {tuple(value.shape)}; expected {_expected(program, name)}")
+            raise InvalidProblemError(f"{shown} has shape {tuple(value.shape)}; expected {_expected(sizes, name)}")
         if value.ndim > inner:
             leads[shown] = tuple(value.shape[: value.ndim - inner])
         count = 1
         for extent in value.shape[: value.ndim - inner]:
             count = count * extent
         flat.append(value.reshape(count, size).to(torch.float64))
-    if len(set(leads.values())) > 1:
+    lead = next(iter(leads.values()), ())
+    if any(other != lead for other in leads.values()):
         raise InvalidProblemError(f"the batches disagree: {leads}; all leading shapes must be the same")
     first = next(iter(given.values()), None)
     dtype = torch.float64 if first is None else first.dtype
-    return Call(tuple(given), next(iter(leads.values()), ()), dtype, dense, start, duals, words), flat
+    return Call(tuple(given), lead, dtype, dense, start, duals, words), flat
 
 
-def _size_of(program: Program, name: str) -> int:
-    return int(program.matrix.nnz if name == "matrix" else getattr(program, name).shape[0])
-
-
-def _expected(program: Program, name: str) -> str:
-    size = _size_of(program, name)
-    also = f", its stored entries, or (..., {program.rows}, {program.columns})" if name == "matrix" else ""
+def _expected(sizes: Sizes, name: str) -> str:
+    size = sizes[name]
+    also = f", its stored entries, or (..., {sizes.rows}, {sizes.columns})" if name == "matrix" else ""
     return f"({size},) or (..., {size}){also}"
 
 
-def _is_dense(program: Program, value: Tensor) -> bool:
-    if value.ndim < 2 or tuple(value.shape[-2:]) != (program.rows, program.columns):
+def _is_dense(sizes: Sizes, value: Tensor) -> bool:
+    if value.ndim < 2 or tuple(value.shape[-2:]) != (sizes.rows, sizes.columns):
         return False
-    if program.matrix.nnz == program.columns:
+    if sizes.entries == sizes.columns:
         raise InvalidProblemError(
-            f"matrix has shape {tuple(value.shape)}, which may be all entries of a matrix or the {program.columns} "
-            f"stored entries of {program.rows} matrices; give another batch, or store a zero in program.matrix"
+            f"matrix has shape {tuple(value.shape)}, which may be all entries of a matrix or the {sizes.columns} "
+            f"stored entries of {sizes.rows} matrices; give another batch, or store a zero in program.matrix"
         )
     return True
 

@@ -23,7 +23,8 @@ from ..model.program import Program
 from ..solvers.compiled.lp_batch import Bases, Constraints, Instances, Vertices
 from .backends import BACKENDS
 from .directional import Directional, directional
-from .given import PARAMETERS, Call, Words, arrays, check_fits, take
+from .given import PARAMETERS, Call, Sizes, Words, arrays, check_fits, take
+from .graph_operators import enrol, vertices
 from .judge import judged
 from .reference import statuses
 from .report import Report, degeneracy
@@ -104,7 +105,13 @@ class LinearProgramLayer(torch.nn.Module):
         self._last: list[tuple[Instances, Vertices]] | None = None
         self._smoothed: NDArray[np.str_] | None = None
         self._frozen_costs = False
+        self.sizes = Sizes.of(program)
         self.words: Words = {}
+        self.key = enrol(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        enrol(self)
 
     def forward(self, *values: Tensor | None, start: Bases | None = None, duals: bool = False) -> Any:
         """Solve.
@@ -133,13 +140,22 @@ class LinearProgramLayer(torch.nn.Module):
         InvalidProblemError
             If a value has the wrong shape or dtype, is nan, or the optimum does not fit into the dtype.
         """
-        call, given = take(self.program, self.parameter_names, values, start, duals, self.words)
+        call, given = take(self.sizes, self.parameter_names, values, start, duals, self.words)
         if "cost" in call.names and self.sign < 0:
             at = call.names.index("cost")
             given[at] = -given[at]
-        point, dual, *_ = (vertex if self.smoothing is None else smoothed)(self, call, *given)
+        point, dual, *_ = self._optima(call, given)
         point = call.restored(point)
         return (point, call.restored(self.sign * dual)) if duals else point
+
+    def _optima(self, call: Call, given: list[Tensor]) -> tuple[Tensor, ...]:
+        if not torch.compiler.is_compiling():
+            return (vertex if self.smoothing is None else smoothed)(self, call, *given)
+        if self.smoothing is not None:
+            raise InvalidOptionError("a smoothed layer cannot be compiled or exported; leave it out by a graph break")
+        names = ",".join(call.names)
+        found: tuple[Tensor, ...] = vertices(self.key, names, list(call.lead), call.dense, call.duals, given)
+        return found
 
     def report(self) -> Report:
         """Return what happened to each instance of the last batch.
@@ -290,7 +306,7 @@ class LinearProgramLayer(torch.nn.Module):
 
         See :func:`~edgeopt.layers.directional`; ``matrix`` is a direction of the stored entries.
         """
-        call, given = take(self.program, self.parameter_names, values, words=self.words)
+        call, given = take(self.sizes, self.parameter_names, values, words=self.words)
         if "cost" in call.names:
             at = call.names.index("cost")
             given[at] = self.sign * given[at]

@@ -42,6 +42,7 @@ class RevenueLayer(torch.nn.Module):
     """
 
     capacity: Tensor
+    unit_revenue: Tensor
     unit_profit: Tensor
     price: Tensor
 
@@ -53,7 +54,14 @@ class RevenueLayer(torch.nn.Module):
         self.layer = LinearProgramLayer(problem.program(), tuple(_WORDS), **options)
         self.layer.words = {name: word for name, word in _WORDS.items() if name != "cost"}
         price = np.concatenate([problem.compute_price, problem.link_price])
-        for name, array in (("capacity", problem.capacity), ("unit_profit", problem.unit_profit), ("price", price)):
+        self._priced = bool(price.any())
+        kept = {
+            "capacity": problem.capacity,
+            "unit_revenue": problem.unit_revenue,
+            "unit_profit": problem.unit_profit,
+            "price": price,
+        }
+        for name, array in kept.items():
             self.register_buffer(name, torch.tensor(array, dtype=torch.float64), persistent=False)
 
     def forward(
@@ -89,18 +97,18 @@ class RevenueLayer(torch.nn.Module):
 
     def _profit(self, unit_revenue: Tensor | None, density: Tensor | None) -> Tensor | None:
         """Return the unit profit where it is not the problem's own: revenue less the prices of what a unit takes."""
-        priced = density is not None and bool(self.problem.compute_price.any() or self.problem.link_price.any())
+        priced = density is not None and self._priced
         if unit_revenue is None and not priced:
             return None
-        own = torch.tensor(self.problem.unit_revenue, device=self.price.device)
+        own = self.unit_revenue.double()
         revenue = own if unit_revenue is None else unit_revenue.to(torch.float64)
         if not priced:
             return revenue - (own - self.unit_profit.double())
-        call, (entries,) = take(self.layer.program, ("matrix",), (density,), words=_WORDS)
+        call, (entries,) = take(self.layer.sizes, ("matrix",), (density,), words=_WORDS)
         rows, columns = (index.to(entries.device) for index in self.layer.pattern(call))
-        cost = entries.new_zeros(entries.shape[0], self.problem.services)
+        cost = entries.new_zeros(entries.shape[0], self.layer.sizes.columns)
         cost = cost.index_add(1, columns, self.price.double()[rows] * entries)
-        profit = revenue - cost.reshape(*call.lead, self.problem.services)
+        profit = revenue - cost.reshape(*call.lead, self.layer.sizes.columns)
         # Densities move the costs too, but a vertex does not move with those.
         fixed = unit_revenue is None and self.layer.smoothing is None
         return profit.detach() if fixed else profit

@@ -1,7 +1,7 @@
 """The vertex of a linear program as a differentiable function, for torch's reverse and forward mode and its vmap.
 
 At a vertex the derivative is one matrix for as long as the basis stands. So backward is a linear map of its own,
-`_Pull`, and its transpose, `_Push`, is the forward derivative: each is the derivative of the other, and second
+`Pull`, and its transpose, `_Push`, is the forward derivative: each is the derivative of the other, and second
 derivatives follow.
 With ``W`` the rows that bind and the columns that are basic, ``h = W'^-1 g_S`` and ``k = W^-1 w_R`` the gradients of
 points and duals pulled back, the matrix has the gradient ``-(h x' + y k')``.
@@ -27,8 +27,35 @@ if TYPE_CHECKING:
     from .lp import LinearProgramLayer
 
 
-def vertex(layer: LinearProgramLayer, call: Call, *values: Tensor | None) -> tuple[Tensor, ...]:
+def solve(layer: LinearProgramLayer, call: Call, *values: Tensor) -> tuple[Tensor, ...]:
     """Return vertices (batch, columns), row duals (batch, rows), statuses of both, and how each ended."""
+    found = layer.vertices(call, values)
+    device = values[0].device if values else torch.device("cpu")
+    # Neither shares memory with what the layer keeps.
+    point, dual = (torch.from_numpy(part.copy()).to(device) for part in (found.point, found.dual))
+    return point, dual, *(torch.from_numpy(p) for p in (found.bases.columns, found.bases.rows, found.ended))
+
+
+def pull(
+    layer: LinearProgramLayer,
+    call: Call,
+    wanted: tuple[str, ...],
+    columns: Tensor,
+    rows: Tensor,
+    ended: Tensor,
+    matrix: Tensor | None,
+    of_point: Tensor | None,
+    of_dual: Tensor | None,
+) -> tuple[Tensor, ...]:
+    """Pull gradients of points and row duals back to what `wanted` names."""
+    device = next(part.device for part in (of_point, of_dual) if part is not None)
+    given = [None if part is None else as_array(part) for part in (of_point, of_dual)]
+    found = pulled(layer, call, wanted, basis_of(columns, rows, ended, matrix), *given)
+    return tuple(torch.from_numpy(array).to(device) for array in found)
+
+
+def vertex(layer: LinearProgramLayer, call: Call, *values: Tensor | None) -> tuple[Tensor, ...]:
+    """Do the same, differentiable."""
     found: tuple[Tensor, ...] = _Vertex.apply(layer, call, *values)  # type: ignore[no-untyped-call]
     return found
 
@@ -37,7 +64,7 @@ def _pull(
     layer: LinearProgramLayer, call: Call, wanted: tuple[str, ...], *tensors: Tensor | None
 ) -> tuple[Tensor, ...]:
     if not torch.is_grad_enabled():  # backward for the first derivative only: nothing is to be recorded
-        return _Pull.forward(layer, call, wanted, *tensors)  # type: ignore[arg-type]
+        return pull(layer, call, wanted, *tensors)  # type: ignore[arg-type]
     found: tuple[Tensor, ...] = _Pull.apply(layer, call, wanted, *tensors)  # type: ignore[no-untyped-call]
     return found
 
@@ -54,11 +81,7 @@ class _Vertex(Function):
 
     @staticmethod
     def forward(layer: LinearProgramLayer, call: Call, *values: Tensor) -> tuple[Tensor, ...]:
-        found = layer.vertices(call, values)
-        device = values[0].device if values else torch.device("cpu")
-        # Neither shares memory with what the layer keeps.
-        point, dual = (torch.from_numpy(part.copy()).to(device) for part in (found.point, found.dual))
-        return point, dual, *(torch.from_numpy(p) for p in (found.bases.columns, found.bases.rows, found.ended))
+        return solve(layer, call, *values)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -84,12 +107,9 @@ class _Vertex(Function):
         wanted = kinds(call, needed)
         basis = columns, rows, ended, own[0] if own else None
         pulled = dict(zip(wanted, _pull(layer, call, wanted, *basis, of_point, of_dual), strict=True))
-        if "matrix" in needed:
-            good = (ended == OPTIMAL)[:, None].to(own[1].device)
-            point, dual = (torch.where(good, part, 0.0) for part in own[1:])
-            pulled["matrix"] = layer.outer(call, pulled[PRICE], point, dual, pulled[ANSWER])
+        pulled = gathered(layer, call, pulled, ended, own[1:])
         gradients = [
-            None if name not in needed else _summed(pulled[name], shared)
+            None if name not in needed else summed(pulled[name], shared)
             for name, shared in zip(call.names, ctx.shared, strict=True)
         ]
         return None, None, *gradients
@@ -116,21 +136,8 @@ class _Pull(Function):
     """Gradients of points and row duals, pulled back to what `wanted` names; linear in them."""
 
     @staticmethod
-    def forward(
-        layer: LinearProgramLayer,
-        call: Call,
-        wanted: tuple[str, ...],
-        columns: Tensor,
-        rows: Tensor,
-        ended: Tensor,
-        matrix: Tensor | None,
-        of_point: Tensor | None,
-        of_dual: Tensor | None,
-    ) -> tuple[Tensor, ...]:
-        device = next(part.device for part in (of_point, of_dual) if part is not None)
-        given = [None if part is None else as_array(part) for part in (of_point, of_dual)]
-        found = pulled(layer, call, wanted, basis_of(columns, rows, ended, matrix), *given)
-        return tuple(torch.from_numpy(array).to(device) for array in found)
+    def forward(layer: LinearProgramLayer, call: Call, wanted: tuple[str, ...], *tensors: Any) -> tuple[Tensor, ...]:
+        return pull(layer, call, wanted, *tensors)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -150,7 +157,7 @@ class _Pull(Function):
         point, dual = _push(ctx.layer, ctx.call, tuple(given), *basis, *given.values())
         of_matrix = None
         if own and ctx.needs_input_grad[6]:
-            of_matrix = _summed(ctx.layer.outer(ctx.call, own[1], point, dual, own[2]), own[0].shape[0] == 1)
+            of_matrix = summed(ctx.layer.outer(ctx.call, own[1], point, dual, own[2]), own[0].shape[0] == 1)
         return *(None,) * 6, of_matrix, point, dual
 
     @staticmethod
@@ -209,7 +216,7 @@ class _Push(Function):
         found = dict(zip(wanted, _pull(ctx.layer, ctx.call, wanted, *basis, of_point, of_dual), strict=True))
         of_matrix = None
         if own and ctx.needs_input_grad[6]:
-            of_matrix = _summed(
+            of_matrix = summed(
                 ctx.layer.outer(ctx.call, found[PRICE], own[1], own[2], found[ANSWER]), own[0].shape[0] == 1
             )
         return *(None,) * 6, of_matrix, *(found[kind] for kind in ctx.wanted)
@@ -236,7 +243,18 @@ def _sum_of(first: Tensor | None, second: Tensor) -> Tensor:
     return second if first is None else first + second
 
 
-def _summed(gradient: Tensor, shared: bool) -> Tensor:
+def gathered(
+    layer: LinearProgramLayer, call: Call, pulled: dict[str, Tensor], ended: Tensor, optimum: Sequence[Tensor]
+) -> dict[str, Tensor]:
+    """Add the gradient of the matrix, where it was given, from its optima (batch, columns) and duals (batch, rows)."""
+    if not optimum:
+        return pulled
+    good = (ended == OPTIMAL)[:, None].to(optimum[0].device)
+    point, dual = (torch.where(good, part, 0.0) for part in optimum)
+    return pulled | {"matrix": layer.outer(call, pulled[PRICE], point, dual, pulled[ANSWER])}
+
+
+def summed(gradient: Tensor, shared: bool) -> Tensor:
     """Sum the gradient of what all instances share."""
     return gradient.sum(dim=0, keepdim=True) if shared and gradient.shape[0] != 1 else gradient
 

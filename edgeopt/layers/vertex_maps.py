@@ -80,6 +80,11 @@ def pulled(
     return found
 
 
+def is_of_rows(kind: str) -> bool:
+    """Whether a parameter has an entry for each row, not for each column."""
+    return kind == PRICE or kind.startswith("row")
+
+
 def _select(kind: str, bases: Bases, bound: Array, row: Array, cost: Array) -> Array:
     if kind in ("cost", ANSWER):
         return np.array(cost)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 import re
 
@@ -305,3 +306,50 @@ def test_layers_are_copied_and_pickled():
         expected = layer(*given)
         for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
             torch.testing.assert_close(other(*given), expected)
+
+
+# Graphs.
+
+
+def predictor_and_layer() -> torch.nn.Module:
+    torch.manual_seed(0)
+    problem = network(np.random.default_rng(3))
+    return torch.nn.Sequential(torch.nn.Linear(3, 12), torch.nn.Softplus(), RevenueLayer(problem)).double()
+
+
+def test_a_network_with_a_layer_compiles_into_one_graph():
+    net, past = predictor_and_layer(), torch.randn(5, 3, dtype=F64)
+    expected = net(past)
+    gradient = torch.autograd.grad(expected.square().sum(), net[0].weight)[0]
+    found = torch.compile(net, fullgraph=True, backend="aot_eager")(past)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(torch.autograd.grad(found.square().sum(), net[0].weight)[0], gradient)
+
+
+def test_a_layer_compiles_with_its_matrix():
+    layer, given = layer_and_values(names=("row_upper", "matrix"))
+    given = wanting_gradients(given)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    expected = torch.autograd.grad(layer(*given).square().sum(), given)
+    for a, b in zip(torch.autograd.grad(compiled(*given).square().sum(), given), expected, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_a_network_with_a_layer_is_exported_for_any_batch(tmp_path):
+    net, past = predictor_and_layer(), torch.randn(5, 3, dtype=F64)
+    program = torch.export.export(net, (past,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    torch.export.save(program, tmp_path / "net.pt2")
+    again = torch.export.load(tmp_path / "net.pt2").module()
+    for size in (5, 9):
+        past = torch.randn(size, 3, dtype=F64)
+        torch.testing.assert_close(again(past), net(past))
+    del net
+    gc.collect()
+    with pytest.raises(eo.InvalidOptionError, match="which this process has not made; make it first"):
+        again(past)
+
+
+def test_a_smoothed_layer_says_that_it_is_in_no_graph():
+    layer, given = layer_and_values("barrier", ("row_upper",))
+    with pytest.raises(Exception, match="a smoothed layer cannot be compiled or exported"):
+        torch.compile(layer, fullgraph=True, backend="aot_eager")(*given)
