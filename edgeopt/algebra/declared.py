@@ -20,7 +20,7 @@ from ..model.problem import DecisionT, HasProgram
 from ..model.program import Point
 from .compile_check import check_compiled
 from .compiled import Compiled, compiled
-from .judging import Judge, exactly, small
+from .judging import Judge, missed_exactly, small
 from .range_check import warn_of_ranges
 from .tracing import traced
 from .validation import Sizes, sizes_of
@@ -155,23 +155,23 @@ class Declared(HasProgram[DecisionT]):
     def _judge(self, decision: Any) -> Judge:
         return Judge(self.declaration, self._field_arrays(), self._points(decision), batched=batch_of(self) is not None)
 
-    def exactly(self, decision: Any) -> tuple[Fraction, dict[str, Fraction]]:
-        """Return the objective of `decision` in rational numbers, and by how much it misses constraints and bounds.
+    def missed_exactly(self, decision: Any) -> dict[str, Fraction]:
+        """Return by how much `decision` misses constraints and bounds in rational numbers, by their names.
 
         Raises
         ------
         InvalidProblemError
             If the problem has a batch axis.
         NoSolutionError
-            If the declaration applies a function that leaves the rational numbers.
+            If a constraint applies a function that leaves the rational numbers.
         """
         if (batch := batch_of(self)) is not None:
             raise InvalidProblemError(f"the problem is a batch of {batch}; ask one instance(i) and pick its decision")
-        return exactly(self.declaration, self._field_arrays(), self._points(decision))
+        return missed_exactly(self.declaration, self._field_arrays(), self._points(decision))
 
     def holds_exactly(self, decision: Any) -> bool:
         """Whether `decision` keeps every constraint and bound without any tolerance, in rational numbers."""
-        return not self.exactly(decision)[1]
+        return not self.missed_exactly(decision)
 
     # What users look at.
 

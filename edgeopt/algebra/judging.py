@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from .declaration import Declaration
     from .families import Family
+    from .variables import Variable
 
 Rows = tuple[str, tuple[int, ...], Any, Any, Any, Any]
 """Name, shape, activity, its magnitude, lower and upper side of a family's rows."""
@@ -121,46 +122,71 @@ def _worst(
         found[f"{before}{BlockNames([name], [sizes], [None]).name(0, place)}"] = float(flat[place])
 
 
-def exactly(
-    m: Declaration, fields: Mapping[str, Any], points: Mapping[str, Any]
-) -> tuple[Fraction, dict[str, Fraction]]:
-    """Return the objective in rational numbers, and by how much each broken row or bound is missed, not rounded.
+def missed_exactly(m: Declaration, fields: Mapping[str, Any], points: Mapping[str, Any]) -> dict[str, Fraction]:
+    """Return by how much each broken row or bound is missed, in rational numbers.
 
     Raises
     ------
     NoSolutionError
-        If the declaration applies a function that leaves the rational numbers.
+        If a constraint applies a function that leaves the rational numbers.
     """
-    arithmetic = Rational()
-    given = [{name: arithmetic.constant(array) for name, array in part.items()} for part in (fields, points)]
-    values = Values(given[0], given[1], arithmetic)
+    values = rational_values(fields, points)
     missed: dict[str, Fraction] = {}
     for name, family in m.families.items():
         if isinstance(family, Loop):
             _miss(
                 missed, name, (family.rows,), family.activity(values, m.starts), family.bound(values), family.relations
             )
-            continue
-        activity = np.asarray(values.full(family.activity, family.axes), dtype=object)
-        zero = np.full(activity.shape, Fraction(0), object)
-        bound = zero if family.bound is None else zero + values.over(family.bound, family.axes)
-        on = np.ones(activity.shape, bool) if family.constraint.mask is None else family.constraint.mask
-        if (switch := family.constraint.switch) is not None:
-            on = on & np.broadcast_to(values.over(switch, family.axes) == 1, activity.shape)
-        activity = np.where(on, activity, bound)
-        _miss(missed, name, shape(family.axes), activity, bound, [family.relation] * activity.size)
-        if family.lower_bound is not None:
-            low = zero + values.over(family.lower_bound, family.axes)
-            _miss(missed, name, shape(family.axes), np.where(on, activity, low), low, [">="] * activity.size)
+        else:
+            _miss_family(missed, name, family, values)
     for variable in m.variables.values():
-        x: Any = np.asarray(values.points[variable.name], dtype=object)
-        zero = np.full(x.shape, Fraction(0), object)
-        for expression, relation in ((variable.lower, ">="), (variable.upper, "<=")):
-            side = np.broadcast_to(values.over(expression, variable.axes), x.shape)
-            if variable.mask is not None:
-                side = np.where(variable.mask, side, zero)
-            _miss(missed, f"bound of {variable.name}", variable.shape, x, side, [relation] * x.size)
-    return values.of(m.goal)[()], missed  # type: ignore[arg-type]
+        _miss_bounds(missed, variable, values, np.asarray(points[variable.name], dtype=np.float64))
+    return missed
+
+
+class _Fractions(dict[str, Any]):
+    """Arrays of fractions, each made when it is first read."""
+
+    def __init__(self, given: Mapping[str, Any], arithmetic: Rational) -> None:
+        super().__init__()
+        self.given, self.arithmetic = given, arithmetic
+
+    def __missing__(self, name: str) -> Any:
+        found = self[name] = self.arithmetic.constant(self.given[name])
+        return found
+
+
+def rational_values(fields: Mapping[str, Any], points: Mapping[str, Any]) -> Values:
+    """Return a reader of values in rational numbers."""
+    arithmetic = Rational()
+    return Values(_Fractions(fields, arithmetic), _Fractions(points, arithmetic), arithmetic)
+
+
+def _miss_family(missed: dict[str, Fraction], name: str, family: Family, values: Values) -> None:
+    activity = np.asarray(values.full(family.activity, family.axes), dtype=object)
+    zero = np.full(activity.shape, Fraction(0), object)
+    bound = zero if family.bound is None else zero + values.over(family.bound, family.axes)
+    on = np.ones(activity.shape, bool) if family.constraint.mask is None else family.constraint.mask
+    if (switch := family.constraint.switch) is not None:
+        on = on & np.broadcast_to(values.over(switch, family.axes) == 1, activity.shape)
+    activity = np.where(on, activity, bound)
+    _miss(missed, name, shape(family.axes), activity, bound, [family.relation] * activity.size)
+    if family.lower_bound is not None:
+        low = zero + values.over(family.lower_bound, family.axes)
+        _miss(missed, name, shape(family.axes), np.where(on, activity, low), low, [">="] * activity.size)
+
+
+def _miss_bounds(missed: dict[str, Fraction], variable: Variable, values: Values, x: NDArray[np.float64]) -> None:
+    name, exact = f"bound of {variable.name}", Rational().constant
+    for expression, relation in ((variable.lower, ">="), (variable.upper, "<=")):
+        if expression.kind == "constant":  # float64 compares as fractions do, and a million times in no time
+            side: Any = np.broadcast_to(np.asarray(expression.detail), x.shape)
+            if variable.mask is None and ((x >= side) if relation == ">=" else (x <= side)).all():
+                continue
+        side = np.broadcast_to(values.over(expression, variable.axes), x.shape)
+        if variable.mask is not None:
+            side = np.where(variable.mask, side, np.full(x.shape, Fraction(0), object))
+        _miss(missed, name, variable.shape, exact(x), side, [relation] * x.size)
 
 
 def _miss(missed: dict[str, Fraction], name: str, sizes: Any, activity: Any, bound: Any, relations: list[str]) -> None:

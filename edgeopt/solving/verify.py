@@ -16,7 +16,7 @@ from ..model.instance import Instance
 from ..model.outcome import Options, Outcome
 from ..model.problem import HasProgram, with_program
 from ..model.scaling import matrix_scaling
-from ..model.tolerance import AGREEMENT, ROUNDOFF
+from ..model.tolerance import AGREEMENT
 from ..verification.duality import holds_exactly
 from ..verification.judge import Verification, judge, refused
 from ..verification.linear_dual import LinearDual
@@ -26,8 +26,6 @@ from .batch import reexamined_in_turn
 from .evidence import reexamined
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from numpy.typing import NDArray
 
     from ..model.problem import Problem
@@ -131,7 +129,7 @@ def _exactly(problem: Problem, solution: Solution, found: Verification) -> Verif
         return replace(found, holds=False, message="not proved: the ray starts at a point that misses a row")
     if not found.status.has_decision:
         return found
-    fault = _rounded(problem, solution.decision, found.objective)
+    fault = _rounded(problem, solution.decision)
     if fault is not None:
         return replace(found, holds=False, message=f"not proved: {fault}")
     if (
@@ -143,33 +141,25 @@ def _exactly(problem: Problem, solution: Solution, found: Verification) -> Verif
     return replace(found, message="exact check needs an optimal basis: solve a linear program with 'highs'")
 
 
-def _rounded(problem: Problem, decision: Any, objective: Any) -> str | None:
-    """Say what of an integer program's decision is not so without rounding; of a batch, of its first such instance."""
+def _rounded(problem: Problem, decision: Any) -> str | None:
+    """Say which constraint an integer program's decision misses by rounding; of a batch, that of the first instance."""
     if not isinstance(problem, HasProgram) or not problem.integral:
         return None
     if isinstance(problem, BatchAxis) and problem.batch is not None:
         for index in range(problem.batch):
-            if fault := _rounded(problem.instance(index), problem.pick(decision, index), objective[index]):
+            if fault := _rounded(problem.instance(index), problem.pick(decision, index)):
                 return f"instance {index}: {fault}"
         return None
     if isinstance(problem, Declared):
         try:
-            value, missed = problem.exactly(decision)
+            missed = problem.missed_exactly(decision)
         except NoSolutionError:
             pass  # a function leaves the rational numbers: what is left is the program, as it was computed
         else:
-            return _declared_fault(float(value), objective, missed, ROUNDOFF * problem.magnitude(decision))
+            worst = max(missed, key=lambda name: missed[name], default=None)
+            return worst and f"the decision misses {worst} by {float(missed[worst]):.3g} in exact arithmetic"
     if not holds_exactly(problem.program(), problem.encode(decision)):
         return "the decision misses a row by rounding"
-    return None
-
-
-def _declared_fault(value: float, objective: float, missed: dict[str, Fraction], rounding: float) -> str | None:
-    if missed:
-        worst = max(missed, key=lambda name: missed[name])
-        return f"the decision misses {worst} by {float(missed[worst]):.3g} in exact arithmetic"
-    if abs(value - objective) > max(AGREEMENT * max(abs(value), abs(objective)), rounding):
-        return f"the objective is {value!r} in exact arithmetic, not {objective!r}"
     return None
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..algebra.formulation import Formulation as Declared
+from ..algebra.declared import Declared
+from ..algebra.formulation import Formulation
 from ..exchange.storage import fingerprint, load, save
 from ..model.batch_axis import batch_of
 from ..model.errors import InvalidProblemError
@@ -22,7 +23,7 @@ from ..model.tolerance import FEASIBILITY
 from ..solving.registry import solvers
 from ..solving.solve import solve
 from .case import Case, as_cases
-from .declarations import meets_brute_force
+from .declarations import check_override, meets_brute_force
 from .laws import data_of, equal
 from .solvers import checks as solver_checks
 
@@ -78,8 +79,10 @@ def _checks(cases: list[Case], names: set[str] | None) -> Iterator[Check]:
     for case in cases:
         yield f"storage of {case}", partial(_survives_a_file, case)
         yield f"a foreign decision for {case}", partial(_refuses_a_foreign_decision, case)
-        if isinstance(case.problem, Declared) and case.problem.batch is None:
+        if isinstance(case.problem, Formulation) and case.problem.batch is None:
             yield f"brute force of {case}", partial(meets_brute_force, case.problem)
+        elif isinstance(case.problem, Declared):
+            yield f"declaration of {case}", partial(check_override, case.problem, draws=2)
         if isinstance(case.problem, HasProgram) and batch_of(case.problem) is None:
             yield f"program of {case}", partial(_agrees_with_its_program, case, case.problem)
     for name, entry in solvers().items():
