@@ -21,6 +21,7 @@ from scipy import sparse
 from ..model.errors import InvalidOptionError, InvalidProblemError, NoSolutionError
 from ..model.program import Program
 from ..solvers.compiled.lp_batch import Bases, Constraints, Instances, Vertices
+from ..solvers.simplex import FASTEST_ROWS
 from .backends import BACKENDS
 from .directional import Directional, directional
 from .given import PARAMETERS, Call, Sizes, Words, arrays, check_fits, take
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
 
 _DENSE_LIMIT = 2 * 1024**3
 """Bytes that the dense work of a back end may take."""
-
-_DENSE_BASIS = 500
-"""Rows or columns, whichever are fewer, up to which the compiled simplex is the automatic choice."""
 
 
 class LinearProgramLayer(torch.nn.Module):
@@ -285,7 +283,7 @@ class LinearProgramLayer(torch.nn.Module):
             return self.backend
         if device.type == "cuda":
             return "batched"
-        return "simplex" if min(instances.constraints.shape) <= _DENSE_BASIS else "highs"
+        return "simplex" if min(instances.constraints.shape) <= FASTEST_ROWS else "highs"
 
     def check_memory(self, backend: str, instances: Instances) -> None:
         """Refuse dense work that would not fit, and say what to use instead."""

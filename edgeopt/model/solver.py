@@ -60,6 +60,8 @@ class Solver:
         Whether ``name:variant`` picks a back end.
     declines : callable, optional
         Says why a problem of the right kind is still not for this solver (too large, say), or None.
+    defers : callable, optional
+        Whether other solvers are faster on a problem that it takes; ``"auto"`` then asks them first.
     batched : bool
         Whether it takes a problem with a batch axis as one array operation; otherwise its instances are solved in turn.
     by_kind : mapping of type to callable
@@ -78,6 +80,7 @@ class Solver:
     rank: int = 100
     variants: bool = False
     declines: Callable[[Any], str | None] | None = None
+    defers: Callable[[Any], bool] | None = None
     batched: bool = False
     by_kind: Mapping[type[Problem], Callable[[Any, Options], Outcome]] = field(default_factory=dict)
 

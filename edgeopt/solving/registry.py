@@ -139,12 +139,14 @@ def _candidates(problem: Problem) -> list[Solver]:
 def automatic(problem: Problem, options: Options) -> Iterator[Solver]:
     """Yield the exact solvers that take `problem` and support `options`, best-ranked first.
 
+    Those that say that others are faster on this problem come last.
+
     Raises
     ------
     UnsupportedPairError, InvalidOptionError
         If there is none; the message says which it is.
     """
-    refused, found = [], False
+    refused, deferring, found = [], [], False
     for candidate in _candidates(problem):
         if not candidate.exact:
             continue
@@ -153,7 +155,11 @@ def automatic(problem: Problem, options: Options) -> Iterator[Solver]:
             refused.append(str(error))
         elif error is None:
             found = True
-            yield candidate
+            if candidate.defers is not None and candidate.defers(problem):
+                deferring.append(candidate)
+            else:
+                yield candidate
+    yield from deferring
     if found:
         return
     if not refused:

@@ -170,3 +170,19 @@ def test_nothing_able_is_an_error_of_its_own(monkeypatch):
     monkeypatch.setattr("edgeopt.solving.registry.solvers", lambda: {})
     with pytest.raises(eo.UnsupportedPairError, match="no installed exact solver takes this Program"):
         eo.solve(eo.Program([1.0]))
+
+
+@pytest.mark.parametrize(("resources", "expected"), [(40, "simplex"), (320, "highs")])
+def test_auto_takes_the_solver_that_is_faster_at_the_size(resources, expected):
+    rng = np.random.default_rng(0)
+    services = 2 * resources
+    problem = eo.RevenueMaximization(
+        rng.uniform(1.0, 3.0, services),
+        np.eye(resources // 2, services) + np.eye(resources // 2, services, resources),
+        np.eye(resources - resources // 2, services, 3),
+        np.ones(resources // 2),
+        np.ones(resources - resources // 2),
+        np.ones(services),
+    )
+    assert eo.solve(problem).solver == expected
+    assert eo.solve(problem, "simplex").status == "optimal"  # it is still there for who asks for it
