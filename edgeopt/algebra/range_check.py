@@ -22,19 +22,42 @@ _BLOCK = 65_536
 
 
 def warn_of_ranges(program: Program) -> None:
-    """Warn if coefficients of the rows, or of the objective, that are not 0 differ by more than a factor of 1e9."""
-    for data, where in ((program.matrix.data, "the constraints"), (program.cost, "the objective")):
+    """Warn if coefficients of one row, or of the objective, that are not 0 differ by more than a factor of 1e9.
+
+    Rows in units of their own do no harm: programs are scaled row by row before a solver sees them.
+    """
+    for data, where in ((program.matrix.data, "a constraint"), (program.cost, "the objective")):
         smallest, largest = _extremes(data)
         if not largest > FAR * smallest:
             continue
-        sizes = np.abs(data)
-        first, last = (_named(program, data, int(np.flatnonzero(sizes == size)[0])) for size in (smallest, largest))
+        places = _widest_row(program) if where == "a constraint" else _places(np.abs(data), smallest, largest)
+        if places is None:
+            continue
+        first, last = (_named(program, data, place) for place in places)
+        factor = abs(data[places[1]] / data[places[0]])
         warnings.warn(
-            f"coefficients of {where} range over a factor of {largest / smallest:.2g}, from {first} to {last}; solvers "
+            f"coefficients of {where} range over a factor of {factor:.2g}, from {first} to {last}; solvers "
             "may lose the small ones: choose units in which they are closer",
             CoefficientRangeWarning,
             stacklevel=2,
         )
+
+
+def _widest_row(program: Program) -> tuple[int, int] | None:
+    """Return the places of the smallest and largest coefficient of the row that ranges most, if that is too far."""
+    sizes, row = np.abs(program.matrix.data), program.matrix.indices
+    least, most = np.full(program.rows, np.inf), np.zeros(program.rows)
+    used = sizes > 0.0
+    np.minimum.at(least, row[used], sizes[used])
+    np.maximum.at(most, row[used], sizes[used])
+    widest = int(np.argmax(most / least))
+    if not most[widest] > FAR * least[widest]:
+        return None
+    return _places(np.where(row == widest, sizes, 0.0), least[widest], most[widest])
+
+
+def _places(sizes: NDArray[np.float64], smallest: float, largest: float) -> tuple[int, int]:
+    return int(np.flatnonzero(sizes == smallest)[0]), int(np.flatnonzero(sizes == largest)[0])
 
 
 def _extremes(data: NDArray[np.float64]) -> tuple[float, float]:

@@ -138,6 +138,8 @@ def test_coefficients_that_are_far_apart_are_named():
     with pytest.warns(eo.CoefficientRangeWarning, match=r"objective.*serves\[0,0\].*serves\[0,1\]"):
         far.program()
     zero = replace(problem, latency=[[0.0, 1.0]])
+    other_units = ModelCaching(size=[1e10, 2e12], latency=[[1.0, 1.0]], memory=3e12)  # beside rows of ones
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         zero.program()
+        other_units.program()

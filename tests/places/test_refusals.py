@@ -87,7 +87,7 @@ def test_plain_tensors_are_data():
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (torch.ones(1, dtype=torch.bfloat16), r"row_upper is torch.bfloat16; expected float32 or float64"),
+        (torch.ones(1, dtype=torch.int8), r"row_upper is torch.int8; expected float32 or float64"),
         (torch.ones(1, device="meta"), "row_upper is a meta tensor, which has no values"),
         (torch.ones(1, dtype=torch.complex64), "row_upper is torch.complex64"),
     ],

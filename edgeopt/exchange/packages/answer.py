@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...model.cached import cached_property
 from ...model.outcome import Status
 from ...verification.linear_dual import LinearDual
 from .shared import in_order_of
