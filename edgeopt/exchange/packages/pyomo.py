@@ -48,6 +48,8 @@ _REMEDIES = {
     "SOSConstraint": "write it with binary variables (a Piecewise with pw_repn='INC' does)",
     "Complementarity": "write it as rows first: pyo.TransformationFactory('mpec.simple_disjunction'), then 'gdp.bigm'",
     "DerivativeVar": "write it as rows first: pyo.TransformationFactory('dae.finite_difference').apply_to(model)",
+    "PiecewiseLinearFunction": "write it as rows first: TransformationFactory('contrib.piecewise.outer_repn_gdp'), "
+    "then 'gdp.bigm'",
     "Arc": "write it as rows first: pyo.TransformationFactory('network.expand_arcs').apply_to(model)",
 }
 
@@ -202,7 +204,9 @@ def _check_components(model: Any) -> None:
             kind = component.ctype.__name__
             if kind not in _HARMLESS and getattr(component, "active", True):
                 remedy = _REMEDIES.get(kind, "write it as linear constraints")
-                raise refused(f"component {component.name!r}", f"is a {kind}, which no linear program holds", remedy)
+                raise refused(
+                    f"component {component.name!r}", f"is of the kind {kind}, which no linear program holds", remedy
+                )
 
 
 def _read_row(reading: _Reading, constraint: Any) -> None:

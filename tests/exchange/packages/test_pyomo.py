@@ -173,7 +173,7 @@ REFUSED = [
         r"constraint 'q\[7\]' is not linear.*x\[1\]\*x\[2\]; write it",
     ),
     (lambda m: m.add_component("e", pyo.Constraint(expr=pyo.exp(m.x[1]) <= 1)), "constraint 'e' is not linear"),
-    (lambda m: m.add_component("s", pyo.SOSConstraint(var=m.x, sos=1)), "component 's' is a SOSConstraint"),
+    (lambda m: m.add_component("s", pyo.SOSConstraint(var=m.x, sos=1)), "component 's' is of the kind SOSConstraint"),
     (
         lambda m: m.add_component("gaps", pyo.Var(domain=pyo.Set(initialize=[1, 3, 7]))),
         "variable 'gaps' has the domain",
