@@ -8,7 +8,7 @@ import numpy as np
 
 from ..model.errors import InvalidProblemError
 from . import axes as named
-from .named_array import NamedArray
+from .named_array import NamedArray, named_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def aligned_mask(mask: Any, axes: Axes, what: str) -> NDArray[np.bool_]:
-    """Return a mask over `axes`: a Mask field aligned by name, or a plain array of exactly this shape.
+    """Return a mask over `axes`: a Mask field aligned by name, which it keeps, or a plain array of exactly this shape.
 
     Raises
     ------
@@ -43,4 +43,5 @@ def aligned_mask(mask: Any, axes: Axes, what: str) -> NDArray[np.bool_]:
         found = np.broadcast_to(found.transpose(order).reshape(kept), named.shape(axes))
     if found.shape != named.shape(axes):
         raise InvalidProblemError(f"{what}= has shape {found.shape}; expected {named.shown(axes)}")
-    return np.ascontiguousarray(found)
+    name = mask.name if isinstance(mask, NamedArray) else ""
+    return named_array(np.ascontiguousarray(found), axes, name)

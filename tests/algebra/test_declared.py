@@ -260,35 +260,8 @@ def test_an_override_is_held_to_its_declaration():
         check_override(WrongRow(**data))
 
 
-def test_summary_and_mathematics():
-    problem = caching(0)
-    assert "latency (requests, models) [s]" in problem.summary()
-    text = problem._repr_latex_()
-    for part in (
-        r"\min\quad & \sum_{r,m} \mathit{latency}_{r,m}\, \mathit{serves}_{r,m}",
-        r"\sum_{m} \mathit{size}_{m}\, \mathit{held}_{m} \le \mathit{memory}\quad \text{(memory)}",
-        r"\sum_{m} \mathit{serves}_{r,m} = 1\quad \forall r\quad \text{(served once)}",
-        r"\mathit{serves}_{r,m} \le \mathit{held}_{m}\quad \forall r, m\quad \text{(only held)}",
-        r"\mathit{held}_{m} \in \{0, 1\}\quad \forall m",
-    ):
-        assert part in text
-
-
-@pytest.mark.parametrize("problem", [caching(0), dispatch()], ids=["caching", "dispatch"])
-def test_the_mathematics_is_typeset(problem):
-    mathtext = pytest.importorskip("matplotlib.mathtext")
-    parser = mathtext.MathTextParser("path")
-    lines = problem._repr_latex_().splitlines()[2:-2]
-    assert len(lines) >= 5
-    for line in lines:
-        plain = (
-            line.removesuffix(r" \\")
-            .replace("&", "")
-            .replace(r"\text", r"\mathrm")
-            .replace(r"\le ", r"\leq ")
-            .replace(r"\ge ", r"\geq ")
-        )
-        parser.parse(f"${plain}$")
+def test_the_summary_shows_fields_with_units():
+    assert "latency (requests, models) [s]" in caching(0).summary()
 
 
 def test_ordinary_solves_import_no_heavy_package():
