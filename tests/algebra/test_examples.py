@@ -102,3 +102,28 @@ def test_the_worth_of_a_field_is_that_of_solving_again(problem, field):
 def test_it_runs_as_a_script(name):
     done = subprocess.run([sys.executable, EXAMPLES / f"{name}.py"], capture_output=True, text=True, check=True)
     assert r"\begin{aligned}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "kind"),
+    [(caching, "ModelCaching"), (assignment, "TaskAssignment"), (switching, "SwitchingSplits")],
+)
+def test_the_library_holds_what_the_examples_declare(module, kind):
+    name = Path(module.__file__).stem
+    library = importlib.import_module(f"edgeopt.formulations.{name}")
+    shown = inspect.getsource(getattr(module, kind)).replace("eo.", "")
+    assert inspect.getsource(getattr(library, kind)) == shown
+
+
+@pytest.mark.parametrize("name", ["model-caching/generated-tiny", "task-assignment/area-tiny"])
+def test_the_smallest_instances_of_the_library_meet_brute_force(name):
+    instance = eo.instances.load(name)
+    assert brute_force(instance.problem) == pytest.approx(instance.best.objective, rel=1e-9)
+
+
+def test_every_solver_of_a_declared_instance_agrees():
+    instance = eo.instances.load("task-assignment/area-tiny")
+    table = eo.compare(instance.problem, time_limit=20.0)
+    exact = table[table["status"] == "optimal"]
+    assert len(exact) >= 4
+    np.testing.assert_allclose(exact["objective"].astype(float), instance.best.objective, rtol=1e-6)
