@@ -55,7 +55,7 @@ def check_compiled(m: Declaration, found: Compiled, fields: Mapping[str, Any]) -
     if found.column_of is not None:
         dense = np.where(found.column_of >= 0, dense, 0.0)
         x = dense[found.column_of >= 0]
-    points = {v.name: dense[v.start : v.start + v.size].reshape(v.shape) for v in m.variables.values()}
+    points = m.points(dense)
     readers = Values(fields, points), Values(fields, points, magnitude=True)
     assert m.goal is not None  # the program was made
     value, goal = np.asarray(program.cost @ x + program.offset).reshape(1), m.goal

@@ -35,7 +35,7 @@ def total(parts: Iterable[tuple[float, Expression | None]]) -> Expression | None
 
 
 def _inside(node: Expression) -> Expression | None:
-    if node.kind == "variable":
+    if node.kind in ("variable", "linear"):
         return None
     if isinstance(node, Scalars):
         return Scalars(None, (), node.references, node.offset) if node.references or node.offset else None

@@ -90,6 +90,10 @@ class Declaration:
             raise InvalidProblemError("m.constant: the problem is declared already; read its fields themselves")
         return self._value_of(expression)
 
+    def points(self, entries: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Return the values of each variable, by its name, from those of all entries one after the other."""
+        return {v.name: entries[v.start : v.start + v.size].reshape(v.shape) for v in self.variables.values()}
+
     def close(self) -> None:
         """End the declaration: what is left holds the problem no more, so that nothing waits for the collector."""
         self._value_of = None

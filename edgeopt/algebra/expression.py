@@ -34,7 +34,7 @@ class Expression:
     Attributes
     ----------
     kind : str
-        ``"field"``, ``"constant"``, ``"variable"``, ``"scalars"`` (leaves); ``"apply"``, ``"reduce"``, ``"take"``,
+        ``"field"``, ``"constant"``, ``"variable"``, ``"scalars"``, ``"linear"`` (leaves); ``"apply"``, ``"reduce"``, ``"take"``,
         ``"group"``, ``"shift"``, ``"rename"``.
     operands : tuple of Expression
         What it is made of.

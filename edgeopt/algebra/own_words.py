@@ -18,32 +18,10 @@ if TYPE_CHECKING:
 
 def in_own_words(problem: Formulation, found: Explanation) -> Explanation:
     """Return the explanation with names of constraints, and a repair of a field where one field is the bound."""
-    words = _grouped(problem, found.members)
+    words = problem.in_words(found.members)
     words += found.conflict[len(found.members) :]
     repair = None if found.repair is None else _repair(problem, found.repair)
     return replace(found, conflict=tuple(words), repair=repair)
-
-
-_LISTED = 3
-"""Members of one family that are told one by one; of more the first are named."""
-
-
-def _grouped(problem: Formulation, members: tuple[Bound, ...]) -> list[str]:
-    """Return the demands in words; those of one constraint with one bound in a line if they are many."""
-    program = problem.program()
-    groups: dict[tuple[str, str, float], list[str]] = {}
-    for member in members:
-        names = program.row_names if member.field.startswith("row") else program.column_names
-        name, relation = names[member.index], "<=" if "upper" in member.field else ">="
-        groups.setdefault((name.partition("[")[0], relation, member.value(program)), []).append(name)
-    words = []
-    for (stem, relation, value), names in groups.items():
-        if len(names) <= _LISTED:
-            words += [f"{name} {relation} {value:g}" for name in names]
-        else:
-            first = ", ".join(name.removeprefix(stem) for name in names[:_LISTED])
-            words.append(f"{stem} {relation} {value:g} at {len(names)} places: {first}, …")
-    return words
 
 
 def _repair(problem: Formulation, repair: Repair) -> Repair:

@@ -18,13 +18,18 @@ if TYPE_CHECKING:
     from .declaration import Declaration
 
 
-def extreme(m: Declaration, name: str, expressions: tuple[Any, ...], side: int) -> Expression:
-    """Return a variable on the outer side of each expression: above for `side` 1, below for -1."""
+def extreme(
+    m: Declaration, name: str, expressions: tuple[Any, ...], side: int, *, over_all: bool = False
+) -> Expression:
+    """Return a variable on the outer side of each expression: above for `side` 1, below for -1.
+
+    With `over_all` it is a single one, on the outer side of all entries.
+    """
     like = next((e for e in expressions if isinstance(e, Expression)), None)
     if like is None:
         raise InvalidProblemError(f"m.{_word(side)}({name!r}): expected at least one expression of variables")
     parts = [as_expression(e, like) for e in expressions]
-    axes = named.union((part.axes for part in parts), f"m.{_word(side)}")
+    axes = () if over_all else named.union((part.axes for part in parts), f"m.{_word(side)}")
     found = m.variable_over(name, "continuous", axes, -np.inf, np.inf, epigraph=side)
     for number, part in enumerate(parts):
         row = found >= part if side > 0 else found <= part

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .linear import positions
 from .values import Values, addends
 
 if TYPE_CHECKING:
@@ -89,6 +90,14 @@ def _scalars(node: Scalars, values: Values) -> list[Term]:
         factor = coefficient if field is None else coefficient * float(picked(values, field, place))
         found.append(Term({}, {}, column, (), (), factor))
     return found
+
+
+def _linear(node: Expression, values: Values) -> list[Term]:
+    """One iterated axis runs over all coefficients; every dimension of the result is read along it."""
+    one = next(_identities)
+    rows = {name: (one, places) for name, places in positions(node).items()}
+    _, column, coefficient = node.detail
+    return [Term({one: column.size}, dict(rows), 0, (((one,), column),), (((one,), coefficient),), 1.0)]
 
 
 def _apply(node: Expression, values: Values) -> list[Term]:
@@ -283,6 +292,7 @@ def _rename(node: Expression, values: Values) -> list[Term]:
 _LOWERERS: dict[str, Callable[[Any, Values], list[Term]]] = {
     "variable": _variable,
     "scalars": _scalars,
+    "linear": _linear,
     "apply": _apply,
     "reduce": _reduce,
     "take": _take,

@@ -125,6 +125,19 @@ def _scalars(values: Values, node: Scalars) -> Any:
     return total if not values.lead or total.ndim else total.reshape([1])
 
 
+def _linear(values: Values, node: Expression) -> Any:
+    """Sum of coefficients times columns, entry by entry."""
+    row, column, coefficient = node.detail
+    part = values.arithmetic.constant(coefficient)
+    if values.lead:
+        part = part.reshape([1, -1])
+    part = part * values.flat_points(node.owner.starts)[..., column]
+    if values.data is not None:
+        part = values.arithmetic.apply("absolute", part)
+    found = values.arithmetic.grouped(part, row, values.lead, node.size)
+    return found.reshape([*found.shape[: values.lead], *node.shape])
+
+
 def picked(values: Values, field: str, place: Any) -> Any:
     """Return entries of a field by their positions among all its entries."""
     array = values.fields[field]
@@ -231,6 +244,7 @@ _READERS: dict[str, Callable[[Values, Any], Any]] = {
     "variable": _variable,
     "constant": _constant,
     "scalars": _scalars,
+    "linear": _linear,
     "apply": _apply,
     "reduce": _reduce,
     "take": _take,

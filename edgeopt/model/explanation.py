@@ -97,6 +97,27 @@ class Bound:
         return f"{'row' if row else 'column'} {name} {relation} {self.value(program):g}"
 
 
+_LISTED = 3
+"""Members of one family that are told one by one; of more the first are named."""
+
+
+def grouped(program: Program, members: Sequence[Bound]) -> list[str]:
+    """Return bounds in words, by the names of rows and columns; those of one family with one value in a line."""
+    groups: dict[tuple[str, str, float], list[str]] = {}
+    for member in members:
+        names = program.row_names if member.field.startswith("row") else program.column_names
+        name, relation = names[member.index], "<=" if "upper" in member.field else ">="
+        groups.setdefault((name.partition("[")[0], relation, member.value(program)), []).append(name)
+    words = []
+    for (stem, relation, value), names in groups.items():
+        if len(names) <= _LISTED:
+            words += [f"{name} {relation} {value:g}" for name in names]
+        else:
+            first = ", ".join(name.removeprefix(stem) for name in names[:_LISTED])
+            words.append(f"{stem} {relation} {value:g} at {len(names)} places: {first}, …")
+    return words
+
+
 def with_bounds(program: Program, members: Sequence[Bound], values: Sequence[float]) -> Program:
     """Return the program with other values of some of its bounds."""
     arrays: dict[str, Any] = {}

@@ -20,6 +20,8 @@ _HOMES = {
     "assign_values": "exchange.packages.foreign",
     "content": "exchange.storage",
     "explain_program": "analysis.conflicts",
+    "subject_to": "formulations.constrained.stating",
+    "with_objective": "formulations.constrained.stating",
 }
 
 

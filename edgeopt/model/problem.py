@@ -16,13 +16,15 @@ from .late import late
 from .records import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import numpy as np
     from numpy.typing import NDArray
     from typing_extensions import TypeVar
 
     # A problem certifies, a certificate is of a problem; a problem has a program, and a program is a problem.
     from .certificate import Certificate
-    from .explanation import Explanation
+    from .explanation import Bound, Explanation
     from .program import Program
 
     DecisionT = TypeVar("DecisionT", default=Any)
@@ -97,6 +99,62 @@ class HasProgram(Problem[DecisionT]):
     @abstractmethod
     def encode(self, decision: DecisionT) -> NDArray[np.float64]:
         """Point (columns,) of :meth:`program` that stands for `decision`."""
+
+    # Side constraints.
+
+    def words(self, columns: Any) -> dict[str, Any]:
+        """Return what side constraints may call the parts of a decision, as expressions over the program's columns.
+
+        By default the names of blocks of columns. A formulation writes its own in a few lines:
+        ``{"local": columns.block(0, samples=self.samples)}``.
+
+        Parameters
+        ----------
+        columns : Columns
+            ``columns.block(start, **sizes)`` are columns one after the other, ``columns.linear(matrix, offset=…,
+            **sizes)`` is anything else that is linear; a word may be a function that returns such, too.
+        """
+        found: dict[str, Any] = columns.named()
+        return found
+
+    def in_words(self, bounds: Sequence[Bound]) -> list[str]:
+        """Return bounds of the program's rows and columns in the problem's own words, a line for each demand."""
+        from .explanation import grouped
+
+        return grouped(self.program(), bounds)
+
+    def subject_to(self, **constraints: Callable[[Any], Any]) -> Any:
+        """Return the problem with more constraints; decision, objective and words stay what they are.
+
+        Parameters
+        ----------
+        **constraints : callable
+            By name a function of the problem's words that returns a comparison, or a list or mapping of them:
+            ``per_day=lambda m: m.local[day == 0].sum() >= 40``. It is called once; rows and names are what is kept.
+            See `docs/side_constraints.md` and ``dir(m)``.
+
+        Returns
+        -------
+        Constrained
+            Its rows are called ``per_day``, or ``windows[i]`` where a constraint has several.
+
+        Raises
+        ------
+        InvalidProblemError
+            If a name is taken, a word is unknown, or a constraint is not linear.
+        """
+        return late("subject_to")(self, constraints)
+
+    def minimize(self, objective: Callable[[Any], Any]) -> Any:
+        """Return the problem with another objective, to be small: a function of its words, as for `subject_to`.
+
+        ``m.objective`` is the objective that it had: ``problem.minimize(lambda m: m.objective + 5 * m.maximum(…))``.
+        """
+        return late("with_objective")(self, Sense.MINIMIZE, objective)
+
+    def maximize(self, objective: Callable[[Any], Any]) -> Any:
+        """Return the problem with another objective, to be large; see :meth:`minimize`."""
+        return late("with_objective")(self, Sense.MAXIMIZE, objective)
 
     def explain(self) -> Explanation:
         """Say why the problem is infeasible, and what would repair it most cheaply."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy import sparse
 
-from .block_names import BlockNames
+from .block_names import BlockNames, JoinedNames
 from .cached import cached_property
 from .errors import InvalidProblemError
 from .late import late
@@ -178,19 +178,23 @@ class Program(HasProgram[Point]):
         """
         x = decision.values
         found = {}
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported as infinitely violated
-            activity, size = self.matrix @ x, abs(self.matrix) @ np.abs(x)
-        rows = bound_excess(activity, size, self.row_lower, self.row_upper)
-        whole = self.whole_rows & ((rows > 0) | (size >= _EXACT))
-        rows[whole] = self._whole_excess(np.flatnonzero(whole), x)
         for kind, names, excess in (
-            ("row", self.row_names, rows),
+            ("row", self.row_names, self.row_excess(x)),
             ("bound of", self.column_names, bound_excess(x, np.abs(x), self.lower, self.upper)),
             ("integrality of", self.column_names, np.where(self.integrality & (x != np.round(x)), 1.0, 0.0)),
         ):
             if excess.size and excess[worst := int(excess.argmax())] > 0:
                 found[f"{kind} {names[worst]}"] = float(excess[worst])
         return found
+
+    def row_excess(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(rows,) how far a point (columns,) breaks each row, as :meth:`violations` measures it; 0 where it does not."""
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported as infinitely violated
+            activity, size = self.matrix @ x, abs(self.matrix) @ np.abs(x)
+        rows = bound_excess(activity, size, self.row_lower, self.row_upper)
+        whole = self.whole_rows & ((rows > 0) | (size >= _EXACT))
+        rows[whole] = self._whole_excess(np.flatnonzero(whole), x)
+        return rows
 
     @cached_property
     def rowwise(self) -> sparse.csr_array:
@@ -351,7 +355,7 @@ def _integrality(value: Any, columns: int) -> NDArray[np.bool_]:
 def _names(value: Sequence[str] | None, field: str, stem: str, count: int) -> Sequence[str]:
     if value is None:
         return IndexedNames(stem, count)
-    names = value if isinstance(value, (IndexedNames, BlockNames)) else tuple(str(name) for name in value)
+    names = value if isinstance(value, (IndexedNames, BlockNames, JoinedNames)) else tuple(str(name) for name in value)
     if len(names) != count:
         raise InvalidProblemError(f"{field} has {len(names)} names; expected {count}")
     if isinstance(names, tuple) and len(set(names)) != count:

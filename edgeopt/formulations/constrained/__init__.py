@@ -1,0 +1,6 @@
+"""A problem with side constraints of its user, or with another objective: decision and words stay the base's."""
+
+from .auxiliary import Auxiliary, Goal
+from .problem import Constrained
+
+__all__ = ["Auxiliary", "Constrained", "Goal"]
