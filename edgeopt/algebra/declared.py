@@ -128,6 +128,20 @@ class Declared(HasProgram[DecisionT]):
         """Return the values of all variables as real numbers, by name."""
         return {name: np.asarray(getattr(decision, name), dtype=np.float64) for name in self.declaration.variables}
 
+    def words(self, columns: Any) -> dict[str, Any]:
+        """Return the variables by their names."""
+        found, start = {}, 0
+        for variable in self.declaration.variables.values():
+            sizes = {axis.name: axis.size for axis in variable.axes}
+            if variable.mask is None:
+                found[variable.name] = columns.block(start, extreme=variable.epigraph, **sizes)
+                start += variable.size
+            else:
+                kept = np.flatnonzero(variable.mask)
+                found[variable.name] = columns.scattered(kept, start, **sizes)
+                start += kept.size
+        return found
+
     # The judge.
 
     def objective(self, decision: Any) -> Any:

@@ -34,8 +34,8 @@ class Expression:
     Attributes
     ----------
     kind : str
-        ``"field"``, ``"constant"``, ``"variable"``, ``"scalars"``, ``"linear"`` (leaves); ``"apply"``, ``"reduce"``, ``"take"``,
-        ``"group"``, ``"shift"``, ``"rename"``.
+        ``"field"``, ``"constant"``, ``"variable"``, ``"scalars"``, ``"linear"`` (leaves); ``"apply"``, ``"reduce"``,
+        ``"take"``, ``"group"``, ``"shift"``, ``"rename"``.
     operands : tuple of Expression
         What it is made of.
     axes : tuple of Axis

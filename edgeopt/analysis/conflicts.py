@@ -50,8 +50,13 @@ def explain(given: Problem | Instance | Solution) -> Explanation:
     return with_program(problem_in(given, "eo.explain({})")).explain()
 
 
-def explain_program(program: Program) -> Explanation:
+def explain_program(program: Program, movable: NDArray[np.intp] | None = None) -> Explanation:
     """Explain an infeasible program by a minimal conflict of its bounds and the cheapest change of them.
+
+    Parameters
+    ----------
+    movable : (rows,) int, optional
+        Rows whose sides a repair may move; by default it may move every bound.
 
     Raises
     ------
@@ -65,7 +70,7 @@ def explain_program(program: Program) -> Explanation:
         raise NoSolutionError(f"whether the program is feasible could not be decided within {_PATIENCE:g} s")
     if feasible:
         return Explanation((), None)
-    near = _stretched(program)
+    near = _stretched(program, movable)
     note = "" if near is None or near.used else _nothing_missing(program, near.point)
     if note and not _solve(feasibility).proved:
         return Explanation((), None, note=note)
@@ -153,8 +158,8 @@ class _Stretched:
     used: list[tuple[Bound, float]]
 
 
-def _stretched(program: Program) -> _Stretched | None:
-    elastic, bounds = _elastic(program)
+def _stretched(program: Program, movable: NDArray[np.intp] | None) -> _Stretched | None:
+    elastic, bounds = _elastic(program) if movable is None else _elastic_rows(program, movable)
     solution = _solve(elastic)
     if not solution.status.has_decision:
         return None
@@ -225,5 +230,30 @@ def _elastic(program: Program) -> tuple[Program, list[Bound]]:
         lower=np.concatenate([np.full(program.columns, -np.inf), np.zeros(side.size)]),
         integrality=np.concatenate([program.integrality, np.zeros(side.size, bool)]),
         column_names=IndexedNames("x", columns),
+    )
+    return elastic, bounds
+
+
+def _elastic_rows(program: Program, movable: NDArray[np.intp]) -> tuple[Program, list[Bound]]:
+    """Sides of some rows as those that a stretch relaxes, at a price relative to their size; all else as it is."""
+    bounds: list[Bound] = []
+    entries: list[tuple[int, int, float]] = []
+    for field, sign in (("row_lower", 1.0), ("row_upper", -1.0)):
+        values = getattr(program, field)
+        for row in movable[np.isfinite(values[movable])].tolist():
+            entries.append((row, len(bounds), sign))
+            bounds.append(Bound(field, row))  # type: ignore[arg-type]
+    rows, places, signs = (np.array(part) for part in zip(*entries, strict=True))
+    stretch: Any = sparse.coo_array((signs, (rows, places)), shape=(program.rows, len(bounds)))
+    prices = [1.0 / max(1.0, abs(bound.value(program))) for bound in bounds]
+    elastic = Program(
+        cost=np.r_[np.zeros(program.columns), prices],
+        matrix=sparse.hstack([program.matrix, stretch]),
+        row_lower=program.row_lower,
+        row_upper=program.row_upper,
+        lower=np.r_[program.lower, np.zeros(len(bounds))],
+        upper=np.r_[program.upper, np.full(len(bounds), np.inf)],
+        integrality=np.r_[program.integrality, np.zeros(len(bounds), bool)],
+        column_names=IndexedNames("x", program.columns + len(bounds)),
     )
     return elastic, bounds

@@ -8,14 +8,14 @@ the corners of the convex hull included, which no weighting of the two objective
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..formulations.placement.links import between_tiers
+from ..formulations.placement.energy import energy_costs
 from ..model.errors import InvalidOptionError, InvalidProblemError
-from ..model.records import float_array, number, require
+from ..model.records import number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,42 +120,13 @@ def energy_front(
     if problem.batch is not None:
         raise InvalidProblemError("energy_front takes one problem; take problem.instance(i) of a batch")
     epsilon = number(epsilon, "epsilon", at_least=0.0)
-    sending = _powers(radio_power, "radio_power", problem.tiers - 1)
-    receiving = sending if receive_power is None else _powers(receive_power, "receive_power", problem.tiers - 1)
-    costs = [
-        problem.costs,
-        _energy_costs(problem, _powers(compute_power, "compute_power", problem.tiers), sending, receiving),
-    ]
+    costs = [problem.costs, energy_costs(problem.costs, compute_power, radio_power, receive_power)]
     # Each generation of layers and each merge of branches rounds once; together they stay within 1 + epsilon.
     steps = 2 * problem.costs.tree.parent.size + 1
     labels = _Labels(costs, np.log1p(epsilon) / steps, max_labels)
     objectives, tiers = labels.at_the_input()
     latency = objectives[:, 0] + float(problem.constant)
     return EnergyFront(latency, objectives[:, 1], 1.0 + epsilon, problem, tiers)
-
-
-def _powers(value: ArrayLike, field: str, size: int) -> NDArray[np.float64]:
-    array = float_array(value, field, ndim=(0, 1))
-    if array.ndim and array.shape != (size,):
-        raise InvalidProblemError(f"{field} has shape {array.shape}; expected a number or ({size},)")
-    require(field, np.atleast_1d(array), np.atleast_1d(array >= 0), "must be a power in watts, >= 0")
-    return np.r_[float(array), np.zeros(size - 1)] if array.ndim == 0 else array
-
-
-def _energy_costs(problem: StochasticSplit, compute: Any, sending: Any, receiving: Any) -> PlacementCosts:
-    """Return the problem's costs with joule in place of seconds; a fixed delay of a link costs no energy."""
-    costs = problem.costs
-    links = np.arange(problem.tiers - 1)
-    up, down = costs.per_bit[links, links + 1] * sending, costs.per_bit[links + 1, links] * receiving
-    times = costs.tree.exec_time
-    # 0 watts times an infinite time is still a place where the layer cannot run.
-    energy = np.where(np.isfinite(times), np.where(np.isfinite(times), times, 0.0) * compute, np.inf)
-    return replace(
-        costs,
-        tree=replace(costs.tree, exec_time=energy),
-        per_bit=between_tiers(up, down),
-        per_crossing=0.0 * costs.per_crossing,
-    )
 
 
 def _own(cost: PlacementCosts) -> NDArray[np.float64]:

@@ -23,11 +23,14 @@ from ..model.program import Program
 from ..model.records import assign, float_array, number, plain, read_only, record, require
 from .placement.cut_network import SINK, SOURCE, CutNetwork, cut_program, place_auxiliary_nodes
 from .placement.data_flow import data_flow, exec_times, returned
+from .placement.energy import all_powers, joules
+from .placement.graph_words import graph_words
 from .placement.links import between_tiers, link_delays, link_rates, rate_array
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from ..model.explanation import Bound
     from ..model.kept import Floats, Integers, Kept, Names, OptionalFloats
 
 
@@ -296,6 +299,30 @@ class GraphSplit(HasProgram[GraphSplitDecision]):
         cut = np.maximum(side[network.starts] - side[network.ends], 0.0)
         point: NDArray[np.float64] = np.r_[side[2:], cut[finite]]
         return point
+
+    def words(self, columns: Any) -> dict[str, Any]:
+        """Return ``runs``, ``latency`` and ``energy(…)``.
+
+        ``runs`` (layers, tiers) is 1 where a layer runs on a tier. ``latency`` (seconds) and ``energy(compute_power,
+        radio_power, receive_power=None)`` (joule, powers in watts as for :class:`~edgeopt.StochasticSplit`) may be
+        bounded from above only: the columns that they sum may lie above what the placement needs.
+        """
+        return graph_words(self, columns)
+
+    def energy_network(self, compute_power: Any, radio_power: Any, receive_power: Any = None) -> CutNetwork:
+        """Return the network with joule in place of seconds; a fixed delay of a link costs no energy."""
+        computing, sending, receiving = all_powers(compute_power, radio_power, receive_power, self.tiers)
+        up, down = self._per_link
+
+        def crossing(tensor: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+            bits = self.input_bits if tensor < 0 else float(self.output_bits[tensor])
+            return bits * up * sending, bits * down * receiving
+
+        return CutNetwork.of(joules(self.exec_time, computing), self.consumers, self.outputs, crossing)
+
+    def in_words(self, bounds: Sequence[Bound]) -> list[str]:
+        """Return what a placement is: the program says nothing else."""
+        return ["every layer runs on one tier that can run it, and every tensor crosses the links on its way"]
 
     def __repr__(self) -> str:
         return f"GraphSplit({self.layers} layers, {len(self.edges)} edges, {self.tiers} tiers)"

@@ -9,7 +9,7 @@ both.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,7 +22,7 @@ from ..algebra.fields import FieldSpec
 from ..model.cached import cached_property
 from ..model.certificate import Certificate, OptimalityCertificate, StatusCertificate
 from ..model.errors import InvalidProblemError
-from ..model.explanation import Explanation, Repair
+from ..model.explanation import Bound, Explanation, Repair, grouped
 from ..model.problem import CertifiesInfeasibility, CertifiesOptimality, Decision, Problem, Sense
 from ..model.program import IndexedNames, Program
 from ..model.records import assign, float_array, number, plain, read_only, record
@@ -326,6 +326,25 @@ class OfflineOffloading(CertifiesOptimality, CertifiesInfeasibility, Declared[Of
         """Binary point (decisions,) of a decision."""
         return decision.local.ravel().astype(float)
 
+    def words(self, columns: Any) -> dict[str, Any]:
+        """``local`` (samples,), or (samples, sites) where each site decides for itself: 1 for a local decision."""
+        return {"local": columns.block(0, **dict(zip(("samples", "sites"), self.shape, strict=False)))}
+
+    def in_words(self, bounds: Sequence[Bound]) -> list[str]:
+        """Return the demands behind bounds of the program: the local fraction, and what cannot be local."""
+        count, rest = self.local_totals.size, []
+        found: dict[str, None] = {}
+        for bound in bounds:
+            if bound.field.startswith("row"):
+                asked = f"asks for {self.min_local} of {count} local decisions"
+                found[f"min_local_fraction = {self.min_local_fraction:g} {asked}"] = None
+            elif bound.field == "upper" and not self.available[bound.index]:
+                available = int(np.count_nonzero(self.available))
+                found[f"local_available lets only {available} of {count} be local"] = None
+            else:
+                rest.append(bound)
+        return [*found, *grouped(self._program, rest)]
+
     def certify(self, decision: OffloadingDecision) -> Certificate:
         """Return the multiplier that proves how good `decision` is, whoever found it."""
         return LocalFractionMultiplier(self.multiplier)
@@ -348,10 +367,7 @@ class OfflineOffloading(CertifiesOptimality, CertifiesInfeasibility, Declared[Of
         available = int(np.count_nonzero(self.available))
         if self.min_local <= available:
             return Explanation((), None)
-        conflict = (
-            f"min_local_fraction = {self.min_local_fraction:g} asks for {self.min_local} of {count} local decisions",
-            f"local_available lets only {available} of {count} be local",
-        )
+        conflict = tuple(self.in_words([Bound("row_lower", 0), Bound("upper", int(self.available.argmin()))]))
         largest = available / count
         return Explanation(
             conflict,

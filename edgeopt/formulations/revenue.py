@@ -25,6 +25,7 @@ from ..model.batch_axis import BatchAxis
 from ..model.cached import cached_property
 from ..model.certificate import OptimalityCertificate
 from ..model.errors import InvalidProblemError
+from ..model.explanation import Bound, grouped
 from ..model.problem import Decision, Problem, Sense
 from ..model.program import IndexedNames, Program, bound_excess
 from ..model.records import assign, float_array, plain, read_only, record, require
@@ -324,6 +325,23 @@ class RevenueMaximization(BatchAxis[AdmissionDecision], Declared[AdmissionDecisi
     def encode(self, decision: AdmissionDecision) -> NDArray[np.float64]:
         """Point of the program that stands for `decision`."""
         return decision.admitted
+
+    def words(self, columns: Any) -> dict[str, Any]:
+        """``admitted`` (services,), and what it takes of every resource, ``load`` (resources,): servers, then links."""
+        return {
+            "admitted": columns.block(0, services=self.services),
+            "load": columns.linear(self.density, resources=self.resources),
+        }
+
+    def in_words(self, bounds: Sequence[Bound]) -> list[str]:
+        """Return the demands behind bounds of the program: capacities, traffic, and that nothing is negative."""
+        program, found = self._program, []
+        for bound in bounds:
+            if bound.field.startswith("row"):
+                found.append(f"capacity of {self.resource_names[bound.index]} = {bound.value(program):g}")
+            elif bound.field == "upper":
+                found.append(f"traffic of {self.service_names[bound.index]} = {bound.value(program):g}")
+        return found + grouped(program, [bound for bound in bounds if bound.field == "lower"])
 
     def __repr__(self) -> str:
         several = "" if self.batch is None else f"batch of {self.batch}, "

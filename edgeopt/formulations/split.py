@@ -26,11 +26,13 @@ from .placement.demand import exit_probabilities
 from .placement.exits import Exit, checked_exits
 from .placement.flow import flow_of_tiers, split_program, tiers_of_flow
 from .placement.links import between_tiers, link_delays, link_rates, rate_array
+from .placement.split_words import split_demands, split_words
 from .placement.tree import PlacementTree
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from ..model.explanation import Bound
     from ..model.kept import Floats, IntegerArrays, Kept, OptionalFloats
     from ..model.program import Program
     from .placement.demand import Distribution
@@ -341,6 +343,20 @@ class StochasticSplit(BatchAxis[SplitDecision], CertifiesOptimality, HasProgram[
     def encode(self, decision: SplitDecision) -> NDArray[np.float64]:
         """Binary point (columns,) of a decision."""
         return flow_of_tiers(self.costs.tree, self.node_tiers(decision))
+
+    def words(self, columns: Any) -> dict[str, Any]:
+        """Return ``runs``, ``latency``, ``expected_latency``, ``energy(…)`` and ``expected_energy(…)``.
+
+        ``runs[k]`` (layers, tiers) is 1 where a layer of exit `k` runs on a tier. ``latency`` (exits,) is in seconds,
+        fixed times included; ``expected_latency`` weighs it by how often each exit serves. ``energy(compute_power,
+        radio_power, receive_power=None)`` (exits,) and ``expected_energy(…)`` are in joule, powers in watts as for
+        :func:`~edgeopt.analysis.energy_fronts.energy_front`; results that return to the device are received, too.
+        """
+        return split_words(self, columns)
+
+    def in_words(self, bounds: Sequence[Bound]) -> list[str]:
+        """Return the demands behind bounds of the program: that layers run somewhere, and where they cannot."""
+        return split_demands(self, bounds)
 
     def __repr__(self) -> str:
         lengths = [entry.layers for entry in self.exits]

@@ -188,7 +188,7 @@ class Program(HasProgram[Point]):
         return found
 
     def row_excess(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(rows,) how far a point (columns,) breaks each row, as :meth:`violations` measures it; 0 where it does not."""
+        """(rows,) how far a point (columns,) breaks each row, as in :meth:`violations`; 0 where it does not."""
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported as infinitely violated
             activity, size = self.matrix @ x, abs(self.matrix) @ np.abs(x)
         rows = bound_excess(activity, size, self.row_lower, self.row_upper)

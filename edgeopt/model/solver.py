@@ -62,6 +62,9 @@ class Solver:
         Says why a problem of the right kind is still not for this solver (too large, say), or None.
     defers : callable, optional
         Whether other solvers are faster on a problem that it takes; ``"auto"`` then asks them first.
+    subclasses : bool
+        Whether it also takes problems of classes that derive from those in `solves`. What such a class changes is known
+        to its methods alone; a solver that reads fields would solve another problem.
     batched : bool
         Whether it takes a problem with a batch axis as one array operation; otherwise its instances are solved in turn.
     by_kind : mapping of type to callable
@@ -82,16 +85,16 @@ class Solver:
     declines: Callable[[Any], str | None] | None = None
     defers: Callable[[Any], bool] | None = None
     batched: bool = False
+    subclasses: bool = False
     by_kind: Mapping[type[Problem], Callable[[Any, Options], Outcome]] = field(default_factory=dict)
 
     def __call__(self, problem: Any, options: Options) -> Outcome:
         """Run the solver's function, or the one it has for this kind of problem."""
-        own = next((function for kind, function in self.by_kind.items() if isinstance(problem, kind)), self.function)
-        return own(problem, options)
+        return self.by_kind.get(type(problem), self.function)(problem, options)
 
     def reads_program(self, problem: Problem) -> TypeGuard[HasProgram]:
         """Whether this problem reaches the solver as a program."""
-        return self.general and not isinstance(problem, tuple(self.by_kind))
+        return self.general and type(problem) not in self.by_kind
 
     @property
     def general(self) -> bool:
@@ -146,19 +149,32 @@ class Solver:
             return f"cannot say whether it takes the problem ({type(error).__name__}: {error})"
 
     def _wrong_kind(self, problem: Problem) -> str | None:
-        if isinstance(problem, tuple(self.by_kind)):
+        if type(problem) in self.by_kind:
             return None
         if not self.general:
             wanted = self.solves if isinstance(self.solves, tuple) else (self.solves,)
-            names = " or ".join(kind.__name__ for kind in wanted)
-            return None if isinstance(problem, wanted) else f"solves {names}"
+            if type(problem) in wanted or (self.subclasses and isinstance(problem, wanted)):
+                return None
+            return f"solves {' or '.join(kind.__name__ for kind in wanted)}" + self._beyond(problem, wanted)
         if not isinstance(problem, HasProgram):
-            return "reads linear programs only"
+            return "reads linear programs only" + self._beyond(problem, tuple(self.by_kind))
         if problem.integral and self.columns is Columns.CONTINUOUS:
             return "takes no integer columns"
         if self.columns is Columns.INTEGER and not _all_integer(problem):
             return "takes integer columns only"
         return None
+
+    def passed_over(self, problem: Problem) -> bool:
+        """Whether the solver is made for a class that the problem's class derives from, and is not to take it."""
+        wanted = self.solves if isinstance(self.solves, tuple) else (self.solves,)
+        return not self.general and isinstance(problem, wanted) and self._wrong_kind(problem) is not None
+
+    @staticmethod
+    def _beyond(problem: Problem, wanted: tuple[type[Problem], ...]) -> str:
+        """Say why a problem of a derived class is not taken; nothing of other problems."""
+        known = next((kind.__name__ for kind in wanted if isinstance(problem, kind)), None)
+        kind = type(problem).__name__
+        return "" if known is None else f", and {kind} may have changed what {known} says"
 
     def not_installed(self) -> SolverNotInstalledError | None:
         """Return the error that gives the pip command, or None if every package is there."""

@@ -115,6 +115,8 @@ def _file_of(name: str) -> str | None:
 
 def _home_of(problem: Problem) -> dict[str, str | None] | None:
     """Return where the class of a formulation that is not edgeopt's is defined."""
+    while (base := getattr(problem, "base", None)) is not None and own_module(type(problem)) is None:
+        problem = base  # of a problem with side constraints it is the base that may come from elsewhere
     name = own_module(type(problem))
     return None if name is None else {"module": name, "file": _file_of(name)}
 

@@ -66,7 +66,9 @@ def _check_entry(entry: Solver) -> None:
         "by_kind": all(isinstance(kind, type) for kind in entry.by_kind),
         "columns": isinstance(entry.columns, Columns),
         "rank": isinstance(entry.rank, int),
-        "exact, variants or batched": all(isinstance(f, bool) for f in (entry.exact, entry.variants, entry.batched)),
+        "exact, variants, batched or subclasses": all(
+            isinstance(f, bool) for f in (entry.exact, entry.variants, entry.batched, entry.subclasses)
+        ),
         "own_options": callable(entry.own_options) or isinstance(entry.own_options, (tuple, list, set, frozenset)),
         "requires, options or install": all(isinstance(text, str) for text in strings) and all(entry.requires),
         "declines": entry.declines is None or callable(entry.declines),

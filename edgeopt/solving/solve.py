@@ -10,6 +10,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from ..exchange.packages.foreign import problem_in
+from ..formulations.constrained import Constrained
 from ..model.batch_axis import BatchAxis, batch_of
 from ..model.errors import (
     ExtraNotInstalledError,
@@ -29,7 +30,7 @@ from .batch import batch_with_evidence, solve_in_turn
 from .evidence import engine, with_evidence
 from .isolate import solve_isolated
 from .prepared import prepared
-from .registry import automatic, choose
+from .registry import automatic, choose, solvers
 from .repair import repaired
 from .risk import CP_SAT_STALLS, may_stall
 from .untouched import Watch
@@ -130,9 +131,19 @@ def solve(
         return run_warm(problem, chosen, options, warm_up)
 
     if solver == "auto":
-        return _first_settled(problem, automatic(problem, demanded), options, once)
+        return _with_reason(problem, _first_settled(problem, automatic(problem, demanded), options, once))
     chosen, variant = choose(problem, solver, demanded)
     return once(chosen, replace(options, variant=variant))
+
+
+def _with_reason(problem: Problem, found: Solution) -> Solution:
+    """Return the solution, whose message says which solvers were passed over because the class derives from theirs."""
+    others = [entry.name for entry in solvers().values() if entry.exact and entry.passed_over(problem)]
+    if not others:
+        return found
+    kind, by = type(problem).__name__, ", ".join(others)
+    reason = f"{by} passed over: {kind} derives from the formulation that it is made for, and may have changed it"
+    return replace(found, message=f"{found.message}; {reason}" if found.message else reason)
 
 
 def _needs_a_kill(problem: Problem, chosen: Solver, options: Options) -> bool:
@@ -350,4 +361,8 @@ def _decoded(problem: HasProgram, outcome: Outcome) -> Outcome:
     """Return the outcome in the problem's own words."""
     if isinstance(problem, Program) or not isinstance(outcome.decision, Point):
         return outcome
-    return replace(outcome, decision=problem.decode(outcome.decision.values))
+    decision = problem.decode(outcome.decision.values)
+    if isinstance(problem, Constrained) and problem.auxiliary is not None and outcome.claim is not Status.OPTIMAL:
+        # A minimum may lie lower than it need in a point that is not optimal: the decision's own objective counts.
+        return replace(outcome, decision=decision, objective=None)
+    return replace(outcome, decision=decision)

@@ -157,7 +157,8 @@ class Constrained(BatchAxis, HasProgram):
     def _program(self) -> Program:
         if self.batch is not None:
             raise InvalidProblemError(f"the problem is a batch of {self.batch}; ask one instance(i) for its program")
-        base, count = self.base.program(), 0 if self.auxiliary is None else len(self.auxiliary)
+        base: Program = self.base.program()
+        count = 0 if self.auxiliary is None else len(self.auxiliary)
         matrix, extra = base.matrix, self.extra
         if self.auxiliary is not None:
             matrix = sparse.hstack([matrix, sparse.csc_array((base.rows, count))], format="csc")
@@ -199,7 +200,8 @@ class Constrained(BatchAxis, HasProgram):
         point: NDArray[np.float64] = self.base.encode(decision)
         if self.auxiliary is None:
             return point
-        return np.r_[point, self.auxiliary.values(self.extra @ point, self.extra_lower, self.extra_upper)]
+        values = self.auxiliary.values(self.extra @ point, self.extra_lower, self.extra_upper)
+        return np.concatenate([point, values])
 
     # The judge.
 
@@ -224,7 +226,7 @@ class Constrained(BatchAxis, HasProgram):
         return float(measure(program, program.decode(self.encode(decision))))
 
     def violations(self, decision: Any) -> dict[str, float]:
-        """What the base says of `decision`, and the worst row of each side constraint, relative to bound and terms."""
+        """Return what the base finds broken, and the worst row of each side constraint, relative to bound and terms."""
         found: dict[str, float] = dict(self.base.violations(decision))
         if self.batch is None:
             return found | self._side_violations(decision)

@@ -42,7 +42,7 @@ def summary(problem: Constrained) -> str:
 def latex(problem: Constrained) -> str | None:
     """Return the base's mathematics with the side constraints below; None where the base has none."""
     of_base = getattr(problem.base, "_repr_latex_", None)
-    text = None if of_base is None else of_base()
+    text: str | None = None if of_base is None else of_base()
     if not text or "\\end{aligned}" not in text:
         return None
     rows = []

@@ -1,4 +1,4 @@
-"""From functions of a problem's words to a :class:`Constrained`; of a batch each instance is asked where they differ."""
+"""From functions of a problem's words to a :class:`Constrained`; of a batch, instances are asked where they differ."""
 
 from __future__ import annotations
 

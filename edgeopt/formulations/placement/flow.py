@@ -29,14 +29,44 @@ def flow_columns(tree: PlacementTree) -> tuple[NDArray[np.int64], NDArray[np.int
     return node[possible], before[possible], here[possible]
 
 
+def column_costs(costs: PlacementCosts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(columns,) cost of a layer and its input (inf where it cannot run), and of returning its result to the device."""
+    tree = costs.tree
+    node, before, here = flow_columns(tree)
+    inward = costs.per_crossing[before, here] + tree.input_bits[node] * costs.per_bit[before, here]
+    back = costs.per_crossing[here, 0] + tree.result_bits[node] * costs.per_bit[here, 0]
+    return tree.exec_time[node, here] + inward, back
+
+
+def exit_costs(costs: PlacementCosts) -> sparse.csr_array:
+    """Return the (exits, columns) cost of each exit: its layers with their inputs, and the return of its result."""
+    tree = costs.tree
+    node = flow_columns(tree)[0]
+    own, back = column_costs(costs)
+    own = np.where(np.isfinite(own), own, 0.0)  # where a layer cannot run, its column is 0
+    return sparse.csr_array(tree.passes[:, node] * own + tree.ends[:, node] * back)
+
+
+def exit_placements(tree: PlacementTree) -> list[sparse.csr_array]:
+    """For each exit the (layers * tiers, columns) sums that say on which tier each of its layers runs."""
+    node, _, here = flow_columns(tree)
+    tiers, found = tree.exec_time.shape[1], []
+    for nodes in tree.nodes_of:
+        place = np.full(tree.parent.size, -1)
+        place[nodes] = np.arange(nodes.size)
+        used = np.flatnonzero(place[node] >= 0)
+        entries = (np.ones(used.size), (place[node[used]] * tiers + here[used], used))
+        found.append(sparse.csr_array(sparse.coo_array(entries, shape=(nodes.size * tiers, node.size))))
+    return found
+
+
 def split_program(costs: PlacementCosts, constant: float) -> Program:
     """Return the binary flow program (eq. 4.9, products of binaries linearised) with `constant` in its objective."""
     tree = costs.tree
     node, before, here = flow_columns(tree)
     tiers = tree.exec_time.shape[1]
-    inward = costs.per_crossing[before, here] + tree.input_bits[node] * costs.per_bit[before, here]
-    back = costs.per_crossing[here, 0] + tree.result_bits[node] * costs.per_bit[here, 0]
-    seconds = tree.exec_time[node, here] + inward + costs.end_share[node] * back
+    own, back = column_costs(costs)
+    seconds = own + costs.end_share[node] * back
     available = np.isfinite(seconds)
     matrix, right = _conservation(tree, node, before, here, tiers)
     return Program(
