@@ -12,6 +12,7 @@ import numpy as np
 
 from ..model.errors import InvalidProblemError
 from . import axes as named
+from .constraint import Constraint
 from .expression import Expression, as_expression
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def extreme(
     axes = () if over_all else named.union((part.axes for part in parts), f"m.{_word(side)}")
     found = m.variable_over(name, "continuous", axes, -np.inf, np.inf, epigraph=side)
     for number, part in enumerate(parts):
-        row = found >= part if side > 0 else found <= part
+        # Not `found >= part`: Python asks picked entries first, which would put the variable on the right.
+        row = Constraint(found, ">=" if side > 0 else "<=", part)
         m._add(f"{name}_{'above' if side > 0 else 'below'}_{number}", row, repeated=False, epigraph_of=name)
     return found
 

@@ -25,6 +25,7 @@ from ..solving.solve import solve
 from .case import Case, as_cases
 from .declarations import check_override, meets_brute_force
 from .laws import data_of, equal
+from .side_constraints import keeps_a_drawn_row, names_an_impossible_row
 from .solvers import checks as solver_checks
 
 Family = Iterable[Case | Problem] | Callable[[], Iterable[Case | Problem]]
@@ -85,6 +86,8 @@ def _checks(cases: list[Case], names: set[str] | None) -> Iterator[Check]:
             yield f"declaration of {case}", partial(check_override, case.problem, draws=2)
         if isinstance(case.problem, HasProgram) and batch_of(case.problem) is None:
             yield f"program of {case}", partial(_agrees_with_its_program, case, case.problem)
+            yield f"a side constraint of {case}", partial(keeps_a_drawn_row, case.problem)
+            yield f"an impossible side constraint of {case}", partial(names_an_impossible_row, case.problem)
     for name, entry in solvers().items():
         if not entry.installed or (names is not None and name not in names):
             continue

@@ -133,7 +133,9 @@ def test_a_solution_that_was_called_infeasible_falsely_says_so():
 
 def test_no_repair_and_no_point_is_an_error(monkeypatch):
     monkeypatch.setattr("edgeopt.analysis.conflicts._feasible", lambda program: False)
-    monkeypatch.setattr("edgeopt.analysis.conflicts._stretched", lambda program: _Stretched(np.array([5.0]), []))
+    monkeypatch.setattr(
+        "edgeopt.analysis.conflicts._stretched", lambda program, movable: _Stretched(np.array([5.0]), [])
+    )
     with pytest.raises(eo.NoSolutionError, match=r"no repair of it was found.*breaks row row\[0\]"):
         explain_program(eo.Program([1.0], [[1.0]], 1.0, 2.0, 0.0, 2.0))
 

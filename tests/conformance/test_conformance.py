@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 import edgeopt as eo
+from edgeopt.model.batch_axis import batch_of
+from edgeopt.model.problem import HasProgram
 from edgeopt.model.solver import STANDARD_OPTIONS
 from edgeopt.testing import laws
 from edgeopt.testing.case import is_answered, own_cases
+from edgeopt.testing.side_constraints import keeps_a_drawn_row, names_an_impossible_row
 from edgeopt.testing.solvers import refuses_an_unknown_option, stops_at_once, supports_or_refuses
 
 
@@ -84,3 +87,12 @@ def test_a_standard_option_is_supported_or_refused(entry, option):
 
 def test_an_unknown_option_is_refused_with_the_known_ones(entry):
     refuses_an_unknown_option(entry, an_easy_case(entry))
+
+
+WITH_PROGRAM = [case for case in own_cases() if isinstance(case.problem, HasProgram) and batch_of(case.problem) is None]
+
+
+@pytest.mark.parametrize("check", [keeps_a_drawn_row, names_an_impossible_row])
+@pytest.mark.parametrize("case", WITH_PROGRAM, ids=str)
+def test_a_problem_with_a_program_takes_a_constraint_of_its_user(check, case):
+    check(case.problem)
