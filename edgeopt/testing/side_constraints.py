@@ -15,7 +15,7 @@ from ..algebra.words import Words
 from ..exchange.storage import load, save
 from ..model.outcome import Status
 from ..model.problem import HasProgram
-from ..model.program import Point, Program
+from ..model.program import IndexedNames, Point, Program
 from ..model.tolerance import FEASIBILITY
 from ..solving.solve import solve
 from ..solving.verify import verify
@@ -94,12 +94,13 @@ def _drawn(problem: HasProgram, rng: np.random.Generator) -> NDArray[np.float64]
 
 
 def _with_row(program: Program, row: NDArray[np.float64], most: float) -> Program:
+    last: Any = sparse.csc_array(row[None, :])
     return replace(
         program,
-        matrix=sparse.vstack([program.matrix, sparse.csr_array(row[None, :])]),
+        matrix=sparse.vstack([program.matrix, last], format="csc"),
         row_lower=np.r_[program.row_lower, -np.inf],
         row_upper=np.r_[program.row_upper, most],
-        row_names=None,
+        row_names=IndexedNames("row", program.rows + 1),
     )
 
 
