@@ -149,14 +149,14 @@ class Auxiliary(Record):
         """
         entries = self.matrix.tocoo()
         other = self.defines[entries.row] != entries.col
-        for place in range(len(self)):
-            used = other & (entries.col == place)
-            rows = entries.row[used]
-            low, high = (
-                np.where(np.isinf(s[..., rows]).all(axis=tuple(range(s.ndim - 1))), s0, 0.0)
-                for s, s0 in ((lower, -np.inf), (upper, np.inf))
-            )
-            check_curvature(self.names[place], int(self.side[place]), cost[place], entries.data[used], low, high)
+        rows, columns, values = entries.row[other], entries.col[other], entries.data[other]
+        low, high = (np.isfinite(np.atleast_2d(sides)).any(axis=0)[rows] for sides in (lower, upper))
+        outward = self.side[columns] * values
+        gains = ((outward > 0) & low) | ((outward < 0) & high)
+        for place in [*columns[gains][:1], *np.flatnonzero(self.side * cost < 0)[:1]]:
+            own = columns == place
+            finite = np.where(low[own], 0.0, -np.inf), np.where(high[own], 0.0, np.inf)
+            check_curvature(self.names[place], int(self.side[place]), cost[place], values[own], *finite)
 
 
 def _check_order(names: BlockNames, matrix: sparse.csr_array, defines: NDArray[np.int64]) -> None:
