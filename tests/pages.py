@@ -15,6 +15,7 @@ PAGES = [
     ROOT / "docs" / "bring_a_model.md",
     ROOT / "docs" / "model_files.md",
     ROOT / "docs" / "declare.md",
+    ROOT / "docs" / "side_constraints.md",
     ROOT / "CONTRIBUTING.md",
 ]
 

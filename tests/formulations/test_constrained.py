@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -209,6 +211,17 @@ def test_alpha_fair_admission_by_straight_pieces_is_close_to_the_curve():
     exact.solve(solver="CLARABEL")
     assert np.log(solution.decision.admitted).sum() == pytest.approx(exact.value, abs=0.01)
     assert solution.objective >= exact.value - 1e-6  # tangents lie above
+
+
+def test_the_example_of_fairness_orders_the_policies():
+    names = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "fairness.py"))
+    problem = names["network"]()
+    found = {name: eo.solve(policy).decision for name, policy in names["policies"](problem).items()}
+    revenue = [problem.objective(decision) for decision in found.values()]
+    worst = [(decision.admitted / problem.traffic).min() for decision in found.values()]
+    assert revenue[0] == max(revenue)
+    assert worst[3] == pytest.approx(worst[4]) == max(worst)
+    assert revenue[4] > revenue[3]
 
 
 # Every kind of problem.
