@@ -150,13 +150,14 @@ class Auxiliary(Record):
         entries = self.matrix.tocoo()
         other = self.defines[entries.row] != entries.col
         rows, columns, values = entries.row[other], entries.col[other], entries.data[other]
-        low, high = (np.isfinite(np.atleast_2d(sides)).any(axis=0)[rows] for sides in (lower, upper))
+        finite = (np.isfinite(sides) if sides.ndim == 1 else np.isfinite(sides).any(axis=0) for sides in (lower, upper))
+        low, high = (np.asarray(one)[rows] for one in finite)
         outward = self.side[columns] * values
         gains = ((outward > 0) & low) | ((outward < 0) & high)
         for place in [*columns[gains][:1], *np.flatnonzero(self.side * cost < 0)[:1]]:
             own = columns == place
-            finite = np.where(low[own], 0.0, -np.inf), np.where(high[own], 0.0, np.inf)
-            check_curvature(self.names[place], int(self.side[place]), cost[place], values[own], *finite)
+            sides = np.where(low[own], 0.0, -np.inf), np.where(high[own], 0.0, np.inf)
+            check_curvature(self.names[place], int(self.side[place]), cost[place], values[own], *sides)
 
 
 def _check_order(names: BlockNames, matrix: sparse.csr_array, defines: NDArray[np.int64]) -> None:
