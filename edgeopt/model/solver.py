@@ -45,6 +45,8 @@ class Solver:
         Whether it proves optimality when it finishes.
     columns : Columns
         Which columns a general solver takes.
+    unprepared : bool
+        Whether a general solver takes the program as it is, in its own numbers and with its own bounds.
     options : tuple of str
         Which of :data:`STANDARD_OPTIONS` it supports; the others it refuses.
     own_options : tuple of str or callable
@@ -76,6 +78,7 @@ class Solver:
     solves: type[Problem] | tuple[type[Problem], ...]
     exact: bool
     columns: Columns = Columns.ANY
+    unprepared: bool = False
     options: tuple[str, ...] = ()
     own_options: tuple[str, ...] | Callable[[], Iterable[str]] = ()
     requires: tuple[str, ...] = ()

@@ -197,6 +197,7 @@ def _tighter(problem: Problem, outcome: Outcome, supplied: LinearDual) -> Outcom
 def _integer_quality(problem: HasProgram, outcome: Outcome, solver: str, options: Options, budget: Budget) -> Outcome:
     """Bound of the relaxation, and for a claim of optimality that it leaves open the word of a second engine."""
     program, objective = problem.program(), problem.objective(outcome.decision)
+    own = outcome.certificate if isinstance(outcome.certificate, LinearDual) else None
     if outcome.claim is not Status.OPTIMAL:
         if outcome.bound is None:
             return outcome
@@ -206,10 +207,16 @@ def _integer_quality(problem: HasProgram, outcome: Outcome, solver: str, options
     stated = objective if outcome.bound is None else outcome.bound
     if not _possible(problem, stated, outcome.decision):
         return outcome  # the judge says so
+    if own is not None and _closed(problem, outcome, options.relative_gap):
+        return outcome  # the solver's own prices are proof enough
     relaxed = _relaxed(program, budget.left())
     if relaxed.claim is Status.UNBOUNDED:
         return _beyond_all_bounds(problem, outcome, relaxed, solver, options.relative_gap, budget)
     dual = relaxed.certificate if isinstance(relaxed.certificate, LinearDual) else None
+    if own is not None and (
+        dual is None or own.optimality_gap(problem, outcome.decision) <= dual.optimality_gap(problem, outcome.decision)
+    ):
+        dual = own
     outcome = replace(outcome, certificate=_word(program, objective, stated, solver, dual))
     if _closed(problem, outcome, options.relative_gap):
         return outcome

@@ -85,6 +85,11 @@ def prepared(program: Program, *, scale: bool = True) -> Prepared:
     return Prepared(scaling.apply(whole), scaling)
 
 
+def unprepared(program: Program) -> Prepared:
+    """Return `program` for a back end that takes it as it is."""
+    return Prepared(program, Scaling(np.zeros(program.rows, np.int64), np.zeros(program.columns, np.int64), 0))
+
+
 def with_whole_bounds(program: Program) -> Program:
     """Return the program with bounds of integer columns whole and as tight as the rows make them.
 

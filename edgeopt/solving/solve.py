@@ -29,7 +29,7 @@ from ..verification.judge import judge
 from .batch import batch_with_evidence, solve_in_turn
 from .evidence import engine, with_evidence
 from .isolate import solve_isolated
-from .prepared import prepared
+from .prepared import prepared, unprepared
 from .registry import automatic, choose, solvers
 from .repair import repaired
 from .risk import CP_SAT_STALLS, may_stall
@@ -228,8 +228,9 @@ def run(problem: Problem, chosen: Solver, options: Options) -> Solution:
 def _run_program(problem: HasProgram, chosen: Solver, options: Options) -> Solution:
     """Hand over the program scaled, and where no answer comes of that as it stands; keep the better solution."""
     begun = time.perf_counter()
-    program, scale = problem.program(), chosen.columns is not Columns.INTEGER  # whole numbers lose by scaling
-    scaled = prepared(program, scale=scale)
+    # Whole numbers lose by scaling.
+    program, scale = problem.program(), chosen.columns is not Columns.INTEGER and not chosen.unprepared
+    scaled = unprepared(program) if chosen.unprepared else prepared(program, scale=scale)
     build_time = time.perf_counter() - begun
     best: Solution | None = None
     refused: UnsupportedPairError | None = None
