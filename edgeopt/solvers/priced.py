@@ -44,7 +44,7 @@ def _defers(problem: HasProgram) -> bool:
     columns=Columns.INTEGER,
     unprepared=True,
     rank=15,
-    options=("time_limit", "relative_gap", "seed", "threads"),
+    options=("time_limit", "relative_gap", "threads"),
     requires=("highspy",),
     install="highspy==1.14.*",
     declines=_declined,
