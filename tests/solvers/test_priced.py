@@ -186,9 +186,9 @@ def test_auto_takes_prices_where_integer_programming_is_slow():
     assert not priced.defers(many_rows(300_000, 30, "days"))
 
 
-def test_the_same_seed_gives_the_same_answer_and_a_time_limit_is_kept():
+def test_the_same_question_gives_the_same_answer_and_a_time_limit_is_kept():
     program = many_rows(60_000, 30, "mixed")
-    first, second = (eo.solve(program, "priced", relative_gap=1e-4, seed=1) for _ in range(2))
+    first, second = (eo.solve(program, "priced", relative_gap=1e-4) for _ in range(2))
     assert first.objective == second.objective
     with warnings.catch_warnings():
         warnings.simplefilter("error")
