@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 def derivatives(
-    problem: Declared, points: Mapping[str, NDArray[np.float64]], price: NDArray[np.float64]
+    problem: Declared,
+    points: Mapping[str, NDArray[np.float64]],
+    price: NDArray[np.float64],
+    others: NDArray[np.float64] | float = 0.0,
 ) -> dict[str, NDArray[np.float64]]:
     """Return the derivative of the optimal value with respect to every entry of every float field, by its name.
 
@@ -33,6 +36,8 @@ def derivatives(
         Optimal values of the variables.
     price : (rows,) float
         Change of the optimal value per unit of each row's active side.
+    others : (columns,) float
+        Prices of rows beside those of the declaration, times their coefficients.
     """
     arithmetic = Torch()
     torch = arithmetic.torch
@@ -50,7 +55,7 @@ def derivatives(
             own = whole
         if own.any():
             total = total - _priced(values, family, m.starts, own)
-    total = total + _of_bounds(values, problem, points, price)
+    total = total + _of_bounds(values, problem, points, reduced_costs(problem, price, others))
     if not total.requires_grad:
         return {name: np.zeros(np.shape(array)) for name, array in problem._field_arrays().items()}
     found = torch.autograd.grad(total, list(fields.values()), allow_unused=True)
@@ -79,19 +84,22 @@ def _priced(values: Values, family: Family | Loop, starts: Any, price: NDArray[n
     return (values.arithmetic.constant(weights) * distance).sum()
 
 
-def reduced_costs(problem: Declared, price: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+def reduced_costs(
+    problem: Declared, price: NDArray[np.float64], others: NDArray[np.float64] | float = 0.0
+) -> dict[str, NDArray[np.float64]]:
     """Return the change of the optimal value per unit of each variable's bound at which it stands, by its name."""
     program, column_of = problem._compiled.program, problem._compiled.column_of
-    reduced = program.cost - price @ program.matrix
+    reduced = program.cost - price @ program.matrix - others
     dense = reduced if column_of is None else np.where(column_of >= 0, reduced[column_of], 0.0)
     variables = problem.declaration.variables.values()
     return {v.name: dense[v.start : v.start + v.size].reshape(v.shape) for v in variables}
 
 
-def _of_bounds(values: Values, problem: Declared, points: Mapping[str, Any], price: NDArray[np.float64]) -> Any:
+def _of_bounds(
+    values: Values, problem: Declared, points: Mapping[str, Any], reduced: Mapping[str, NDArray[np.float64]]
+) -> Any:
     """Sum of the bounds at which continuous variables stand, each at its price."""
     total: Any = 0.0
-    reduced = reduced_costs(problem, price)
     for variable in problem.declaration.variables.values():
         if variable.integral:
             continue  # fixed: its bounds price nothing

@@ -18,6 +18,7 @@ from ..verification.linear_dual import LinearDual
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..formulations.constrained import Constrained
     from ..model.program import Program
     from ..model.solution import Solution
 
@@ -86,8 +87,64 @@ def field_values(solution: Solution, price: NDArray[np.float64] | None = None) -
     if price is None:
         point, price = _priced(problem, solution, point)
     points = problem._points(Declared.decode(problem, point))
-    found = derivatives(problem, points, price)
-    reduced = reduced_costs(problem, price)
+    return _values(problem, points, price, 0.0)
+
+
+def side_values(solution: Solution) -> FieldValues:
+    """Return what side constraints are worth, and of a declared base what its fields are; see `edgeopt.sensitivity`.
+
+    Raises
+    ------
+    InvalidProblemError
+        If the problem is a batch, or the solution is not optimal.
+    NoSolutionError
+        If no duals of it can be found.
+    """
+    problem: Any = solution.problem
+    if problem.batch is not None:
+        raise InvalidProblemError(f"the problem is a batch of {problem.batch}; solve the instance(i) of interest")
+    if solution.status != "optimal":
+        raise InvalidProblemError(f"the solution is {solution.status}; only an optimal one has derivatives")
+    # The objective that was stated in place of a base's is numbers: no field stands in it by its name.
+    declared = isinstance(problem.base, Declared) and problem.goal is None
+    program = problem.base._compiled.program if declared else problem.base.program()
+    whole = program.integrality
+    fixed = _fixed(problem.base, program, problem.base.encode(solution.decision)) if declared else program
+    if not declared and whole.any():
+        point = np.round(problem.base.encode(solution.decision))
+        fixed = replace(
+            program.relaxation(),
+            lower=np.where(whole, point, program.lower),
+            upper=np.where(whole, point, program.upper),
+        )
+    point, price = _solved(problem.beside(fixed))
+    own = price[program.rows :]
+    note = "derivatives hold whole numbers fixed" if whole.any() else ""
+    found = FieldValues({}, {}, {}, note)
+    if declared:
+        points = problem.base._points(Declared.decode(problem.base, point[: program.columns]))
+        found = _values(problem.base, points, price[: program.rows], own @ problem.extra)
+    return replace(found, constraints={**found.constraints, **_by_side_constraint(problem, own)})
+
+
+def _by_side_constraint(problem: Constrained, price: NDArray[np.float64]) -> dict[str, Any]:
+    """Prices of the side constraints by their names; those of rows that define a variable are left out."""
+    names, found, start = problem.extra_names, {}, 0
+    for stem, shape, kept, count in zip(names.stems, names.shapes, names.kept, names.counts, strict=True):
+        own = price[start : start + count]
+        if problem.auxiliary is None or not count or problem.auxiliary.defines[start] < 0:
+            whole = np.zeros(int(np.prod(shape, dtype=np.int64)))
+            whole[slice(None) if kept is None else kept] = own
+            found[stem] = whole.reshape(shape) if shape else float(own[0])
+        start += count
+    return found
+
+
+def _values(
+    problem: Declared, points: Mapping[str, Any], price: NDArray[np.float64], others: NDArray[np.float64] | float
+) -> FieldValues:
+    found = derivatives(problem, points, price, others)
+    reduced = reduced_costs(problem, price, others)
     continuous = {name: reduced[name] for name, v in problem.declaration.variables.items() if not v.integral}
     whole = [name for name, v in problem.declaration.variables.items() if v.integral]
     note = f"derivatives hold {', '.join(whole)} fixed at their optimal whole numbers" if whole else ""
@@ -118,9 +175,14 @@ def _priced(
     continuous = not program.integral and problem.program() is program  # what is written by hand may have other rows
     if continuous and isinstance(certificate, LinearDual) and certificate.row_dual.shape == (program.rows,):
         return point, certificate.row_dual
+    return _solved(_fixed(problem, program, point))
+
+
+def _solved(program: Program) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return an optimal point of a linear program and the prices of its rows."""
     from ..solving.solve import solve
 
-    found = solve(_fixed(problem, program, point), "highs")
+    found = solve(program, "highs")
     if not found.status.has_decision or not isinstance(found.certificate, LinearDual):
         raise NoSolutionError(f"the linear program around the solution has no duals: {found!r}")
     return found.decision.values, found.certificate.row_dual

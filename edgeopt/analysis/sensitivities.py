@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..algebra.declared import Declared
+from ..formulations.constrained import Constrained
 from ..formulations.revenue import RevenueMaximization
 from ..model.cached import cached_property
 from ..model.errors import InvalidProblemError
@@ -61,7 +62,8 @@ def sensitivity(solution: Solution) -> Any:
     Of a :class:`RevenueMaximization` the prices of servers, links and traffic with their ranges
     (:class:`Sensitivity`). Of a declared problem, and of an :class:`OfflineOffloading`, the derivative of the optimal
     value with respect to every entry of every float field (:class:`~edgeopt.analysis.field_values.FieldValues`). Both
-    have these derivatives as ``fields``, by name.
+    have these derivatives as ``fields``, by name. Of a problem with side constraints their prices, by name in
+    ``constraints``, and the same derivatives where the base is declared and the objective its own.
 
     Parameters
     ----------
@@ -74,6 +76,10 @@ def sensitivity(solution: Solution) -> Any:
         If the solution is not of a single revenue program or declared problem, or not optimal.
     """
     problem = solution.problem
+    if isinstance(problem, Constrained):
+        from .field_values import side_values
+
+        return side_values(solution)
     if not isinstance(problem, RevenueMaximization):
         if isinstance(problem, Declared):
             from .field_values import field_values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -512,6 +513,45 @@ def test_an_infeasible_base_explains_itself():
     problem = offloading(fraction=1.0, local_available=np.arange(12) < 6)
     asked = problem.subject_to(a=lambda m: m.local[0] >= 1)
     assert asked.explain().conflict == problem.explain().conflict
+
+
+# Sensitivities.
+
+
+def test_what_fields_and_rows_are_worth_is_what_changes_when_they_are_moved():
+    """Against solving again with each entry a little larger."""
+    base = network()
+    stated = {"cap": lambda m: m.admitted[:2].sum() <= 1.3, "floor": lambda m: m.admitted >= 0.15 * base.traffic}
+    problem = base.subject_to(**stated)
+    found = eo.sensitivity(eo.solve(problem))
+    step = 1e-5
+
+    def moved(other):
+        return (eo.solve(other).objective - eo.solve(problem).objective) / step
+
+    for name in ("unit_revenue", "compute_capacity", "link_capacity", "traffic"):
+        array = getattr(base, name)
+        for place in range(array.size):
+            more = replace(base, **{name: array + step * (np.arange(array.size) == place)})
+            again = replace(problem, base=more)
+            assert found.fields[name][place] == pytest.approx(moved(again), abs=1e-6), (name, place)
+    upper = problem.extra_upper.copy()
+    upper[0] += step
+    assert found.constraints["cap"] == pytest.approx(moved(replace(problem, extra_upper=upper)), abs=1e-6)
+    lower = problem.extra_lower + step * (np.arange(4) == 1)
+    assert found.constraints["floor"][0] == pytest.approx(moved(replace(problem, extra_lower=lower)), abs=1e-6)
+    assert any(np.any(value) for value in found.constraints.values())
+
+
+def test_prices_of_rows_of_other_problems():
+    fair = network().maximize(lambda m: m.minimum("worst", m.admitted / m.problem.traffic))
+    found = eo.sensitivity(eo.solve(fair.subject_to(cap=lambda m: m.admitted.sum() <= 1.1)))
+    assert found.constraints["cap"] == pytest.approx(1.0 / 11.0)  # the largest t with t * 11 <= 1.1
+    whole = eo.sensitivity(eo.solve(split().subject_to(deadline=lambda m: m.latency <= 100.0)))
+    assert whole.constraints["deadline"].tolist() == [0.0, 0.0]
+    assert "whole numbers fixed" in whole.note
+    with pytest.raises(eo.InvalidProblemError, match="batch of 6"):
+        eo.sensitivity(eo.solve(slots().subject_to(cap=lambda m: m.admitted.sum() <= 1.0)))
 
 
 # What notebooks show.

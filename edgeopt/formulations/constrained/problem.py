@@ -157,7 +157,10 @@ class Constrained(BatchAxis, HasProgram):
     def _program(self) -> Program:
         if self.batch is not None:
             raise InvalidProblemError(f"the problem is a batch of {self.batch}; ask one instance(i) for its program")
-        base: Program = self.base.program()
+        return self.beside(self.base.program())
+
+    def beside(self, base: Program) -> Program:
+        """Return a program over the base's columns with the side constraints' rows and variables behind its own."""
         count = 0 if self.auxiliary is None else len(self.auxiliary)
         matrix, extra = base.matrix, self.extra
         if self.auxiliary is not None:
