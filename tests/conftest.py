@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from pathlib import Path
@@ -16,6 +17,9 @@ from hypothesis import HealthCheck, settings  # noqa: E402
 # A shell starts background jobs with Ctrl-C ignored, and children inherit that: the tests of interrupts need it heard.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# While pytest catches log records of all levels, torch.export writes a page of its own for each symbol: seconds a trace.
+logging.getLogger("torch.__trace").disabled = True
 
 MOST_WORKERS = 4
 """Each worker imports torch and every back end, about one gigabyte."""

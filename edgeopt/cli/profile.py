@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -38,8 +37,6 @@ def profile(
     """
     from ..profiles.dnn import LayerTable
 
-    # Torch logs a page where an input does not fit; edgeopt says it in a line.
-    logging.getLogger("torch._subclasses.fake_tensor").disabled = True
     network, example = _model(model, shape)
     table = LayerTable.from_module(network, example)
     rows = _units(table) if units else _layers(table)

@@ -179,7 +179,13 @@ class GraphSplit(HasProgram[GraphSplitDecision]):
             One for each tier, the device first.
         uplink_rate, **rest
             The other fields.
+
+        Raises
+        ------
+        InvalidProblemError
+            If the work of an operation in the table is not known, or a device model has nothing for a kind of layer.
         """
+        table.require_counted()
         layers = table.frame()
         times = np.stack([device.predict(layers).seconds for device in devices], axis=1)
         bits = layers["output_bits"].to_numpy()

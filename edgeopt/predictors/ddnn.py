@@ -22,6 +22,7 @@ import torch
 from torch import nn
 
 from ..model.errors import InvalidOptionError, InvalidProblemError
+from ..profiles.capture.work import count_work
 from .boxes import box_shape
 
 if TYPE_CHECKING:
@@ -215,39 +216,22 @@ class DDNN(nn.Module):
 
 
 def resources(model: DDNN) -> dict[str, dict[str, float]]:
-    """Return parameters, MACs and FLOPs of one sample at the edge and in the cloud (torch's FLOP counter).
+    """Return parameters, MACs and FLOPs of one sample at the edge and in the cloud.
 
-    MACs are half of what the counter says; layers without products (activations, pooling) count nothing.
+    Counted by :func:`edgeopt.profiles.capture.work.count_work`, as layer tables are; layers without products
+    (activations, pooling) count nothing.
     """
-    from torch.utils.flop_counter import FlopCounterMode
-
     past = torch.zeros(1, model.series, model.window)
     model = model.eval()
     with torch.no_grad():
         features = model.features(past)
-        calls = {
-            "edge": lambda: model.local(model.features(past), past) if model.exits else model.features(past),
-            "cloud": lambda: model.cloud(features, past),
-        }
-        counted = {}
-        for name, call in calls.items():
-            with FlopCounterMode(display=False) as counter:
-                call()  # type: ignore[no-untyped-call]
-            part = model.sites if name == "edge" else model.remote
-            counted[name] = float(counter.get_total_flops()) + _lstm_flops(part, model.window // _HOUR)
+    calls = {
+        "edge": lambda: model.local(model.features(past), past) if model.exits else model.features(past),
+        "cloud": lambda: model.cloud(features, past),
+    }
+    macs = {name: float(count_work(call).macs) for name, call in calls.items()}
     sizes = {"edge": model.edge_parameters(), "cloud": model.cloud_parameters()}
-    return {name: {"flops": f, "macs": f / 2, "parameters": float(sizes[name])} for name, f in counted.items()}
-
-
-def _lstm_flops(part: nn.Module, steps: int) -> float:
-    """FLOPs of the LSTMs in a part of a network, which torch's counter does not see: two products a gate and step."""
-    return sum(
-        2.0 * steps * weight.numel()
-        for module in part.modules()
-        if isinstance(module, nn.LSTM)
-        for name, weight in module.named_parameters()
-        if name.startswith("weight")
-    )
+    return {name: {"flops": 2 * m, "macs": m, "parameters": float(sizes[name])} for name, m in macs.items()}
 
 
 def _dropped(values: Tensor, share: float, generator: torch.Generator) -> Tensor:

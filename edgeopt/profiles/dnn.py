@@ -1,8 +1,9 @@
 """Layer tables: what a network costs layer by layer, and where it can be cut.
 
 A table lists the layers of a torch model in execution order with sizes, parameters, MACs and FLOPs, and the graph of
-data flow between them. Where exactly one tensor is alive, the network can be cut: between two such points lies a
-*unit*, a single layer or a whole residual block. A :class:`Chain` is a network seen as its units, one after the other.
+data flow between them. Where exactly one tensor crosses, the network can be cut: between two such points lies a
+*unit*, a single layer or a whole residual block. Where several do it can be cut too, if that is asked for. A
+:class:`Chain` is a network seen as its units, one after the other.
 
 Convention: a multiply-accumulate (MAC) is two FLOPs, as torch's own FLOP counter has it; every other operation counts
 one FLOP for each element of its output, and reshaping none.
@@ -10,38 +11,49 @@ one FLOP for each element of its output, and reshaping none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..model.cached import cached_property
 from ..model.errors import InvalidProblemError
+from .capture import Capture, Dynamic, capture
+from .capture.crossing import Crossings
 from .layer import Layer
-from .table_reader import read_layers
-from .trace import Trace, trace
+from .table_reader import read_layers, uncounted_of
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
     from numpy.typing import NDArray
+    from torch import fx
 
 
 @dataclass(frozen=True, eq=False)
 class LayerTable:
     """The layers of a network in execution order, and its data flow.
 
+    A layer is a call of one of torch's own modules, or an operator of a module of the user's. Layers that no result
+    depends on are not in the table. The operators beneath and all their cuts are in `cuts`.
+
     Attributes
     ----------
     layers : tuple of Layer
         In execution order.
     edges : (edges, 2) int
-        Producer and consumer of each tensor; producer -1 is the network's input.
+        Producer and consumer of each tensor; producer -1 is the network's input. Sizes are numbers and no edges; what
+        was only made larger (``expand``) is read from the layer before.
     outputs : tuple of int
         Layers whose results the network returns, in its own order; one for each exit.
     input_bits : float
         Bits of the raw input.
+    uncounted : dict
+        How often each operation occurs whose work is not known:
+        :func:`~edgeopt.profiles.capture.work.register_work` takes its formula.
+    notes : tuple of str
+        What the capture has to say: modes, what could not be compared with the model.
 
     Examples
     --------
@@ -58,29 +70,80 @@ class LayerTable:
     edges: NDArray[np.int64]
     outputs: tuple[int, ...]
     input_bits: float
+    cuts: Crossings = field(repr=False)
+    nodes: tuple[tuple[fx.Node, ...], ...] = field(repr=False)
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def from_module(cls, model: torch.nn.Module, example_input: Any, word_bits: int = 32) -> LayerTable:
-        """Trace `model` on the shapes of `example_input` (a tensor or a tuple of tensors), in eval mode.
+    def from_module(
+        cls,
+        model: torch.nn.Module,
+        example_input: Any = None,
+        word_bits: int | None = None,
+        *,
+        example_kwargs: Mapping[str, Any] | None = None,
+        dynamic: Dynamic = "batch",
+        operators: bool = False,
+        keep_outputs: bool = True,
+    ) -> LayerTable:
+        """Capture `model` as it runs on an example, in eval mode; the model itself stays as it is.
 
         Parameters
         ----------
-        word_bits : int
-            Bits of one element of a tensor.
+        model, example_input, example_kwargs, dynamic
+            As in :func:`~edgeopt.profiles.capture.capture`.
+        word_bits : int, optional
+            Bits of a floating-point number on a link; those of its own type by default.
+        operators : bool
+            Whether every operator is a layer of its own, also inside torch's modules.
+        keep_outputs : bool
+            Whether a result that is ready before a cut crosses it, to be returned at the end; else it is delivered
+            where it is made.
 
         Raises
         ------
         InvalidProblemError
-            If the model cannot be traced or the input does not fit.
+            If the model cannot be captured or the input does not fit.
         """
-        if isinstance(word_bits, bool) or not isinstance(word_bits, int) or word_bits < 1:
-            raise InvalidProblemError(f"word_bits is {word_bits!r}; expected a whole number of bits, >= 1")
-        return cls.of_trace(trace(model, example_input), word_bits)
+        captured = capture(model, example_input, example_kwargs, dynamic)
+        return cls.of(captured, word_bits, operators=operators, keep_outputs=keep_outputs)
 
     @classmethod
-    def of_trace(cls, traced: Trace, word_bits: int) -> LayerTable:
-        """Return the table of a traced model."""
-        return cls(*read_layers(traced, word_bits))
+    def of(
+        cls,
+        captured: Capture,
+        word_bits: int | None = None,
+        *,
+        operators: bool = False,
+        keep_outputs: bool = True,
+    ) -> LayerTable:
+        """Return the table of a captured model."""
+        if word_bits is not None and (isinstance(word_bits, bool) or not isinstance(word_bits, int) or word_bits < 1):
+            raise InvalidProblemError(f"word_bits is {word_bits!r}; expected a whole number of bits, >= 1")
+        cuts = Crossings(replace(captured.graph, keep_outputs=keep_outputs), word_bits)
+        rows = read_layers(cuts.graph, word_bits, grouped=not operators)
+        return cls(rows.layers, rows.edges, rows.outputs, float(cuts.bits[0]), cuts, rows.nodes, captured.notes)
+
+    @cached_property
+    def uncounted(self) -> dict[str, int]:
+        """How often each operation occurs whose work is not known."""
+        return uncounted_of(self.cuts.graph, self.cuts.graph.nodes)
+
+    def require_counted(self) -> None:
+        """Raise unless the work of every operation is known.
+
+        Raises
+        ------
+        InvalidProblemError
+            Names the operations, and what to register.
+        """
+        if self.uncounted:
+            said = ", ".join(f"{name} ({count} times)" for name, count in self.uncounted.items())
+            raise InvalidProblemError(
+                f"the work of {said} is not known, so neither are time and energy; say it with "
+                f"edgeopt.profiles.capture.work.register_work({next(iter(self.uncounted))!r}, "
+                f"lambda result, *args: macs)"
+            )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -133,47 +196,58 @@ class LayerTable:
         """Whether every layer is a unit of its own: the network can be cut behind each of them."""
         return len(self.cut_points) == len(self.layers)
 
-    def chain(self, output: int = -1) -> Chain:
+    def chain(self, output: int = -1, max_tensors: int | None = 1) -> Chain:
         """Return the network up to one of its outputs as a chain of units.
 
         Parameters
         ----------
         output : int
             Which output, for a network with several exits.
+        max_tensors : int or None
+            How many tensors may cross a cut between two units; None for any number.
         """
-        try:
-            end = self.outputs[output]
-        except IndexError as error:
-            raise InvalidProblemError(f"output {output} does not exist; the network has {len(self.outputs)}") from error
-        return Chain(self._ancestors(end))
+        if not -len(self.outputs) <= output < len(self.outputs):
+            raise InvalidProblemError(f"output {output} does not exist; the network has {len(self.outputs)}")
+        if max_tensors is not None and (isinstance(max_tensors, bool) or max_tensors < 1):
+            raise InvalidProblemError(f"max_tensors is {max_tensors!r}; expected a whole number >= 1, or None")
+        return Chain(self._up_to(output), max_tensors)
 
     def exits(self) -> tuple[Chain, ...]:
         """Return one chain for each output, in the network's order; common layers have the same names in all."""
         return tuple(self.chain(k) for k in range(len(self.outputs)))
 
-    def _ancestors(self, end: int) -> LayerTable:
-        """Return the table of the layers on which the layer `end` depends, itself included."""
-        needed = {end}
-        for layer in range(end, -1, -1):
-            if layer in needed:
-                needed |= {int(p) for p in self.edges[self.edges[:, 1] == layer, 0] if p >= 0}
-        kept = sorted(needed)
-        place = {layer: i for i, layer in enumerate(kept)} | {-1: -1}
-        edges = [(place[int(p)], place[int(c)]) for p, c in self.edges if int(c) in place]
-        return LayerTable(tuple(self.layers[layer] for layer in kept), np.array(edges), (place[end],), self.input_bits)
+    def _up_to(self, output: int) -> LayerTable:
+        """Return the table of the layers on which one of the outputs depends."""
+        cuts = Crossings(self.cuts.graph.up_to([self.cuts.graph.outputs[output]]), self.cuts.word_bits)
+        needed = set(cuts.graph.nodes)
+        kept = [index for index, nodes in enumerate(self.nodes) if not needed.isdisjoint(nodes)]
+        place = {layer: index for index, layer in enumerate(kept)} | {-1: -1}
+        edges = [(place[int(p)], place[int(c)]) for p, c in self.edges if int(c) in place and int(p) in place]
+        return LayerTable(
+            tuple(self.layers[layer] for layer in kept),
+            np.array(edges, np.int64).reshape(-1, 2),
+            (place[self.outputs[output]],),
+            float(cuts.bits[0]),
+            cuts,
+            tuple(tuple(node for node in self.nodes[layer] if node in needed) for layer in kept),
+            self.notes,
+        )
 
     def __repr__(self) -> str:
         units = "a chain" if self.is_chain else f"{len(self.cut_points)} points to cut"
         exits = f", {len(self.outputs)} exits" if len(self.outputs) > 1 else ""
         return (
             f"LayerTable({len(self.layers)} layers, {units}{exits}, {self.macs / 1e6:.4g} M MACs, "
-            f"{self.parameters / 1e6:.4g} M parameters)"
+            f"{self.parameters / 1e6:.4g} M parameters{self._said_uncounted()})"
         )
+
+    def _said_uncounted(self) -> str:
+        return "".join(f", uncounted: {name} x {count}" for name, count in self.uncounted.items())
 
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """A network with one output as a chain of units, cut wherever exactly one tensor is alive.
+    """A network with one output as a chain of units, cut wherever few enough tensors cross.
 
     A reshape costs nothing and changes no size, so it belongs to the unit before it.
 
@@ -181,17 +255,30 @@ class Chain:
     ----------
     table : LayerTable
         Its layers.
+    max_tensors : int or None
+        How many tensors may cross between two units; None for any number.
     """
 
     table: LayerTable
+    max_tensors: int | None = 1
+
+    @cached_property
+    def cuts(self) -> NDArray[np.int64]:
+        """(layers,) the cut of `table.cuts` that lies behind each layer."""
+        graph = self.table.cuts.graph
+        cuts: NDArray[np.int64] = np.cumsum([sum(node in graph.place for node in nodes) for nodes in self.table.nodes])
+        return cuts
 
     @cached_property
     def ends(self) -> NDArray[np.int64]:
         """(units,) last layer of each unit."""
-        cuts = self.table.cut_points
-        reshapes = np.array([layer.kind == "reshape" for layer in self.table.layers] + [False])
-        ends: NDArray[np.int64] = cuts[~reshapes[cuts + 1]]
-        return ends
+        crossings, cuts = self.table.cuts, self.cuts
+        limit = np.inf if self.max_tensors is None else self.max_tensors
+        possible = crossings.allowed[cuts] & (crossings.tensors[cuts] <= limit)
+        before_reshape = np.array([layer.kind == "reshape" for layer in self.table.layers[1:]] + [False])
+        possible &= ~before_reshape
+        possible[-1] = True
+        return np.flatnonzero(possible)
 
     @property
     def starts(self) -> NDArray[np.int64]:
@@ -207,13 +294,8 @@ class Chain:
     @cached_property
     def output_bits(self) -> NDArray[np.float64]:
         """(units + 1,) bits of the raw input, then of each unit's output: what crosses a link when it is cut there."""
-        return np.array([self.table.input_bits, *(self._alive_bits(int(end)) for end in self.ends)])
-
-    def _alive_bits(self, cut: int) -> float:
-        """Bits of the one tensor that is alive behind a cut point."""
-        producers = {int(p) for p, c in self.table.edges if p <= cut < c}
-        producer = producers.pop() if producers else self.table.outputs[0]
-        return self.table.input_bits if producer < 0 else self.table.layers[producer].output_bits
+        bits: NDArray[np.float64] = np.r_[self.table.input_bits, self.table.cuts.bits[self.cuts[self.ends]]]
+        return bits
 
     @property
     def units(self) -> int:
@@ -245,7 +327,8 @@ class Chain:
 
     def __repr__(self) -> str:
         layers = len(self.table.layers)
-        whole = ", no point to cut inside: split its layers as a GraphSplit" if self.units == 1 < layers else ""
+        more = "chain(max_tensors=None) cuts it where several tensors cross, or split its layers as a GraphSplit"
+        whole = f", no point to cut inside: {more}" if self.units == 1 < layers else ""
         return (
             f"Chain({self.units} unit{'s' * (self.units > 1)} of {layers} layers, {self.macs / 1e6:.4g} M MACs{whole})"
         )

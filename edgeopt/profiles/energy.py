@@ -2,18 +2,19 @@
 
 Lahmer et al. (2022, table III), as Labriji et al. (2023, eq. 2 and 4) use it: a convolution takes ``MACs * (a / d_o +
 b)`` joule, with ``d_o`` its output channels (its channels, where it is depthwise), a fully connected layer ``MACs *
-a'``. A layer takes two FLOPs for each MAC (eq. 3). Other layers cost neither.
+a'``. A layer takes two FLOPs for each MAC (eq. 3). Layers without products cost neither; other products were not
+measured and are refused unless the user says what stands in for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..model.errors import InvalidOptionError
+from ..model.errors import InvalidOptionError, InvalidProblemError
 from ..model.records import Record, assign, float_array, number, record
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from ..model.kept import Floats
     from .dnn import Chain, LayerTable
+    from .layer import Layer
 
 
 @dataclass(frozen=True)
@@ -56,19 +58,41 @@ XAVIER_NX_SPEED = 21e12
 """FLOP/s of the edge host of Labriji et al. (2023), a Jetson Xavier NX."""
 
 
-def layer_energy(table: LayerTable, board: Board) -> NDArray[np.float64]:
-    """(layers,) joule of one pass of each layer (eq. 2 and 4)."""
+def layer_energy(table: LayerTable, board: Board, substitute: Mapping[str, str] | None = None) -> NDArray[np.float64]:
+    """(layers,) joule of one pass of each layer (eq. 2 and 4).
+
+    Parameters
+    ----------
+    table : LayerTable
+        The network.
+    board : Board
+        The device.
+    substitute : mapping, optional
+        For kinds of layers with products that nobody measured (``matmul``, ``attention``, ``recurrent``) the kind whose
+        joule per MAC stand in for theirs: ``linear`` takes a product of matrices for a fully connected layer.
+
+    Raises
+    ------
+    InvalidProblemError
+        If a layer with products is of a kind for which there is no formula, or its work is not known.
+    """
+    table.require_counted()
+    return np.array([_joule(layer, board, dict(substitute or {})) for layer in table.layers])
+
+
+def _joule(layer: Layer, board: Board, substitute: dict[str, str]) -> float:
+    if not layer.macs:
+        return 0.0
+    kind = substitute.get(layer.kind, layer.kind)
+    if kind == "linear":
+        return layer.macs * board.linear
     a, b = board.convolution
-    joule = {
-        "conv": lambda m, d: m * (a / d + b),
-        "depthwise_conv": lambda m, d: m * (a / d + b),
-        "linear": lambda m, d: m * board.linear,
-    }
-    return np.array(
-        [
-            joule[layer.kind](layer.macs, layer.out_channels) if layer.macs and layer.kind in joule else 0.0
-            for layer in table.layers
-        ]
+    if kind in ("conv", "depthwise_conv") and layer.out_channels:
+        return layer.macs * (a / layer.out_channels + b)
+    raise InvalidProblemError(
+        f"layer {layer.name} is of kind {layer.kind} with {layer.macs} MACs; Lahmer et al. (2022) measured "
+        f"convolutions and fully connected layers only: say what stands in for it, as in "
+        f"substitute={{{layer.kind!r}: 'linear'}}"
     )
 
 
@@ -99,7 +123,9 @@ class SplitCosts(Record):
             assign(self, **{name: float_array(getattr(self, name), name)})
 
 
-def split_costs(chain: Chain, board: Board, after: Sequence[str] | None = None) -> SplitCosts:
+def split_costs(
+    chain: Chain, board: Board, after: Sequence[str] | None = None, substitute: Mapping[str, str] | None = None
+) -> SplitCosts:
     """Return the costs of splitting a network behind some of its units.
 
     Parameters
@@ -111,16 +137,20 @@ def split_costs(chain: Chain, board: Board, after: Sequence[str] | None = None) 
     after : sequence of str, optional
         Names of modules behind whose last unit the network can be split, in order; every unit by default. Sending the
         raw input and running everything on the device are always among the splits.
+    substitute : mapping, optional
+        As in :func:`layer_energy`.
 
     Raises
     ------
     InvalidOptionError
         If no unit belongs to a module of that name.
+    InvalidProblemError
+        If there is no formula for the energy of a layer.
     """
     units = [_last_unit(chain, name) for name in after] if after is not None else list(range(chain.units - 1))
     ends = np.array([-1, *units, chain.units - 1]) + 1
     flops = np.r_[0.0, np.cumsum(chain.total([2.0 * layer.macs for layer in chain.table.layers]))][ends]
-    energy = np.r_[0.0, np.cumsum(chain.total(layer_energy(chain.table, board)))][ends]
+    energy = np.r_[0.0, np.cumsum(chain.total(layer_energy(chain.table, board, substitute)))][ends]
     payload = chain.output_bits[ends].copy()
     payload[-1] = 0.0  # the result stays where it is needed
     names = ("input", *(chain.names[unit] for unit in units), "output")

@@ -1,7 +1,8 @@
 """Time the layers of a torch model on this machine, so that a user gets a model of a device of their own.
 
-The traced graph runs node by node on the real intermediate tensors. Each node is then timed alone, on copies of its
-inputs: a few warm-up runs, blocks long enough for the clock, and their median, for means follow every interruption.
+The captured graph runs once on the real intermediate tensors. Each layer is timed alone when they are there, which it
+cannot change: a few warm-up runs, blocks long enough for the clock, and their median, for means follow every
+interruption.
 What a layer costs on its own is not quite what it costs in a running network, whose caches it shares.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,15 @@ import numpy as np
 
 from ..model.errors import InvalidOptionError, InvalidProblemError
 from ..model.records import number
+from .capture.calls import mapped
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
     from numpy.typing import NDArray
 
-    from .trace import Trace
+    from .capture import Capture
+    from .dnn import LayerTable
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +42,8 @@ def measure(
     repeats: int = 11,
     warmup: int = 2,
     threads: int = 1,
-    word_bits: int = 32,
+    word_bits: int | None = None,
+    example_kwargs: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Time every layer of a model, in eval mode and without gradients.
 
@@ -47,8 +51,8 @@ def measure(
     ----------
     model : torch.nn.Module
         Left as it was: weights, mode and place.
-    example_input : tensor or tuple of tensors
-        One inference, as deployed (batch included).
+    example_input : Any
+        One inference, as deployed (batch included); a tuple holds the positional arguments.
     device : str
         A torch device; on another than the CPU a copy of the model is timed, synchronised.
     repeats : int
@@ -57,8 +61,10 @@ def measure(
         Runs before the first block; >= 0.
     threads : int
         Threads of torch while timing; what was set before is restored.
-    word_bits : int
-        Bits of one element, for the table's sizes.
+    word_bits : int, optional
+        Bits of a floating-point number, for the table's sizes; those of its own type by default.
+    example_kwargs : mapping, optional
+        Keyword arguments of the inference.
 
     Returns
     -------
@@ -71,46 +77,56 @@ def measure(
     InvalidOptionError
         If the device is unknown or not there.
     InvalidProblemError
-        If a count is out of its range, or the model cannot be traced on this input.
+        If a count is out of its range, or the model cannot be captured on this input.
     """
-    from .dnn import LayerTable
-    from .trace import trace
+    import torch
 
-    _check_counts(repeats=(repeats, 1), warmup=(warmup, 0), threads=(threads, 1), word_bits=(word_bits, 1))
-    placed, inputs = _placed(model, example_input, device)
-    traced = trace(placed, inputs)
-    table = LayerTable.of_trace(traced, word_bits)
-    with _at_rest(placed, threads):
-        blocks = _times(traced, inputs, repeats, warmup, threads)
+    from .capture import capture
+    from .dnn import LayerTable
+
+    _check_counts(repeats=(repeats, 1), warmup=(warmup, 0), threads=(threads, 1))
+    placed, example = _placed(model, example_input, device)
+    captured = capture(placed, example, example_kwargs)
+    table = LayerTable.of(captured, word_bits)
+    with _threads(threads), torch.no_grad():
+        blocks = _times(table, captured, repeats, warmup, threads)
     low, median, high = np.quantile(blocks, (0.25, 0.5, 0.75), axis=1)
     logger.info("timed %d layers on %s: %.3g s in all", len(median), device, median.sum())
     return table.frame().assign(seconds=median, seconds_low=low, seconds_high=high)
 
 
-def _times(
-    traced: Trace, inputs: tuple[torch.Tensor, ...], repeats: int, warmup: int, threads: int
-) -> NDArray[np.float64]:
-    """Run the graph once and time each operation on the way; return (operations, repeats) seconds a run."""
-    import torch
+def _times(table: LayerTable, captured: Capture, repeats: int, warmup: int, threads: int) -> NDArray[np.float64]:
+    """Run the graph once and time each layer on the way, on what enters it; return (layers, repeats) seconds a run."""
     from torch import fx
 
-    wanted = set(traced.operations)
-    found: dict[fx.Node, list[float]] = {}
+    module = captured.graph.program.module
+    last = {nodes[-1]: index for index, nodes in enumerate(table.nodes)}
+    found: dict[int, list[float]] = {}
 
     class Stopwatch(fx.Interpreter):
         def run_node(self, n: fx.Node) -> Any:
-            if n in wanted:
-                args, kwargs = fx.node.map_aggregate(
-                    self.fetch_args_kwargs_from_env(n),
-                    lambda value: value.clone() if isinstance(value, torch.Tensor) else value,
-                )
-                operation = getattr(self, n.op)
-                found[n] = _blocks(lambda: operation(n.target, args, kwargs), repeats, warmup, threads)
-            return super().run_node(n)
+            result = super().run_node(n)
+            if (layer := last.get(n)) is not None:
+                found[layer] = _blocks(self._layer(table.nodes[layer]), repeats, warmup, threads)
+            return result
 
-    # Copies, for a first layer may work in place.
-    Stopwatch(traced.module).run(*(value.clone() for value in inputs))
-    return np.array([found[node] for node in traced.operations])
+        def _layer(self, nodes: tuple[fx.Node, ...]) -> Callable[[], None]:
+            """Return a function that runs a layer's operations on the tensors that the network has at this point."""
+            own = set(nodes)
+            steps: list[tuple[Any, Any, Any, fx.Node]] = [(n.target, n.args, n.kwargs, n) for n in nodes]
+            outside = {s: self.env[s] for n in nodes for s in n.all_input_nodes if s not in own}
+
+            def run() -> None:
+                values = dict(outside)
+                for target, args, kwargs, node in steps:
+                    values[node] = target(
+                        *fx.map_arg(args, values.__getitem__), **fx.map_arg(kwargs, values.__getitem__)
+                    )
+
+            return run
+
+    Stopwatch(module, garbage_collect_values=False).run(*captured.call.fresh().tensors)
+    return np.array([found[layer] for layer in range(len(table.layers))])
 
 
 def _blocks(run: Callable[[], Any], repeats: int, warmup: int, threads: int) -> list[float]:
@@ -125,45 +141,34 @@ def _blocks(run: Callable[[], Any], repeats: int, warmup: int, threads: int) -> 
     return [timer.timeit(number_of_runs).mean for _ in range(repeats)]
 
 
-def _placed(
-    model: torch.nn.Module, example_input: Any, device: str
-) -> tuple[torch.nn.Module, tuple[torch.Tensor, ...]]:
-    """Return the model, or a copy of it, and its inputs on the device."""
+def _placed(model: torch.nn.Module, example_input: Any, device: str) -> tuple[torch.nn.Module, Any]:
+    """Return the model, or a copy of it, and its example on the device."""
     import torch
 
-    inputs = example_input if isinstance(example_input, tuple) else (example_input,)
-    for index, value in enumerate(inputs):
-        if not isinstance(value, torch.Tensor):
-            raise InvalidProblemError(f"example_input[{index}] is a {type(value).__name__}; expected a tensor")
     if not isinstance(model, torch.nn.Module):
         raise InvalidProblemError(f"model is a {type(model).__name__}; expected a torch.nn.Module")
     try:
         target = torch.device(device)
-        moved = tuple(value.detach().to(target) for value in inputs)
+        moved = mapped(example_input, lambda _, tensor: tensor.detach().to(target), "example_input")
+        home = torch.empty(0, device=target).device
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         reason = (str(error).splitlines() or [""])[0]
         raise InvalidOptionError(f"device is {device!r}; expected a torch device that is there ({reason})") from error
-    tensors = [*model.parameters(), *model.buffers()]
-    there = all(tensor.device == torch.empty(0, device=target).device for tensor in tensors)
+    there = all(tensor.device == home for tensor in [*model.parameters(), *model.buffers()])
     return (model if there else copy.deepcopy(model).to(target)), moved
 
 
 @contextmanager
-def _at_rest(model: torch.nn.Module, threads: int) -> Iterator[None]:
-    """Eval mode, no gradients and a set number of threads; everything as before afterwards."""
+def _threads(threads: int) -> Iterator[None]:
+    """Set the number of torch's threads, and put it back afterwards."""
     import torch
 
-    modes = {module: module.training for module in model.modules()}
     before = torch.get_num_threads()
-    model.eval()
     torch.set_num_threads(threads)
     try:
-        with torch.no_grad():
-            yield
+        yield
     finally:
         torch.set_num_threads(before)
-        for module, training in modes.items():
-            module.training = training
 
 
 def _check_counts(**counts: tuple[int, int]) -> None:

@@ -1,11 +1,13 @@
 """From decision to deployment: a network cut into one torch module for each tier it visits.
 
-The parts share the network's parameters, run one after the other exactly what the network runs, and hand over one
-tensor at each cut. Each is a plain ``torch.fx.GraphModule``: it can be moved, saved or exported like any module.
+The parts share the network's parameters, run one after the other exactly what the network runs, and hand over the
+tensors that cross each cut. Each is a plain ``torch.fx.GraphModule``: it can be moved, saved or exported like any
+module.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -14,15 +16,15 @@ import numpy as np
 
 from ..model.errors import InvalidProblemError
 from ..model.records import plain
-from .dnn import Chain, LayerTable
-from .trace import trace
+from .capture import Capture, Dynamic, capture
+from .capture.parts import Piece, Port, pieces
+from .dnn import LayerTable
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
-    from torch import fx
 
-    from .trace import Trace
+    from .dnn import Chain
 
 
 @dataclass(frozen=True)
@@ -32,62 +34,102 @@ class Part:
     Attributes
     ----------
     module : torch.nn.Module
-        Computes the part; takes the tensor of the cut before it (the first part: the network's inputs).
+        Computes the part: takes `inputs` as positional arguments, returns `outputs`, a tuple where there are several.
+        It refuses tensors of other shapes or types before it runs.
     tier : int
         Where it runs.
     units : tuple of str
         Names of its units.
-    input_shape, output_shape : tuple of int
-        Shape of the tensor that it takes and gives, batch included.
-    input_dtype, output_dtype : torch.dtype
-        Their types.
-    input_bits, output_bits : int
-        Bits that cross the link before and behind it.
+    inputs, outputs : tuple of Port
+        What crosses the cut before it and the one behind it, by name, shape, type and bits; the first part takes the
+        network's inputs, the last one gives the result.
     """
 
     module: torch.nn.Module
     tier: int
     units: tuple[str, ...]
-    input_shape: tuple[int, ...]
-    input_dtype: torch.dtype
-    input_bits: int
-    output_shape: tuple[int, ...]
-    output_dtype: torch.dtype
-    output_bits: int
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of the first tensor that it takes, batch included."""
+        return self.inputs[0].shape
+
+    @property
+    def input_dtype(self) -> torch.dtype | None:
+        """Type of the first tensor that it takes."""
+        return self.inputs[0].dtype
+
+    @property
+    def input_bits(self) -> int:
+        """Bits that cross the link before it."""
+        return sum(port.bits for port in self.inputs)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of the first tensor that it gives."""
+        return self.outputs[0].shape
+
+    @property
+    def output_dtype(self) -> torch.dtype | None:
+        """Type of the first tensor that it gives."""
+        return self.outputs[0].dtype
+
+    @property
+    def output_bits(self) -> int:
+        """Bits that cross the link behind it."""
+        return sum(port.bits for port in self.outputs)
 
 
-def split_module(model: torch.nn.Module, decision: Any, example_input: Any, *, exit: int = -1) -> tuple[Part, ...]:
+def split_module(
+    model: torch.nn.Module | Capture,
+    decision: Any,
+    example_input: Any = None,
+    *,
+    exit: int = -1,
+    max_tensors: int | None = 1,
+    example_kwargs: Mapping[str, Any] | None = None,
+    dynamic: Dynamic = "batch",
+) -> tuple[Part, ...]:
     """Cut `model` into the parts that `decision` places on different tiers.
 
     Parameters
     ----------
-    model : torch.nn.Module
-        The network; it keeps its parameters, which the parts share.
+    model : torch.nn.Module or Capture
+        The network; it keeps its parameters, which the parts share. What :func:`~edgeopt.profiles.capture.capture`
+        returned is cut without another capture; it brings its own example.
     decision : SplitDecision or (units,) int
-        Tier of each unit of the exit's chain, as ``LayerTable.from_module(…).exits()`` lists them.
-    example_input : torch.Tensor or tuple of them
-        Sets the shapes of the tensors that cross the cuts.
+        Tier of each unit of the exit's chain, as ``LayerTable.from_module(…).chain(exit, max_tensors)`` lists them.
+    example_input, example_kwargs, dynamic
+        As in :func:`~edgeopt.profiles.capture.capture`.
     exit : int
         Which exit of a network with several; the last by default.
+    max_tensors : int or None
+        How many tensors may cross a cut, as for the chain.
 
     Returns
     -------
     tuple of Part
-        One for each run of equal tiers; their composition is the network up to that exit, in eval mode.
+        One for each run of equal tiers; their composition is the network up to that exit, in eval mode: it was compared
+        with it on the example.
 
     Raises
     ------
     InvalidProblemError
-        If the decision does not fit the chain, or the network cannot be traced.
+        If the decision does not fit the chain, or the network cannot be captured.
     """
-    traced = trace(model, example_input)
-    table = LayerTable.of_trace(traced, 32)
-    chain = table.chain(exit)
+    captured = model if isinstance(model, Capture) else capture(model, example_input, example_kwargs, dynamic)
+    chain = LayerTable.of(captured).chain(exit, max_tensors)
     tiers = _tiers(decision, exit, chain.units)
-    operations = dict(zip(table.names, traced.operations, strict=True))
-    bounds = np.flatnonzero(np.r_[True, tiers[1:] != tiers[:-1], True])
-    cutter = _Cutter(traced, chain, operations)
-    return tuple(cutter.part(int(first), int(last), int(tiers[first])) for first, last in pairwise(bounds))
+    bounds = np.flatnonzero(np.r_[True, tiers[1:] != tiers[:-1], True]).tolist()
+    cuts = [int(chain.cuts[chain.ends[last - 1]]) for last in bounds[1:-1]]
+    found = pieces(chain.table.cuts, cuts)
+    _compare(found, chain, captured)
+    return tuple(
+        Part(piece.module, int(tiers[first]), chain.names[first:last], piece.inputs, piece.outputs)
+        for piece, (first, last) in zip(found, pairwise(bounds), strict=True)
+    )
 
 
 def _tiers(decision: Any, exit: int, units: int) -> NDArray[np.int64]:
@@ -107,60 +149,41 @@ def _tiers(decision: Any, exit: int, units: int) -> NDArray[np.int64]:
     return tiers.astype(np.int64)
 
 
-class _Cutter:
-    """Copies runs of units of one exit's chain into graphs of their own."""
+def _compare(found: Sequence[Piece], chain: Chain, captured: Capture) -> None:
+    """Raise unless the composition of the pieces gives what the captured network gives on the example."""
+    from .capture.program import attribute
+    from .capture.state import at_rest
+    from .capture.verify import difference
 
-    def __init__(self, traced: Trace, chain: Chain, operations: dict[str, fx.Node]) -> None:
-        self.traced, self.chain = traced, chain
-        self.nodes = [operations[layer.name] for layer in chain.table.layers]
-        self.inputs = [node for node in traced.returns if node.op == "placeholder"]
+    graph = chain.table.cuts.graph
+    given = dict(zip(graph.program.inputs, captured.call.fresh().tensors, strict=True))
+    values: Any = tuple(given[node] for node in graph.inputs)
+    if any(value.is_meta for value in values):
+        return
+    state = {name: attribute(graph.program.module, name).clone() for name in graph.program.writes}
+    with at_rest():
+        expected = graph.program.run(captured.call.fresh().tensors)
+        _put_back(graph.program.module, state)
+        values = run_pieces(found, values)
+        _put_back(graph.program.module, state)
+    for ours, index in zip(values, graph.outputs, strict=True):
+        if (gap := difference(ours, expected[index])) is not None:
+            raise InvalidProblemError(f"the parts differ from the network on the example: result {index} by {gap}")
 
-    def part(self, first: int, last: int, tier: int) -> Part:
-        """Return the part of the units from `first` up to, not including, `last`."""
-        parts = self.chain.parts()
-        nodes = self.nodes[parts[first].start : parts[last - 1].stop]
-        entering = self.inputs if first == 0 else [self._handed_over(parts[first - 1].stop - 1)]
-        leaving = self._handed_over(parts[last - 1].stop - 1)
-        module = self._module(nodes, entering, leaving)
-        given, taken = self.traced.returns[leaving], [self.traced.returns[node] for node in entering]
-        return Part(
-            module,
-            tier,
-            self.chain.names[first:last],
-            taken[0].shapes[0],
-            taken[0].dtype,
-            sum(tensors.bits for tensors in taken),
-            given.shapes[0],
-            given.dtype,
-            given.bits,
-        )
 
-    def _handed_over(self, end: int) -> fx.Node:
-        """Return the node whose tensor is the one that is alive behind layer `end`."""
-        edges = self.chain.table.edges
-        alive = edges[(edges[:, 0] <= end) & (edges[:, 1] > end), 0]
-        return self.nodes[int(alive[0])] if alive.size else self.nodes[end]
+def _put_back(module: torch.nn.Module, state: Mapping[str, torch.Tensor]) -> None:
+    from .capture.program import attribute
 
-    def _module(self, nodes: list[fx.Node], entering: list[fx.Node], leaving: fx.Node) -> fx.GraphModule:
-        from torch import fx
+    for name, value in state.items():
+        attribute(module, name).copy_(value)
 
-        graph = fx.Graph()
-        copies = {node: graph.placeholder(node.name) for node in entering}
-        own = set(nodes)
 
-        def copied(node: fx.Node) -> fx.Node:
-            """Copy what a node needs before it: parameters, and numbers such as the size of a tensor of this part."""
-            if node not in copies:
-                if node in self.traced.returns and node not in own:
-                    raise InvalidProblemError(
-                        f"{node.name} is needed behind a cut that does not hand it over; keep its units on one tier"
-                    )
-                copies[node] = graph.node_copy(node, copied)
-            return copies[node]
+def run_pieces(found: Sequence[Piece], values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Run pieces one after the other; return what the last one gives."""
+    import torch
 
-        for node in nodes:
-            copied(node)
-        graph.output(copied(leaving))
-        module = fx.GraphModule(self.traced.module, graph)
-        module.train(self.traced.module.training)
-        return module
+    torch.manual_seed(0)
+    for piece in found:
+        result = piece.module(*values)
+        values = result if isinstance(result, tuple) else (result,)
+    return values

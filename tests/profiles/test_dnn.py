@@ -42,7 +42,7 @@ class Parallel(nn.Module):
 
 
 class Looping(nn.Module):
-    """A loop over the batch, which symbols cannot run."""
+    """A loop over the batch: the graph holds for this batch only."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -144,7 +144,7 @@ def test_a_network_that_is_no_chain_is_one_unit():
     assert "2 units of 4 layers" in repr(table.chain())
 
 
-def test_what_symbols_cannot_run_is_exported():
+def test_a_loop_over_the_batch_is_unrolled():
     table = LayerTable.from_module(Looping(), torch.zeros(3, 4))
     assert [layer.kind for layer in table.layers] == ["linear"] * 3
     assert len(set(table.names)) == 3
@@ -180,9 +180,9 @@ class Branching(nn.Module):
     [
         (nn.Linear(4, 2), torch.zeros(1, 5), "does not take an input of shape"),
         (nn.Linear(4, 2), None, r"example_input\[0\] is a NoneType"),
-        (nn.Linear(4, 2), (torch.zeros(1, 4), 3), r"example_input\[1\] is a int"),
+        (nn.Linear(4, 2), (torch.zeros(1, 4), 3), r"does not take an input of shape .*positional argument"),
         ("model", torch.zeros(1), "model is a str"),
-        (Branching(), torch.zeros(1), "neither by torch.fx .* nor by torch.export"),
+        (Branching(), torch.zeros(1), r"data-dependent .*test_dnn.py, line \d+: return x if x.sum\(\) > 0"),
         (nn.Identity(), torch.zeros(1), "returns its input|there is no layer"),
         (NoTensor(), torch.zeros(1), "no layer"),
     ],

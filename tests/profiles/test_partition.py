@@ -9,6 +9,7 @@ from torch import nn
 
 import edgeopt as eo
 from edgeopt.profiles import zoo
+from edgeopt.profiles.capture import capture
 from edgeopt.profiles.dnn import LayerTable
 from edgeopt.profiles.partition import split_module
 
@@ -42,11 +43,12 @@ NETWORKS = ["alexnet", "transformer_encoder", *(pytest.param(name, marks=pytest.
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_cut_of_every_network(name):
     model, value = network(name)
-    chain = LayerTable.from_module(model, value).chain()
+    captured = capture(model, value)
+    chain = LayerTable.of(captured).chain()
     with torch.no_grad():
         expected = model(value)
     for cut in range(chain.units + 1):
-        parts = split_module(model, np.where(np.arange(chain.units) < cut, 0, 1), value)
+        parts = split_module(captured, np.where(np.arange(chain.units) < cut, 0, 1))
         assert [part.tier for part in parts] == ([0, 1] if 0 < cut < chain.units else [0] if cut else [1])
         if len(parts) == 2:
             assert parts[0].output_bits == parts[1].input_bits == chain.output_bits[cut]
@@ -57,18 +59,20 @@ def test_every_cut_of_every_network(name):
 @pytest.mark.parametrize("exit", [0, *(pytest.param(exit, marks=pytest.mark.slow) for exit in range(1, 5))])
 def test_every_cut_of_every_exit(exit):
     model, value = network("branchy_alexnet")
-    chain = LayerTable.from_module(model, value).exits()[exit]
+    captured = capture(model, value)
+    chain = LayerTable.of(captured).exits()[exit]
     with torch.no_grad():
         expected = model(value)[exit]
     for cut in range(chain.units + 1):
-        parts = split_module(model, np.where(np.arange(chain.units) < cut, 1, 0), value, exit=exit)
+        parts = split_module(captured, np.where(np.arange(chain.units) < cut, 1, 0), exit=exit)
         assert (run(parts, value) - expected).abs().max() <= 1e-6
 
 
 def test_a_decision_is_a_deployment():
     model, value = network("branchy_alexnet")
     rng = np.random.default_rng(0)
-    chains = LayerTable.from_module(model, value).exits()
+    captured = capture(model, value)
+    chains = LayerTable.of(captured).exits()
     times = {name: rng.gamma(1.0, 1.0, 3) for chain in chains for name in chain.names}
     exits = [
         eo.Exit(0.5 + k / 10, [times[name] for name in chain.names], chain.output_bits, chain.names)
@@ -78,7 +82,7 @@ def test_a_decision_is_a_deployment():
         problem = eo.StochasticSplit(exits, np.full(5, 0.2), 1e6, 1e7, shared_trunk=shared)
         decision = eo.solve(problem).decision
         for exit in range(5):
-            parts = split_module(model, decision, value, exit=exit)
+            parts = split_module(captured, decision, exit=exit)
             changes = np.count_nonzero(np.diff(decision.tiers[exit]))
             assert len(parts) == changes + 1
             with torch.no_grad():

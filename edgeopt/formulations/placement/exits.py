@@ -81,7 +81,13 @@ class Exit(Record):
             One for each tier, the device first; each predicts seconds from the chain's frame.
         accuracy, **rest
             The other fields.
+
+        Raises
+        ------
+        InvalidProblemError
+            If the work of an operation in the chain is not known, or a device model has nothing for a kind of layer.
         """
+        chain.table.require_counted()
         layers = chain.frame()
         times = [chain.total(device.predict(layers).seconds) for device in devices]
         return cls(accuracy, np.stack(times, axis=1), chain.output_bits, tuple(chain.names), **rest)
