@@ -106,9 +106,10 @@ class _Record:
         if (node := self._nodes.get(id(value))) is not None:
             return node
         if isinstance(value, torch.ScriptObject):  # packed weights come in a new wrapper every time
-            name = ".".join((*(self.path[-1][0].split(".") if self.path else ()), f"packed_{len(self.held)}"))
-            self.held[name] = value
-            return self.graph.get_attr(name)
+            path = self.path[-1][0] if self.path else ""
+            place = f"{path}.packed_{len(self.held)}".lstrip(".")
+            self.held[place] = value
+            return self.graph.get_attr(place)
         if (name := self._attributes.get(id(value))) is None:
             raise ValueError(f"{where} reads a tensor that no operation of torch has made (from numpy, say)")
         node = self.graph.get_attr(name)
