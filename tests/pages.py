@@ -16,6 +16,7 @@ PAGES = [
     ROOT / "docs" / "model_files.md",
     ROOT / "docs" / "declare.md",
     ROOT / "docs" / "side_constraints.md",
+    ROOT / "docs" / "networks.md",
     ROOT / "CONTRIBUTING.md",
 ]
 

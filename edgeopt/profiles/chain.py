@@ -100,7 +100,7 @@ class Chain:
 
     def __repr__(self) -> str:
         layers = len(self.table.layers)
-        more = "chain(max_tensors=None) cuts it where several tensors cross, or split its layers as a GraphSplit"
+        more = "split its layers as a GraphSplit, or cut it where several tensors cross: chain(max_tensors=None)"
         whole = f", no point to cut inside: {more}" if self.units == 1 < layers else ""
         return (
             f"Chain({self.units} unit{'s' * (self.units > 1)} of {layers} layers, {self.macs / 1e6:.4g} M MACs{whole})"

@@ -58,7 +58,7 @@ def rows_of(graph: OperatorGraph, grouped: bool) -> list[Row]:
         call, path, kind = module_of(node)
         own = grouped and kind.startswith(("torch.nn.modules.", "torch.ao.nn.")) and not kind.endswith(CONTAINERS)
         source = node.all_input_nodes[0] if node.all_input_nodes else None
-        if own and rows and rows[-1].call == call:
+        if rows and ((own and rows[-1].call == call) or _goes_on(graph, node, rows[-1])):
             rows[-1].nodes.append(node)
         elif source in places and graph.base(node) is None and graph.sorts[node] is Sort.MOVE:
             places[source].nodes.append(node)  # one of several results of an operator
@@ -70,6 +70,13 @@ def rows_of(graph: OperatorGraph, grouped: bool) -> list[Row]:
     for row, name in zip(rows, unique([row.name for row in rows]), strict=True):
         row.name = name
     return rows
+
+
+def _goes_on(graph: OperatorGraph, node: fx.Node, row: Row) -> bool:
+    """Whether a view is made from the views of a row and nothing else is: a transpose of a reshape is one reshape."""
+    last = row.nodes[-1]
+    moves = all(graph.sorts[value] is Sort.MOVE for value in (node, *row.nodes))
+    return moves and not row.module and graph.base(node) is last and len(last.users) == 1
 
 
 def _is_list_of_views(graph: OperatorGraph, node: fx.Node) -> bool:
