@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..formulations.graph_split import GraphSplitDecision
 from ..model.errors import InvalidProblemError
 from ..model.records import plain
 from .capture import Capture, Dynamic, capture
-from .capture.parts import Piece, Port, pieces
+from .capture.parts import Port, pieces
+from .capture.placement import placed_pieces, scheduled
 from .dnn import LayerTable
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from .dnn import Chain
+    from .capture.operators import OperatorGraph
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,9 @@ def split_module(
     model : torch.nn.Module or Capture
         The network; it keeps its parameters, which the parts share. What :func:`~edgeopt.profiles.capture.capture`
         returned is cut without another capture; it brings its own example.
-    decision : SplitDecision or (units,) int
-        Tier of each unit of the exit's chain, as ``LayerTable.from_module(…).chain(exit, max_tensors)`` lists them.
+    decision : SplitDecision, (units,) int or GraphSplitDecision
+        Tier of each unit of the exit's chain, as ``LayerTable.from_module(…).chain(exit, max_tensors)`` lists them; of
+        a ``GraphSplit``, the tier of each layer of the table.
     example_input, example_kwargs, dynamic
         As in :func:`~edgeopt.profiles.capture.capture`.
     exit : int
@@ -112,7 +115,8 @@ def split_module(
     -------
     tuple of Part
         One for each run of equal tiers; their composition is the network up to that exit, in eval mode: it was compared
-        with it on the example.
+        with it on the example. Parts of a ``GraphSplit`` take tensors from any part before them, and are those of all
+        results: :func:`run_parts` runs them.
 
     Raises
     ------
@@ -120,16 +124,19 @@ def split_module(
         If the decision does not fit the chain, or the network cannot be captured.
     """
     captured = model if isinstance(model, Capture) else capture(model, example_input, example_kwargs, dynamic)
+    if isinstance(decision, GraphSplitDecision):
+        return _placed_parts(captured, decision)
     chain = LayerTable.of(captured).chain(exit, max_tensors)
     tiers = _tiers(decision, exit, chain.units)
     bounds = np.flatnonzero(np.r_[True, tiers[1:] != tiers[:-1], True]).tolist()
     cuts = [int(chain.cuts[chain.ends[last - 1]]) for last in bounds[1:-1]]
     found = pieces(chain.table.cuts, cuts)
-    _compare(found, chain, captured)
-    return tuple(
+    parts = tuple(
         Part(piece.module, int(tiers[first]), chain.names[first:last], piece.inputs, piece.outputs)
         for piece, (first, last) in zip(found, pairwise(bounds), strict=True)
     )
+    _compare(parts, chain.table.cuts.graph, captured)
+    return parts
 
 
 def _tiers(decision: Any, exit: int, units: int) -> NDArray[np.int64]:
@@ -149,22 +156,69 @@ def _tiers(decision: Any, exit: int, units: int) -> NDArray[np.int64]:
     return tiers.astype(np.int64)
 
 
-def _compare(found: Sequence[Piece], chain: Chain, captured: Capture) -> None:
-    """Raise unless the composition of the pieces gives what the captured network gives on the example."""
+def _placed_parts(captured: Capture, decision: GraphSplitDecision) -> tuple[Part, ...]:
+    """Return the parts of a placement of the table's layers."""
+    table = LayerTable.of(captured)
+    graph = table.cuts.graph
+    tiers = decision.tiers
+    if tiers.shape != (len(table.layers),) or tiers.min() < 0:
+        raise InvalidProblemError(
+            f"the decision's tiers have shape {tiers.shape}; expected a tier >= 0 of each of {len(table.layers)}"
+        )
+    layers = {node: layer for layer, nodes in enumerate(table.nodes) for node in nodes if node in graph.place}
+    runs = scheduled(graph, {node: int(tiers[layer]) for node, layer in layers.items()}, layers)
+    found = placed_pieces(table.cuts, [run for _, run in runs])
+    names = [tuple(dict.fromkeys(table.names[layers[graph.operators[i]]] for i in run)) for _, run in runs]
+    parts = tuple(
+        Part(piece.module, tier, units, piece.inputs, piece.outputs)
+        for piece, (tier, _), units in zip(found, runs, names, strict=True)
+    )
+    _compare(parts, graph, captured)
+    return parts
+
+
+def run_parts(parts: Sequence[Part], inputs: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Run parts one after the other, each on what it takes from those before it.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        What :func:`split_module` returns.
+    inputs : mapping
+        The network's inputs by the names of the parts' ports.
+
+    Returns
+    -------
+    tuple
+        The network's results, in its own order.
+    """
+    values, results = dict(inputs), dict[int, Any]()
+    for part in parts:
+        given = part.module(*(values[port.name] for port in part.inputs))
+        for port, value in zip(part.outputs, given if len(part.outputs) > 1 else (given,), strict=True):
+            values[port.name] = value
+            results |= dict.fromkeys(port.result, value)
+    return tuple(results[index] for index in sorted(results))
+
+
+def _compare(parts: Sequence[Part], graph: OperatorGraph, captured: Capture) -> None:
+    """Raise unless the composition of the parts gives what the captured network gives on the example."""
+    import torch
+
     from .capture.program import attribute
     from .capture.state import at_rest
     from .capture.verify import difference
 
-    graph = chain.table.cuts.graph
-    given = dict(zip(graph.program.inputs, captured.call.fresh().tensors, strict=True))
-    values: Any = tuple(given[node] for node in graph.inputs)
-    if any(value.is_meta for value in values):
+    nodes = graph.program.inputs
+    given = captured.call.fresh().tensors
+    if any(value.is_meta for value in given):
         return
     state = {name: attribute(graph.program.module, name).clone() for name in graph.program.writes}
     with at_rest():
         expected = graph.program.run(captured.call.fresh().tensors)
         _put_back(graph.program.module, state)
-        values = run_pieces(found, values)
+        torch.manual_seed(0)
+        values = run_parts(parts, {node.name: value for node, value in zip(nodes, given, strict=True)})
         _put_back(graph.program.module, state)
     for ours, index in zip(values, graph.outputs, strict=True):
         if (gap := difference(ours, expected[index])) is not None:
@@ -176,14 +230,3 @@ def _put_back(module: torch.nn.Module, state: Mapping[str, torch.Tensor]) -> Non
 
     for name, value in state.items():
         attribute(module, name).copy_(value)
-
-
-def run_pieces(found: Sequence[Piece], values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Run pieces one after the other; return what the last one gives."""
-    import torch
-
-    torch.manual_seed(0)
-    for piece in found:
-        result = piece.module(*values)
-        values = result if isinstance(result, tuple) else (result,)
-    return values

@@ -14,11 +14,10 @@ import edgeopt as eo
 from edgeopt.profiles.capture import capture
 from edgeopt.profiles.capture.calls import tensors_in
 from edgeopt.profiles.capture.crossing import Crossings
-from edgeopt.profiles.capture.parts import pieces
+from edgeopt.profiles.capture.parts import pieces, run_pieces
 from edgeopt.profiles.capture.state import at_rest
 from edgeopt.profiles.capture.work import count_work, register_work
 from edgeopt.profiles.dnn import LayerTable
-from edgeopt.profiles.partition import run_pieces
 
 
 def captured(name: str):

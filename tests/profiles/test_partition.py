@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import made_networks
 import numpy as np
 import pytest
 import torch
@@ -11,7 +14,7 @@ import edgeopt as eo
 from edgeopt.profiles import zoo
 from edgeopt.profiles.capture import capture
 from edgeopt.profiles.dnn import LayerTable
-from edgeopt.profiles.partition import split_module
+from edgeopt.profiles.partition import run_parts, split_module
 
 SMALL = {"transformer_encoder": {"layers": 3, "width": 32, "heads": 4, "feedforward": 64}}
 
@@ -161,3 +164,47 @@ def test_a_decision_that_does_not_fit_is_refused(decision, exit, message):
     model, value = network("branchy_alexnet")
     with pytest.raises(eo.InvalidProblemError, match=message):
         split_module(model, decision, value, exit=exit)
+
+
+@pytest.mark.parametrize("name", ["unet", "detector", "experts", "attention", "chunks", "encoder_layer", "cells"])
+def test_layers_may_lie_anywhere(name):
+    """Placements drawn at random over three tiers: branches apart, results that come back."""
+    build, args, kwargs, _ = made_networks.NETWORKS[name]
+    captured = capture(build().eval(), args, kwargs)
+    table = LayerTable.of(captured)
+    with torch.no_grad():
+        expected = captured.graph.program.run(captured.call.tensors)
+    inputs = dict(zip((node.name for node in captured.graph.inputs), captured.call.tensors, strict=True))
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        tiers = rng.integers(0, 3, len(table.layers))
+        parts = split_module(captured, eo.GraphSplitDecision(tiers))
+        assert all(part.tier != following.tier for part, following in pairwise(parts))
+        placed = {unit: part.tier for part in parts for unit in part.units}
+        assert all(tiers[table.names.index(unit)] == tier for unit, tier in placed.items())
+        with torch.no_grad():
+            given = run_parts(parts, inputs)
+        for ours, theirs in zip(given, expected, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_a_graph_split_is_a_deployment():
+    """What is sent between the parts is what the optimum was charged for."""
+    build, args, _, _ = made_networks.NETWORKS["unet"]
+    captured = capture(build().eval(), args)
+    table = LayerTable.of(captured)
+    times = np.array([[5.0, 0.1] if layer.macs else [0.0, 0.0] for layer in table.layers])
+    times[table.names.index("a"), 1] = np.inf  # raw images stay at home
+    bits = [layer.output_bits for layer in table.layers]
+    problem = eo.GraphSplit(times, table.edges, table.input_bits, bits, 1e5, outputs=table.outputs)
+    best = eo.solve(problem)
+    parts = split_module(captured, best.decision)
+    assert [part.tier for part in parts] == [0, 1]
+    moved = parts[0].output_bits + parts[1].output_bits
+    assert best.objective == pytest.approx(5.2 + moved / 1e5)
+
+
+def test_a_decision_of_another_graph_is_refused():
+    build, args, _, _ = made_networks.NETWORKS["unet"]
+    with pytest.raises(eo.InvalidProblemError, match=r"tiers have shape \(2,\)"):
+        split_module(build(), eo.GraphSplitDecision([0, 1]), args)

@@ -8,7 +8,7 @@ follow: a slice where only the slice is needed, the tensor before it was expande
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,12 +78,13 @@ class Crossings:
         chosen: list[fx.Node] = []
         for root, tree in self.trees.items():
             if self.graph.maker(root) < cut:
-                needed = {value for value in _all(tree, root) if self.last_readers.get(value, -1) >= cut}
-                chosen += _cheapest(root, tree, needed, self._bits)[1]
+                needed = {value for value in members_of(tree, root) if self.last_readers.get(value, -1) >= cut}
+                chosen += cheapest(root, tree, needed, self.bits_of)[1]
         order = {node: index for index, node in enumerate(self.graph.nodes)}
         return sorted(chosen, key=order.__getitem__)
 
-    def _bits(self, node: fx.Node) -> float:
+    def bits_of(self, node: fx.Node) -> float:
+        """Bits of a value on the link."""
         value = self.graph.seen.values.get(node)
         return value.bits(self.word_bits) if isinstance(value, Value) else 8.0 * NUMBER
 
@@ -92,7 +93,7 @@ class Crossings:
         """(cuts,) bits and tensors that cross; per tensor, only cuts are looked at behind which less is needed."""
         bits, tensors = np.zeros(self.count + 1), np.zeros(self.count + 1, np.int64)
         for root, tree in self.trees.items():
-            members = _all(tree, root)
+            members = members_of(tree, root)
             first = self.graph.maker(root) + 1
             ends = sorted({self.last_readers[value] for value in members if value in self.last_readers})
             start = first
@@ -100,7 +101,7 @@ class Crossings:
                 stop = min(end + 1, self.count)
                 if stop > start:
                     needed = {value for value in members if self.last_readers.get(value, -1) >= end}
-                    cost, chosen = _cheapest(root, tree, needed, self._bits)
+                    cost, chosen = cheapest(root, tree, needed, self.bits_of)
                     bits[start] += cost
                     bits[stop] -= cost
                     tensors[start] += len(chosen)
@@ -112,7 +113,7 @@ class Crossings:
     def bits(self) -> NDArray[np.float64]:
         """(cuts,) bits that cross; those of the inputs as they are before the first operator."""
         found = self._costs[0].copy()
-        found[0] = sum(self._bits(node) for node in self.graph.inputs)
+        found[0] = sum(self.bits_of(node) for node in self.graph.inputs)
         return found
 
     @cached_property
@@ -181,7 +182,8 @@ class Crossings:
         )
 
 
-def _all(tree: dict[fx.Node, list[fx.Node]], root: fx.Node) -> list[fx.Node]:
+def members_of(tree: dict[fx.Node, list[fx.Node]], root: fx.Node) -> list[fx.Node]:
+    """Return a value and all views of it, every one before its own views."""
     found, stack = [], [root]
     while stack:
         node = stack.pop()
@@ -190,8 +192,8 @@ def _all(tree: dict[fx.Node, list[fx.Node]], root: fx.Node) -> list[fx.Node]:
     return found
 
 
-def _cheapest(
-    root: fx.Node, tree: dict[fx.Node, list[fx.Node]], needed: Collection[fx.Node], bits: object
+def cheapest(
+    root: fx.Node, tree: dict[fx.Node, list[fx.Node]], needed: Collection[fx.Node], bits: Callable[[fx.Node], float]
 ) -> tuple[float, list[fx.Node]]:
     """Return cost and members of the cheapest set of views from which all needed ones can be made.
 
@@ -199,10 +201,10 @@ def _cheapest(
     is not dearer than the views of it that are.
     """
     best: dict[fx.Node, tuple[float, list[fx.Node]]] = {}
-    for node in reversed(_all(tree, root)):
+    for node in reversed(members_of(tree, root)):
         parts = [best[view] for view in tree.get(node, [])]
         views = sum(cost for cost, _ in parts), [value for _, chosen in parts for value in chosen]
-        own = bits(node)  # type: ignore[operator]
+        own = bits(node)
         if node in needed or (views[1] and own <= views[0]):
             best[node] = own, [node]
         else:

@@ -39,6 +39,8 @@ class Port:
         Bits in its own type.
     sides : tuple of (int or str)
         For each dimension its size, or the name of a size that may change.
+    result : tuple of int
+        As which results of the network this is returned, if it is.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Port:
     dtype: torch.dtype | None
     bits: int
     sides: tuple[int | str, ...] = ()
+    result: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def pieces(crossings: Crossings, cuts: Sequence[int]) -> tuple[Piece, ...]:
     for first, last in reversed(list(pairwise(bounds))):
         entering = crossings.sent(first)
         leaving = (results if last == bounds[-1] and not found else crossings.sent(last)) + numbers
-        builder = _Builder(crossings.graph, range(first, last), entering)
+        builder = Builder(crossings.graph, range(first, last), entering)
         found.append(builder.piece(leaving))
         numbers = builder.numbers
     if numbers:
@@ -85,13 +88,24 @@ def pieces(crossings: Crossings, cuts: Sequence[int]) -> tuple[Piece, ...]:
     return tuple(reversed(found))
 
 
-class _Builder:
-    """Copies a run of operators into a graph of its own."""
+def run_pieces(found: Sequence[Piece], values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Run pieces one after the other; return what the last one gives."""
+    import torch
 
-    def __init__(self, graph: OperatorGraph, run: range, entering: list[fx.Node]) -> None:
+    torch.manual_seed(0)
+    for piece in found:
+        result = piece.module(*values)
+        values = result if isinstance(result, tuple) else (result,)
+    return values
+
+
+class Builder:
+    """Copies operators, given by their indices, into a graph of their own."""
+
+    def __init__(self, graph: OperatorGraph, run: Sequence[int], entering: list[fx.Node]) -> None:
         from torch import fx
 
-        self.source, self.run = graph, run
+        self.source, self.run, self.own = graph, run, frozenset(run)
         self.graph = fx.Graph()
         self.entering = entering
         self.numbers: list[fx.Node] = []
@@ -104,6 +118,7 @@ class _Builder:
         return made
 
     def piece(self, leaving: list[fx.Node]) -> Piece:
+        """Return the piece that gives some values."""
         from torch import fx
 
         for index in self.run:
@@ -125,7 +140,7 @@ class _Builder:
         if sort is Sort.NUMBER:
             self.copies[node] = self._number(node)
             return self.copies[node]
-        outside = sort is Sort.OPERATOR and self.source.place[node] not in self.run
+        outside = sort is Sort.OPERATOR and self.source.place[node] not in self.own
         if outside or sort in (Sort.INPUT, None):
             raise InvalidProblemError(f"{node.name} is needed behind a cut that does not hand it over")
         if node.op == "get_attr":
@@ -147,7 +162,7 @@ class _Builder:
             return self.graph.node_copy(node, self.copied)
         tensor = node.all_input_nodes[0]
         sort, place = self.source.sorts.get(tensor), self.source.place.get(tensor, -1)
-        if sort is Sort.OPERATOR and place in self.run:
+        if sort is Sort.OPERATOR and place in self.own:
             return self.graph.node_copy(node, self.copied)
         self.numbers.append(node)
         first = next((n for n in self.graph.nodes if n.op != "placeholder"), None)
@@ -179,7 +194,7 @@ class _Builder:
 
         present = set(self.source.nodes)
         for name, value in self.source.program.writes.items():
-            if value in present and max(self.source.maker(value), 0) in self.run:
+            if value in present and max(self.source.maker(value), 0) in self.own:
                 self.held[name] = attribute(self.source.program.module, name)
                 self.graph.call_function(torch.ops.aten.copy_.default, (self.graph.get_attr(name), self.copied(value)))
 
@@ -193,7 +208,9 @@ class _Builder:
             size if fixed or isinstance(side, int) else str(side)
             for side, size in zip(traced, value.shape, strict=True)
         )
-        return Port(node.name, value.shape, value.dtype, 8 * value.bytes, sides)
+        results = self.source.results
+        returned = tuple(index for index, result in enumerate(results) if result is node)
+        return Port(node.name, value.shape, value.dtype, 8 * value.bytes, sides, returned)
 
 
 def _without_strides(target: Any) -> Any:

@@ -158,7 +158,7 @@ FORMULAS = _formulas()
 
 _NAMES = """
     multiply divide true_divide subtract absolute negative square clip fix greater greater_equal less less_equal
-    not_equal
+    not_equal zero diff __and__ __or__ __xor__ __lshift__ __rshift__ floor_divide
     softmax _softmax log_softmax _log_softmax _safe_softmax logsumexp prelu _prelu_kernel hardswish glu dropout
     alpha_dropout feature_dropout feature_alpha_dropout native_dropout bernoulli rrelu_with_noise rrelu
     batch_norm native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training
