@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+from itertools import chain, combinations
 
 import made_networks
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 import edgeopt as eo
 from edgeopt.profiles.capture import capture
 from edgeopt.profiles.capture.calls import tensors_in
-from edgeopt.profiles.capture.crossing import Crossings
+from edgeopt.profiles.capture.crossing import Crossings, cheapest, members_of
 from edgeopt.profiles.capture.parts import pieces, run_pieces
 from edgeopt.profiles.capture.state import at_rest
 from edgeopt.profiles.capture.work import count_work, register_work
@@ -50,9 +53,9 @@ def test_every_cut_gives_what_the_model_gives(name):
             expected = results(model, args, kwargs)
             with at_rest():
                 between = run_pieces([left], entering)
-                given = run_pieces([right], between) if name != "noise" else run_pieces([left, right], entering)
-            assert len(given) == len(expected)
-            for ours, theirs in zip(given, expected, strict=True):
+                found_there = run_pieces([right], between) if name != "noise" else run_pieces([left, right], entering)
+            assert len(found_there) == len(expected)
+            for ours, theirs in zip(found_there, expected, strict=True):
                 torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)
         sent = [value for value in between if isinstance(value, torch.Tensor)]
         assert 8 * sum(saved_bytes(value) for value in sent) == crossings.bits[cut]
@@ -278,6 +281,34 @@ def test_a_buffer_that_is_read_again_is_not_cut_off():
         pieces(crossings, [int(np.flatnonzero(~crossings.allowed)[0])])
 
 
+class Cache:
+    """Keeps a tensor where no capture looks."""
+
+    def __init__(self) -> None:
+        self.kept = torch.ones(2)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "message"),
+    [
+        (None, None, r"example_input\[0\] is a NoneType; expected at least one tensor"),
+        ((), {}, "the call is empty"),
+        ((torch.ones(1, 2), Cache()), {}, r"example_input\[1\] is a Cache; expected tensors in lists"),
+        (torch.ones(1, 2), {"cache": Cache()}, r"example_kwargs\['cache'\] is a Cache"),
+        (torch.ones(1, 3), {}, r"does not take an input of shape \[\(1, 3\)\]: mat1 and mat2"),
+    ],
+)
+def test_calls_that_cannot_be_captured_are_named(args, kwargs, message):
+    with pytest.raises(eo.InvalidProblemError, match=message):
+        capture(nn.Linear(2, 2), args, kwargs)
+
+
+def test_models_made_in_inference_mode():
+    with torch.inference_mode():
+        model = nn.LSTM(2, 2)
+    assert LayerTable.from_module(model.eval(), torch.ones(3, 1, 2)).macs == 3 * 8 * 4
+
+
 @pytest.mark.parametrize(
     ("dynamic", "message"),
     [
@@ -301,3 +332,31 @@ def test_every_cost_of_every_cut_is_that_of_the_cut():
             assert crossings.bits[cut] == sum(8 * found.graph.seen.values[node].bytes for node in sent)
             assert crossings.tensors[cut] == len(sent)
         assert crossings.frame().bits.tolist() == crossings.bits.tolist()
+
+
+@st.composite
+def trees(draw):
+    """Return a tree of views, their sizes, and which of them are needed."""
+    parents = draw(st.lists(st.integers(0, 6), min_size=0, max_size=6))
+    tree = {0: []}
+    for node, parent in enumerate(parents, start=1):
+        tree.setdefault(parent % node, []).append(node)
+    count = len(parents) + 1
+    sizes = draw(st.lists(st.integers(1, 9), min_size=count, max_size=count))
+    return tree, sizes, draw(st.sets(st.integers(0, count - 1), min_size=1))
+
+
+@given(trees())
+def test_the_cheapest_views_against_all_sets_of_them(drawn):
+    """Every set from which all needed views can be made: themselves sent, or a view before them."""
+    tree, sizes, needed = drawn
+    nodes = members_of(tree, 0)
+    before = {0: {0}}
+    for node in nodes:
+        for view in tree.get(node, []):
+            before[view] = before[node] | {view}
+    subsets = chain.from_iterable(combinations(nodes, size) for size in range(len(nodes) + 1))
+    enough = (set(s) for s in subsets if all(before[view] & set(s) for view in needed))
+    cost, chosen = cheapest(0, tree, needed, lambda node: float(sizes[node]))
+    assert cost == sum(sizes[node] for node in chosen) == min(sum(sizes[node] for node in s) for s in enough)
+    assert all(before[view] & set(chosen) for view in needed)

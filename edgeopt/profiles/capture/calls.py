@@ -85,15 +85,15 @@ class Call:
         names: list[str] = []
         for place, value in given.items():
             mapped(value, lambda path, _: names.append(path), place)
-        for index, value in enumerate(args):
-            hidden = len(tensors_in(value)) and not _visible(value)
-            if not names or hidden:
+        places = [f"example_input[{index}]" for index in range(len(args))] + [f"example_kwargs[{k!r}]" for k in kwargs]
+        for place, value in zip(places, [*args, *kwargs.values()], strict=True):
+            if not _visible(value):
                 raise InvalidProblemError(
-                    f"example_input[{index}] is a {type(value).__name__}; expected "
-                    + ("tensors in lists, tuples, dicts or dataclasses" if hidden else "at least one tensor in a call")
+                    f"{place} is a {type(value).__name__}; expected tensors in lists, tuples, dicts or dataclasses"
                 )
         if not names:
-            raise InvalidProblemError("the call holds no tensor; give example_input, or tensors in example_kwargs")
+            first = f"{places[0]} is a {type(args[0]).__name__}" if args else "the call is empty"
+            raise InvalidProblemError(f"{first}; expected at least one tensor in a call")
         return cls(args, kwargs, tuple(names))
 
     @property

@@ -115,12 +115,19 @@ def _own(name: str) -> bool:
 
 
 def _mark(value: Any) -> Any:
-    return value._version if hasattr(value, "_version") else value
+    """How often a tensor was changed in place; inference tensors do not count, and cannot be changed here."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return None if value.is_inference() else value._version
+    return value
 
 
 def _same(before: Any, mark: Any, after: Any) -> bool:
-    if hasattr(before, "_version"):
-        return after is before and after._version == mark
+    import torch
+
+    if isinstance(before, torch.Tensor):
+        return after is before and bool(_mark(after) == mark)
     return type(before) is type(after) and (before == after or before != before)
 
 
