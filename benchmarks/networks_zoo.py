@@ -87,6 +87,26 @@ HELD_OUT = [
 """Networks of timm that nothing was tried on while the capture was written."""
 
 
+FIXED = (
+    "224",
+    "240",
+    "vit",
+    "levit",
+    "mixer",
+    "xcit",
+    "botnet",
+    "halonet",
+    "lambda",
+    "coat",
+    "nest",
+    "davit",
+    "visformer",
+    "efficientformer",
+    "mvitv2",
+)
+"""Parts of the names of networks that take images of one size only; the others are tried on smaller ones."""
+
+
 def networks(which: str) -> Iterator[Network]:
     """Yield the networks of one package, or those that were held out."""
     yield from {"torchvision": _torchvision, "timm": _timm, "transformers": _transformers, "held-out": _held_out}[
@@ -137,8 +157,7 @@ def _timm_named(names: list[str]) -> Iterator[Network]:
 
     for name in names:
         size = timm.get_pretrained_cfg(name).input_size[-1]
-        fixed = ("224", "240", "vit", "levit", "mixer", "xcit", "botnet", "halonet", "lambda", "coat", "nest", "davit")
-        side = size if any(part in name for part in fixed) else min(size, 128)
+        side = size if any(part in name for part in FIXED) else min(size, 128)
         yield "timm", name, lambda name=name: timm.create_model(name, pretrained=False), _image(side), {}
 
 

@@ -23,6 +23,7 @@ from edgeopt.predictors.exits import ExitSamples, independent_costs
 from edgeopt.predictors.joint import train_jointly
 from edgeopt.predictors.samples import MinMax, chronological, windows
 from edgeopt.profiles.costs import AllocationCost
+from edgeopt.profiles.dnn import LayerTable
 from edgeopt.profiles.latency import GIANNAKAS2025, ROUND_TRIP, ExitTimes
 
 mpl.use("Agg")
@@ -270,3 +271,14 @@ def test_parts_are_timed_on_this_machine():
     times = ExitTimes.measured((model.sites[0], model.sites[0].exit, model.remote), past, repeats=3)
     assert min(times.features, times.local, times.remote) > 0
     assert times.round_trip == ROUND_TRIP
+
+
+@pytest.mark.parametrize(("kind", "window"), [("conv3d", 6), ("conv", 144), ("lstm", 144)])
+def test_resources_are_those_of_the_layer_table(kind, window):
+    """One counter for both, and a capture of a network with statements in place and indices."""
+    model = DDNN(kind, 4, window, sites=2).eval()
+    table = LayerTable.from_module(model, torch.randn(2, 4, window))
+    found = resources(model)
+    assert table.macs == 2 * sum(part["macs"] for part in found.values())  # of a batch of two
+    assert table.parameters == sum(part["parameters"] for part in found.values())
+    assert not table.uncounted

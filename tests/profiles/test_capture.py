@@ -179,6 +179,18 @@ def test_a_recurrent_network_by_hand_and_by_the_counter():
     assert LayerTable.from_module(model, torch.zeros(1, 5, 2)).layers[0].kind == "recurrent"
 
 
+def test_one_counter_for_tables_and_for_what_runs():
+    """A bidirectional LSTM of two layers with a head: 2 * 20 * 512 * (64 + 128) + 2 * 20 * 512 * (256 + 128) + 256 * 5."""
+    model = made_networks.module(
+        lambda self, x: self.head(self.r(x)[0][-1]),
+        r=nn.LSTM(64, 128, 2, bidirectional=True),
+        head=nn.Linear(256, 5),
+    ).eval()
+    value = torch.zeros(20, 1, 64)
+    assert LayerTable.from_module(model, value).macs == 11_797_760
+    assert count_work(lambda: model(value)).macs == 11_797_760
+
+
 @torch.library.custom_op("edgeopt_tests::product", mutates_args=())
 def product(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return x @ y
