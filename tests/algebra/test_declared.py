@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import os
 import pickle
 import subprocess
@@ -11,6 +10,7 @@ import sys
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
+import declared_problems as problems
 import numpy as np
 import pytest
 
@@ -19,10 +19,6 @@ from edgeopt.testing import Case, brute_force, check_formulation, check_override
 
 HERE = Path(__file__).parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(eo.__file__).parents[1])}
-SPEC = importlib.util.spec_from_file_location("declared_problems", HERE / "problems.py")
-problems = importlib.util.module_from_spec(SPEC)
-sys.modules["declared_problems"] = problems
-SPEC.loader.exec_module(problems)
 ModelCaching, caching, dispatch = problems.ModelCaching, problems.caching, problems.dispatch
 
 
@@ -85,7 +81,7 @@ def test_a_file_in_another_process_needs_trust(tmp_path):
     problem = caching(0)
     eo.save(problem, tmp_path / "problem.json")
     assert eo.verify(problem, eo.solve(eo.load(tmp_path / "problem.json"))).holds
-    (tmp_path / "declared_problems.py").write_text((HERE / "problems.py").read_text())
+    (tmp_path / "declared_problems.py").write_text(Path(problems.__file__).read_text())
     code = "import sys, edgeopt as eo; p = eo.load(sys.argv[1], trust=sys.argv[2:]); print(eo.solve(p).objective)"
 
     def run(*trust):
@@ -111,7 +107,7 @@ def test_a_process_of_its_own_finds_the_class():
 
 
 def test_a_script_s_own_class_is_found_in_a_process_of_its_own(tmp_path):
-    script = (HERE / "problems.py").read_text() + (
+    script = Path(problems.__file__).read_text() + (
         "\nif __name__ == '__main__':\n    print(eo.solve(caching(0), 'highs', isolate=True).status)\n"
     )
     (tmp_path / "script.py").write_text(script)
@@ -123,7 +119,7 @@ def test_a_script_s_own_class_is_found_in_a_process_of_its_own(tmp_path):
 
 @pytest.mark.slow
 def test_a_campaign_runs_it(tmp_path):
-    (tmp_path / "declared_problems.py").write_text((HERE / "problems.py").read_text())
+    (tmp_path / "declared_problems.py").write_text(Path(problems.__file__).read_text())
     eo.save(caching(0), tmp_path / "problem.json")
     command = [
         sys.executable,
@@ -266,11 +262,15 @@ def test_the_summary_shows_fields_with_units():
 
 def test_ordinary_solves_import_no_heavy_package():
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import problems, edgeopt as eo\n"
+        "import sys; sys.path.insert(0, sys.argv[1]); import declared_problems as problems, edgeopt as eo\n"
         "p = problems.caching(0); eo.solve(p, 'highs'); p._repr_latex_(); p.summary(); p.explain()\n"
         "print([n for n in ('torch', 'pandas', 'xarray', 'polars', 'cvxpy', 'pyomo') if n in sys.modules])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(HERE)], capture_output=True, text=True, env=ENVIRONMENT, check=True
+        [sys.executable, "-c", code, str(Path(problems.__file__).parent)],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        check=True,
     )
     assert done.stdout.splitlines()[-1] == "[]"

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-
+import declared_problems as problems
 import numpy as np
 import pytest
 
 import edgeopt as eo
 from edgeopt.algebra.latex_trees import moved, number, words
 
-SPEC = importlib.util.spec_from_file_location("declared_problems", Path(__file__).parent / "problems.py")
-problems = importlib.util.module_from_spec(SPEC)
-sys.modules["declared_problems"] = problems
-SPEC.loader.exec_module(problems)
 QUAD = r" &&\quad "
 NOWHERE = " && &&\\quad "
 

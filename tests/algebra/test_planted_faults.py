@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,12 +11,6 @@ import edgeopt as eo
 from edgeopt.algebra import compiled as compiler
 from edgeopt.algebra import entries, terms
 from edgeopt.algebra.compile_check import CompilerFaultError
-
-SPEC = importlib.util.spec_from_file_location("declared_problems", Path(__file__).parent / "problems.py")
-problems = sys.modules.get("declared_problems") or importlib.util.module_from_spec(SPEC)
-if "declared_problems" not in sys.modules:
-    sys.modules["declared_problems"] = problems
-    SPEC.loader.exec_module(problems)
 
 
 class Wide(eo.Formulation):

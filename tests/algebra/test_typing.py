@@ -11,7 +11,7 @@ import pytest
 
 import edgeopt as eo
 
-CODE = (Path(__file__).parent / "problems.py").read_text().partition("class Dispatch")[0]
+CODE = (Path(__file__).parents[1] / "declared_problems.py").read_text().partition("class Dispatch")[0]
 WRONG = {
     "ModelCaching(size=[1, 2], memory=3.0)": "Missing named argument",
     'ModelCaching(size=[1, 2], latency=[[1.0, 1.0]], memory="x")': "incompatible type",
