@@ -2,10 +2,11 @@
 
 A side constraint moved into the objective, at a price, leaves the problem as easy as it was (Lagrange; Geoffrion 1974).
 The best prices bound the optimum; a decision near that bound is put back onto the rows. The row duals that come with it
-are the proof, which any program's checker reads. Two kinds of programs are taken:
+are the proof, which any program's checker reads. Three kinds are taken:
 
 - binary columns under many rows (offloading with rows per day, per user, over windows): smoothed prices, greedy repair;
-- a fleet, where each device chooses one of several options and one row is shared: convex hulls merged by slope.
+- a fleet, where each device chooses one of several options and one row is shared: convex hulls merged by slope;
+- a split of a network with one cap (energy, latency): exact, by labels within the gap that the price leaves.
 
 References
 ----------
@@ -14,27 +15,69 @@ A. M. Geoffrion, "Lagrangean relaxation for integer programming", Mathematical P
 
 from __future__ import annotations
 
-from ..model.outcome import Options, Outcome
-from ..model.problem import HasProgram
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..formulations.constrained.problem import Constrained
+from ..model.outcome import Options, Outcome, Status
 from ..model.program import Program
 from ..model.solver import Columns, solver
+from .backends.capped_split import capped_split, cheapest_capped
 from .backends.fleet_choice import Fleet, price_fleet
 from .backends.priced_binaries import COLUMNS_PER_ROW, price_binaries, refusal
+
+if TYPE_CHECKING:
+    from ..formulations.placement.capped import CappedTree
 
 FASTEST_FROM = 200_000
 """Columns from which prices beat integer programming whatever the rows; below, HiGHS closes gaps that prices leave."""
 
 
-def _declined(problem: HasProgram) -> str | None:
-    program = problem.program()
+def _program_of(problem: Any) -> Program:
+    """Return the program of a problem, or of the first instance of a batch."""
+    several = getattr(problem, "batch", None) is not None
+    program: Program = problem.instance(0).program() if several else problem.program()
+    return program
+
+
+def _declined(problem: Any) -> str | None:
+    program = _program_of(problem)
     reason = refusal(program)
     return None if reason is None or Fleet.of(program) is not None else reason
 
 
-def _defers(problem: HasProgram) -> bool:
-    program = problem.program()
+def _defers(problem: Any) -> bool:
+    if capped_split(problem) is not None:
+        return False
+    program = _program_of(problem)
     few = program.columns < max(FASTEST_FROM, COLUMNS_PER_ROW * program.rows)
     return few and (program.columns < 1000 or Fleet.of(program) is None)
+
+
+def _price(program: Program, options: Options) -> Outcome:
+    fleet = Fleet.of(program)
+    return price_binaries(program, options) if fleet is None else price_fleet(fleet, options)
+
+
+def _constrained(problem: Constrained, options: Options) -> Outcome:
+    """Solve a split with one cap by labels, and everything else as a program."""
+    tree = capped_split(problem)
+    if tree is not None:
+        return _capped(problem, tree)
+    outcome = _price(problem.program(), options)
+    if outcome.decision is None:
+        return outcome
+    return replace(outcome, decision=problem.decode(outcome.decision.values))
+
+
+def _capped(problem: Constrained, tree: CappedTree) -> Outcome:
+    found = cheapest_capped(tree)
+    if found.tiers is None:
+        return Outcome(Status.INFEASIBLE, message="the lightest placement exceeds the cap")
+    decision, statistics = problem.base.decision_at(found.tiers), {"labels": found.labels}
+    if not found.complete:
+        return Outcome.feasible(decision, message="too many placements lie near the bound", statistics=statistics)
+    return Outcome.optimal(decision, statistics=statistics)
 
 
 @solver(
@@ -49,6 +92,7 @@ def _defers(problem: HasProgram) -> bool:
     install="highspy==1.14.*",
     declines=_declined,
     defers=_defers,
+    by_kind={Constrained: _constrained},
 )
 def priced(program: Program, options: Options) -> Outcome:
     """Price the rows of a program over binary decisions, and repair what the priced decisions choose.
@@ -57,5 +101,4 @@ def priced(program: Program, options: Options) -> Outcome:
     Where whole decisions leave a duality gap that is larger, it says ``feasible`` and how large the gap is, or
     ``optimal`` by the word of HiGHS where that settles the open columns within seconds.
     """
-    fleet = Fleet.of(program)
-    return price_binaries(program, options) if fleet is None else price_fleet(fleet, options)
+    return _price(program, options)

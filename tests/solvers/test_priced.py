@@ -195,3 +195,49 @@ def test_the_same_question_gives_the_same_answer_and_a_time_limit_is_kept():
         short = eo.solve(program, "priced", relative_gap=1e-12, time_limit=1.0)
     assert short.wall_time < 5.0
     assert short.status in ("feasible", "optimal", "no_solution")
+
+
+# A split with one cap.
+
+
+def split(seed: int, layers: int, exits: int, tiers: int) -> eo.StochasticSplit:
+    rng = np.random.default_rng(seed)
+    speed = np.array([1.0, 0.1, 0.02])[:tiers]
+    return eo.StochasticSplit(
+        [
+            eo.Exit(0.5 + 0.1 * k, rng.uniform(0.01, 1.0, (layers, tiers)) * speed, rng.uniform(1e5, 4e6, layers + 1))
+            for k in range(exits)
+        ],
+        rng.dirichlet(np.ones(exits)),
+        uplink_rate=1e7,
+        backhaul_rate=5e7 if tiers == 3 else None,
+    )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_capped_split_meets_all_placements(seed):
+    rng = np.random.default_rng(seed)
+    problem = split(seed, int(rng.integers(1, 5)), 1, int(rng.integers(2, 4)))
+    points, seen = [], itertools.product(range(problem.tiers), repeat=len(problem.exits[0].exec_time))
+    joules = problem.minimize(lambda m: m.expected_energy(0.5, 1.2)).program()
+    for tiers in seen:
+        decision = problem.decision_at(np.array(tiers))
+        points.append((float(joules.cost @ problem.encode(decision)), problem.objective(decision)))
+    energies, latencies = np.array(points).T
+    cap = float(np.quantile(energies, rng.uniform(0.0, 0.6))) * (1.0 + 1e-9)
+    expected = latencies[energies <= cap].min()
+    found = eo.solve(problem.subject_to(battery=lambda m: m.expected_energy(0.5, 1.2) <= cap))
+    assert (found.solver, found.status) == ("priced", "optimal")
+    assert found.objective == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_capped_split_of_several_exits_agrees_with_highs(seed):
+    problem = split(seed, 12, 3, 3)
+    least = eo.solve(problem.minimize(lambda m: m.expected_energy(0.5, 1.2)), "highs").objective
+    for share in (0.9, 1.0001, 1.05, 1.3):
+        capped = problem.subject_to(battery=lambda m, cap=share * least: m.expected_energy(0.5, 1.2) <= cap)
+        found, other = eo.solve(capped, "priced"), eo.solve(capped, "highs")
+        assert found.status == other.status
+        if found.status == "optimal":
+            assert found.objective == pytest.approx(other.objective, rel=1e-8)
