@@ -326,22 +326,39 @@ def test_gap_is_stopped_at_and_reported():
 
 @pytest.mark.parametrize(
     ("row", "upper", "best"),
-    [([0.1, 0.2], 0.3, 2.0), ([0.125, 0.375], 0.45, 1.0), ([1e-3, 2.0], 2.0005, 1.0)],
-    ids=["decimal", "dyadic", "mixed"],
+    [
+        ([0.1, 0.2], 0.3, 2.0),
+        ([0.125, 0.375], 0.45, 1.0),
+        ([1e-3, 2.0], 2.0005, 1.0),
+        ([1 / 3, 1 / 3], 0.5, 1.0),
+        ([1 / 49, 48 / 49], 1.0, 2.0),
+        ([1 / 7, 5 / 6], 0.9, 1.0),
+    ],
+    ids=["decimal", "dyadic", "mixed", "thirds", "forty-ninths", "sevenths and sixths"],
 )
 def test_fractional_rows_become_whole(row, upper, best):
     program = Program([1.0, 1.0], [row], row_upper=[upper], upper=1.0, integrality=True, sense="maximize")
     assert solve(program, "cp-sat").objective == best == brute_force(program)
 
 
+@pytest.mark.parametrize("columns", [3, 6, 7, 49, 1001])
+def test_the_mean_of_columns_may_be_bounded_whatever_their_number(columns):
+    mean = np.full((1, columns), 1 / columns)
+    for most in (0, 1, columns // 2, columns - 1, columns):
+        program = Program(
+            np.ones(columns), mean, row_upper=[most / columns], upper=1.0, integrality=True, sense="maximize"
+        )
+        assert solve(program, "cp-sat").objective == most
+
+
 @pytest.mark.parametrize(
     ("program", "words"),
     [
-        (Program([1.0], [[1 / 3]], row_upper=[1.0], upper=1.0, integrality=True), "coefficient 0.333"),
+        (Program([1.0], [[np.pi]], row_upper=[4.0], upper=1.0, integrality=True), "coefficient 3.14"),
         (Program([-1.0, 0.0], [[1.0, -1.0]], row_upper=[1.0], integrality=True), "finite bounds"),
         (Program([1.0, 1.0], [[2.0**52, -(2.0**52)]], row_upper=[1.0], upper=2.0**40, integrality=True), "64 bits"),
     ],
-    ids=["thirds", "endless", "too-large"],
+    ids=["no fraction", "endless", "too-large"],
 )
 def test_what_whole_numbers_cannot_hold_is_refused(program, words):
     with pytest.raises(UnsupportedPairError, match=words):

@@ -3,13 +3,15 @@
 CP-SAT knows integers only, and every column needs finite bounds. Rows are therefore multiplied until their coefficients
 are whole (exactly, or the program is refused), missing bounds are derived from the rows, and costs are rounded at a
 fine scale; by how much the rounded objective can miss the true one is kept, because the bound must carry it. The sides
-of a row that was multiplied by a power of two are exact; a row of decimals, which float64 holds with an error, gives
-way by that error, so that no point of the program is lost.
+of a row that was multiplied by a power of two are exact; a row of decimals or other fractions (of a mean, say), which
+float64 holds with an error, gives way by that error, so that no point of the program is lost.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 _MULTIPLIERS = [1.0, *(2.0**k for k in range(1, 21)), *(10.0**d for d in range(1, 10))]
 """Multipliers under which a coefficient may become whole: it is then dyadic, or a decimal of up to nine digits."""
+
+_DENOMINATOR = 1 << 20
+"""Largest common denominator of a row of other fractions."""
 
 _LARGEST = 2.0**53
 """Whole numbers above this are not all floats, so neither bounds nor costs go beyond."""
@@ -136,13 +141,33 @@ def _row_factors(program: Program, values: NDArray[np.float64], owner: NDArray[n
         factor[(factor == 0) & ~broken] = multiplier
         if factor.all():
             return factor
-    row = int((factor == 0).argmax())
-    entry = values[owner == row]
-    entry = entry[~_becomes_whole(entry, _MULTIPLIERS[-1])][0]
-    raise UnsupportedPairError(
-        f"cp-sat needs rows in whole numbers, and coefficient {float(entry)!r} of row {program.row_names[row]} is no "
-        "decimal of up to nine digits nor a multiple of 2**-20; round it, or use 'highs'"
-    )
+    order = np.argsort(owner, kind="stable")
+    starts = np.searchsorted(owner[order], np.arange(program.rows + 1))
+    for row in np.flatnonzero(factor == 0):
+        entries = np.unique(values[order[starts[row] : starts[row + 1]]])
+        factor[row] = _common_denominator(entries, program.row_names[int(row)])
+    return factor
+
+
+def _common_denominator(entries: NDArray[np.float64], row: str) -> float:
+    """Return the smallest number that makes whole each of a row's entries, floats next to fractions.
+
+    Raises
+    ------
+    UnsupportedPairError
+        If there is none of moderate size.
+    """
+    common = 1
+    for entry in entries.tolist():
+        near = Fraction(entry).limit_denominator(_DENOMINATOR)
+        common = math.lcm(common, near.denominator)
+        if float(near) != entry or common > _DENOMINATOR or abs(entry) * common > _LARGEST:
+            raise UnsupportedPairError(
+                f"cp-sat needs rows in whole numbers, and coefficient {entry!r} of row {row} is no decimal of up to "
+                f"nine digits, nor have the row's coefficients a common denominator of at most {_DENOMINATOR}; round "
+                "it, or use 'highs'"
+            )
+    return float(common)
 
 
 def _cost_scale(program: Program, span: NDArray[np.float64]) -> float:
