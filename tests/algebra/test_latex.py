@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import declared_problems as problems
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ import pytest
 import edgeopt as eo
 from edgeopt.algebra.latex_trees import moved, number, words
 
+ROOT = Path(__file__).parents[2]
 QUAD = r" &&\quad "
 NOWHERE = " && &&\\quad "
 
@@ -179,3 +183,30 @@ def test_numbers_indices_and_words():
         *("t", "t+2", "t-1", "-2", "2t+1", "5-t-1")
     ]
     assert words("a_b {c}") == r"\text{a b }\{\text{c}\}"
+
+
+def test_the_pages_equations_are_those_that_are_printed():
+    page = (ROOT / "docs" / "declare.md").read_text(encoding="utf-8")
+    shown = re.findall(r"\$\$\n.*?\$\$", page, re.DOTALL)
+    network = {"compute_density": [[1.0]], "link_density": [[0.5]], "compute_capacity": [4.0], "link_capacity": [1.0]}
+    for printed in (
+        problems.caching(),
+        eo.OfflineOffloading([3.0, 1.0, 2.0], [1.0, 1.5, 1.0], min_local_fraction=0.6, transmission_cost=0.1),
+        eo.RevenueMaximization(unit_revenue=[3.0], traffic=[5.0], **network),
+    ):
+        assert printed._repr_latex_() in shown
+
+
+@pytest.mark.parametrize(
+    ("picture", "instance"),
+    [
+        ("model_caching", "model-caching/generated-small"),
+        ("task_assignment", "task-assignment/area-small"),
+        ("switching_splits", "switching-splits/generated-small"),
+    ],
+)
+def test_the_pages_pictures_show_what_is_printed(picture, instance):
+    image = pytest.importorskip("PIL.Image").open(ROOT / "docs" / "equations" / f"{picture}.png")
+    # Where this fails: python benchmarks/declare_pictures.py
+    assert image.text["equations"] == eo.instances.load(instance).problem._repr_latex_()
+    assert f"(equations/{picture}.png)" in (ROOT / "docs" / "declare.md").read_text(encoding="utf-8")
