@@ -166,7 +166,7 @@ def _timm() -> Iterator[Network]:
 
 
 def _held_out() -> Iterator[Network]:
-    yield from _timm_named(HELD_OUT)
+    yield from (("held out", *network[1:]) for network in _timm_named(HELD_OUT))
 
 
 def _transformers() -> Iterator[Network]:

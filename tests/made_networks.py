@@ -224,10 +224,10 @@ def _linears(forward: Callable[..., Any], **more: Any) -> Callable[[], nn.Module
     return lambda: module(forward, **_square(**more))
 
 
-def _scripted() -> nn.Module:
+def _scripted(inplace: bool = False) -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch wants scripts no more, people have them
-        return torch.jit.script(nn.Sequential(nn.Linear(8, 8), nn.ReLU()))
+        return torch.jit.script(nn.Sequential(nn.Linear(8, 8), nn.ReLU(inplace)))
 
 
 Entry = tuple[Callable[[], nn.Module], Any, dict[str, Any], int]
@@ -341,6 +341,7 @@ NETWORKS: dict[str, Entry] = {
     ),
     "numpy": (_linears(through_numpy), _SHORT, {}, 384),
     "scripted": (_scripted, _SHORT, {}, 192),
+    "scripted_in_place": (lambda: _scripted(inplace=True), _SHORT, {}, 192),
     "batch_norm": (
         lambda: nn.Sequential(nn.Conv2d(3, 4, 3, padding=1, padding_mode="circular"), nn.BatchNorm2d(4), nn.ReLU(True)),
         (_x(2, 3, 6, 6),),
