@@ -41,8 +41,10 @@ class Environment(Record):
         Mean of the Poisson arrivals, images a slot.
     availability : float
         Largest availability of the edge host; each slot's is uniform between 0 and this.
-    arrivals, gains, availabilities : (n,) float, optional
-        Measured values in place of the draws; repeated where the run is longer.
+    arrivals, gains : (n,) float, optional
+        Measured images a slot and power gains, in place of the draws; repeated where the run is longer.
+    availabilities : (n,) float, optional
+        Measured shares of the edge host that are free, 0 to 1, in place of the draws; repeated likewise.
     rate_limits : (n,) float, optional
         Measured link rates, bit/s, that no power exceeds (a cellular trace, say); unlimited by default.
     """
@@ -75,6 +77,12 @@ class Environment(Record):
                 array = float_array(measured, name)
                 if array.size == 0 or (array < 0).any():
                     raise InvalidProblemError(f"{name} must hold at least one value, none of them negative")
+                if name == "availabilities" and (array > 1).any():
+                    i = int((array > 1).argmax())
+                    raise InvalidProblemError(
+                        f"availabilities[{i}] is {array[i]:g}, more than 1: shares of the host, not percent; divide "
+                        "percentages by 100"
+                    )
                 assign(self, **{name: array})
 
     @cached_property

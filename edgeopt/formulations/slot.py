@@ -246,8 +246,8 @@ class SlotProblem(CertifiesOptimality, Problem[SlotDecision]):
             return self.smooth(split, 0.0) + step
         if not low * (1 - ON_TIME) <= rate <= high * (1 + ON_TIME):
             return -math.inf
-        slope = self.slope(split, rate)
-        return self.smooth(split, rate) + step + min(slope * (low - rate), slope * (high - rate), 0.0)
+        slope = self.relative_slope(split, rate)
+        return self.smooth(split, rate) + step + min(slope * (low / rate - 1), slope * (high / rate - 1), 0.0)
 
     def smooth(self, split: int, rate: float) -> float:
         """Objective of a split at a rate without the step at the deadline."""
@@ -255,10 +255,15 @@ class SlotProblem(CertifiesOptimality, Problem[SlotDecision]):
 
     def slope(self, split: int, rate: float) -> float:
         """Return the derivative of the smooth part with respect to the rate (eq. 18 with `Z` for `Omega`)."""
+        return self.relative_slope(split, rate) / rate
+
+    def relative_slope(self, split: int, rate: float) -> float:
+        """Return the slope times the rate: finite at the rates of a dead channel, whose squares are 0 in float64."""
         x = rate * math.log(2.0) / self.bandwidth
-        # (x exp(x) - exp(x) + 1), summed where it would cancel
-        curve = x * x * (0.5 + x / 3 + x * x / 8) if x < 1e-3 else x * math.exp(x) - math.expm1(x)
-        return float(self.sent[split]) / rate**2 * (self.tradeoff * self.noise_power * curve - self.delay_queue)
+        # (x exp(x) - exp(x) + 1) / x, summed where it would cancel
+        curve = x * (0.5 + x / 3 + x * x / 8) if x < 1e-3 else math.exp(x) - math.expm1(x) / x
+        energy = self.tradeoff * self.noise_power * curve * math.log(2.0) / self.bandwidth
+        return float(self.sent[split]) * (energy - self.delay_queue / rate)
 
     def certify(self, decision: SlotDecision) -> SplitRates:
         """Return the best rates of all splits, each found by halving the interval in which its slope changes sign."""
@@ -272,15 +277,15 @@ class SlotProblem(CertifiesOptimality, Problem[SlotDecision]):
 
     def _least_rate(self, split: int, low: float, high: float) -> float:
         low = max(low, NEXT_TO_NOTHING)
-        if self.slope(split, low) >= 0:
+        if self.relative_slope(split, low) >= 0:
             return low
-        if self.slope(split, high) <= 0:
+        if self.relative_slope(split, high) <= 0:
             return high
         while True:
             middle = math.sqrt(low) * math.sqrt(high)
             if not low < middle < high:
-                return low if abs(self.slope(split, low)) < abs(self.slope(split, high)) else high
-            low, high = (middle, high) if self.slope(split, middle) < 0 else (low, middle)
+                return min(low, high, key=lambda rate: abs(self.slope(split, rate)))
+            low, high = (middle, high) if self.relative_slope(split, middle) < 0 else (low, middle)
 
     def check(self, decision: SlotDecision) -> None:
         """Raise unless `decision` is a :class:`SlotDecision` with a split there is and a finite rate."""

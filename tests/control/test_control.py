@@ -115,6 +115,18 @@ def test_a_measured_rate_limit_binds_and_a_dead_link_keeps_everything_local(envi
     assert found.rate[2::3].max() > 1e8
 
 
+@pytest.mark.parametrize("rule", ["two-regime", "lambert-w"])
+@pytest.mark.parametrize("gain", [0.0, 1e-300, 1e-200, 1e-150])
+def test_a_dead_channel_is_audited(environment, gain, rule):
+    from dataclasses import replace
+
+    dead = replace(environment, gains=np.full(3, gain))
+    controller = DriftPlusPenalty(average_delay=0.05, max_delay=0.1, outage=0.01, rule=rule)
+    found = simulate(controller, dead, 60, warm_up=10, audit=True, keep=True)
+    assert found.summary.largest_gap.max() <= 1e-9
+    assert (found.slots[0].split == 19).all()  # whatever is sent would take longer than the universe is old
+
+
 def test_the_published_network_and_boards():
     costs = mobilenet_splits()
     assert len(costs.names) == 20
@@ -175,6 +187,11 @@ def test_path_gain_by_hand():
         ),
         (lambda e: Environment(e.costs, power_bounds=(1.0, 0.1)), eo.InvalidProblemError, "power_bounds"),
         (lambda e: Environment(e.costs, availability=2.0), eo.InvalidProblemError, "availability is 2.0"),
+        (
+            lambda e: Environment(e.costs, availabilities=[20, 50, 90]),
+            eo.InvalidProblemError,
+            r"availabilities\[0\] is 20, more than 1.* divide percentages by 100",
+        ),
         (lambda e: Environment(e.costs, arrivals=[]), eo.InvalidProblemError, "arrivals must hold"),
         (lambda e: SplitCosts([np.nan], [0.0], [0.0], [0.0]), eo.InvalidProblemError, "local_flops"),
     ],
