@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ..model.errors import DataFormatError
-from .telecom_italia import damaged_gzip
+from .text_file import compression, damaged_gzip
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ def read_columns(path: str | Path, columns: Mapping[str, Column]) -> pd.DataFram
     Parameters
     ----------
     path : path
-        The file; gzipped if its name ends in ``.gz``.
+        The file.
     columns : mapping of str to Column
         The columns to keep and what each holds; others are ignored.
 
@@ -82,7 +82,14 @@ def _text(path: Path) -> pd.DataFrame:
     try:
         with damaged_gzip(path):
             # Blank lines are kept, so that a row's number tells its line; an index of its own is a line too long.
-            frame = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False, skipinitialspace=True)
+            frame = pd.read_csv(
+                path,
+                dtype=str,
+                keep_default_na=False,
+                skip_blank_lines=False,
+                skipinitialspace=True,
+                compression=compression(path),
+            )
     except DataFormatError:
         raise
     except OSError as error:

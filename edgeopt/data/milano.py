@@ -12,35 +12,39 @@ the original files leave out what was not recorded, whether for want of activity
 
 from __future__ import annotations
 
-import math
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from ..exchange.file_limits import check_zip
 from ..model.errors import DataFormatError, InvalidOptionError
-from .telecom_italia import SLOT_MS, SQUARES, Activity, damaged_gzip, pieces
+from .record_sums import RecordSums
+from .telecom_italia import KAGGLE, ORIGINAL, SQUARES, TIME_ZONE, Activity, Layout, pieces
+from .text_file import compression, damaged_gzip
 from .traffic_frames import demand_dense
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
-TIME_ZONE = "Europe/Rome"
 SLOT = "10min"
 
 
 def read_original(
-    paths: str | Path | Iterable[str | Path], activity: Activity = "internet", *, cells: Sequence[int] | None = None
+    paths: str | Path | Iterable[str | Path],
+    activity: Activity = "internet",
+    *,
+    cells: Sequence[int] | None = None,
+    city: Literal["milano", "trentino"] = "milano",
 ) -> pd.DataFrame:
-    """Read original files ``sms-call-internet-mi-*.txt``, plain or gzipped, as one frame.
+    """Read original files ``sms-call-internet-mi-*.txt`` (``-tn-*.txt``), plain or gzipped, as one frame.
 
     A line holds one square, interval and country code; the codes of a square and interval are summed, within a file and
     across files. Fields may be empty, trailing ones may be missing. A cell and time without any record of `activity` is
-    nan. Files are read in pieces: memory is that of the result and of half a million lines.
+    nan. Files are read in pieces: memory is that of the result, of half a million lines, and of a byte or two for each
+    record, by which repeated ones are known.
 
     Parameters
     ----------
@@ -50,6 +54,8 @@ def read_original(
         Which number to keep.
     cells : sequence of int, optional
         Squares to keep, in this order; by default all that occur in the files, ascending.
+    city : {"milano", "trentino"}
+        Whose grid the squares are of: 10,000 or 11,466 squares.
 
     Returns
     -------
@@ -59,10 +65,44 @@ def read_original(
     Raises
     ------
     DataFormatError
-        If a line is malformed (names file, line, field and what was expected), a file is empty or its gzip damaged.
+        If a line is malformed (names file, line, field and what was expected), a file is missing, empty or damaged, or
+        a square, interval and country code is there twice: the same day in two files, or a repeated line.
     InvalidOptionError
-        If the activity is unknown, a square not in 1 ... 10000 or given twice, or no path is given.
+        If the activity or city is unknown, a square not in the grid or given twice, or no path is given.
     """
+    if city not in ORIGINAL:
+        raise InvalidOptionError(f"city is {city!r}; choose from {', '.join(ORIGINAL)}")
+    return _summed(paths, ORIGINAL[city], activity, cells)
+
+
+def read_kaggle(
+    paths: str | Path | Iterable[str | Path], activity: Activity = "internet", *, cells: Sequence[int] | None = None
+) -> pd.DataFrame:
+    """Read Kaggle's copy ``sms-call-internet-mi-*.csv`` ("Mobile phone activity in a city"): the same, hour by hour.
+
+    Its columns are datetime (local time), CellID, countrycode, smsin, smsout, callin, callout and internet.
+
+    Parameters
+    ----------
+    paths, activity, cells
+        As for `read_original`.
+
+    Returns
+    -------
+    DataFrame, time x cell
+        Regular hourly grid from the first to the last hour of the files, in local time.
+
+    Raises
+    ------
+    DataFormatError, InvalidOptionError
+        As `read_original`; also if the header is another.
+    """
+    return _summed(paths, KAGGLE, activity, cells)
+
+
+def _summed(
+    paths: str | Path | Iterable[str | Path], layout: Layout, activity: Activity, cells: Sequence[int] | None
+) -> pd.DataFrame:
     import pandas as pd
 
     files = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
@@ -70,14 +110,14 @@ def read_original(
         raise InvalidOptionError("paths is empty; give at least one file")
     if activity not in get_args(Activity):
         raise InvalidOptionError(f"activity is {activity!r}; choose from {', '.join(get_args(Activity))}")
-    sums = _Sums(cells)
+    sums = RecordSums(cells, layout)
     for path in files:
-        for piece in pieces(path):
-            sums.add(piece["square"].to_numpy(), piece["time"].to_numpy(), piece[activity].to_numpy())
+        sums.begin(path)
+        for piece in pieces(path, layout):
+            sums.add(*(piece[name].to_numpy() for name in ("square", "time", "country", activity)))
     values, first_ms, squares = sums.grid()
-    return pd.DataFrame(
-        values, index=_time_index(pd.Timestamp(first_ms, unit="ms", tz="UTC"), len(values)), columns=_columns(squares)
-    )
+    first = pd.Timestamp(first_ms, unit="ms", tz="UTC")
+    return pd.DataFrame(values, index=_time_index(first, len(values), layout.slot), columns=_columns(squares))
 
 
 def read_25_cells(path: str | Path) -> pd.DataFrame:
@@ -96,14 +136,20 @@ def read_25_cells(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     DataFormatError
-        If the header, a time or a number is not as promised.
+        If the header, a time or a number is not as promised, a square outside of the grid or there twice, or a number
+        negative or infinite; an empty field is a gap.
     """
     import pandas as pd
 
     path = Path(path)
     try:
         with damaged_gzip(path):
-            raw = pd.read_csv(path, index_col=0, dtype={"time_local_CET": str})
+            raw = pd.read_csv(
+                path,
+                index_col=0,
+                dtype={"time_local_CET": str},
+                compression=compression(path),
+            )
         raw.columns = _columns([int(name) for name in raw.columns])
         frame = raw.astype(np.float64)
         times = pd.DatetimeIndex(pd.to_datetime(frame.index, format="%Y-%m-%d %H:%M:%S")).tz_localize(TIME_ZONE)
@@ -114,6 +160,8 @@ def read_25_cells(path: str | Path) -> pd.DataFrame:
         raise DataFormatError(f"{path}: {error}; {expected}") from error
     if raw.index.name != "time_local_CET" or not len(frame):
         raise DataFormatError(f"{path}, line 1: first column is {raw.index.name!r}; expected time_local_CET, and rows")
+    _demand_squares(f"{path}, line 1", frame.columns.to_numpy())
+    _demand_amounts(frame, lambda row: f"{path}, line {row + 2}")
     steps = (times[-1] - times[0]) // pd.Timedelta(SLOT) + 1
     demand_dense(len(frame), steps, f"{times[0]} to {times[-1]} in {path}")
     grid = _time_index(times[0], steps)
@@ -156,6 +204,7 @@ def read_grid_blocks(path: str | Path) -> dict[str, pd.DataFrame]:
     squares = arrays.pop("square_id", None)
     if squares is None:
         raise DataFormatError(f"{path}: no array square_id; expected one square id per column of the blocks")
+    _demand_squares(f"{path}, array square_id", squares)
     starts = {name: arrays.pop(name) for name in list(arrays) if name.endswith("_start")}
     blocks = {}
     for name, values in arrays.items():
@@ -166,60 +215,36 @@ def read_grid_blocks(path: str | Path) -> dict[str, pd.DataFrame]:
         if start is not None:
             index = _time_index(_block_start(path, name, str(start)), len(values))
         blocks[name] = pd.DataFrame(values.astype(np.float64), index=index, columns=_columns(squares))
+        _demand_amounts(blocks[name], lambda row, block=name: f"{path}: array {block}, row {row}")  # type: ignore[misc]
     return blocks
 
 
-class _Sums:
-    """Running sums per interval and square; a row per interval seen, nan where nothing was recorded."""
-
-    def __init__(self, cells: Sequence[int] | None) -> None:
-        self.chosen = None if cells is None else np.asarray(cells, dtype=np.int64)
-        squares = np.arange(1, SQUARES + 1) if self.chosen is None else self.chosen
-        good = (squares >= 1) & (squares <= SQUARES)
-        if not good.all():
-            raise InvalidOptionError(f"cells holds {squares[~good][0]}; squares are numbered 1 to {SQUARES}")
-        if len(np.unique(squares)) < len(squares) or not len(squares):
-            raise InvalidOptionError("cells must name at least one square, and none twice")
-        self.squares = squares
-        self.column = np.full(SQUARES + 1, -1)
-        self.column[squares] = np.arange(len(squares))
-        self.seen = np.zeros(len(squares), dtype=bool)
-        self.rows: dict[int, NDArray[np.float64]] = {}
-
-    def add(self, square: NDArray[np.int64], time: NDArray[np.int64], value: NDArray[np.float64]) -> None:
-        """Add records; an interval counts as seen, and a square too, even where `value` is nan."""
-        columns = self.column[square]
-        times, slot = np.unique(time, return_inverse=True)
-        for moment in times:
-            if moment not in self.rows:
-                self.rows[int(moment)] = np.full(len(self.squares), np.nan)
-        self.seen[columns[columns >= 0]] = True
-        kept = (columns >= 0) & ~np.isnan(value)
-        key = slot[kept] * len(self.squares) + columns[kept]
-        shape = (len(times), len(self.squares))
-        total = np.bincount(key, weights=value[kept], minlength=math.prod(shape)).reshape(shape)
-        found = np.bincount(key, minlength=math.prod(shape)).reshape(shape) > 0
-        for moment, sums, present in zip(times, total, found, strict=True):
-            row = self.rows[int(moment)]
-            row[present] = np.where(np.isnan(row[present]), 0.0, row[present]) + sums[present]
-
-    def grid(self) -> tuple[NDArray[np.float64], int, NDArray[np.int64]]:
-        """Return (steps, squares) values on the regular grid, the first interval, and the squares."""
-        keep = self.seen if self.chosen is None else np.ones(len(self.squares), dtype=bool)
-        first = min(self.rows)
-        steps = (max(self.rows) - first) // SLOT_MS + 1
-        demand_dense(len(self.rows), steps, f"{first} to {max(self.rows)} ms")
-        values = np.full((steps, int(keep.sum())), np.nan)
-        for moment in sorted(self.rows):
-            values[(moment - first) // SLOT_MS] = self.rows.pop(moment)[keep]
-        return values, first, self.squares[keep]
-
-
-def _time_index(first: pd.Timestamp, steps: int) -> pd.DatetimeIndex:
-    """Return `steps` intervals of 10 minutes of elapsed time, labelled in local time."""
+def _demand_squares(place: str, squares: Any) -> None:
+    """Refuse squares that are none, or there twice."""
     import pandas as pd
 
-    return pd.date_range(first.tz_convert(TIME_ZONE), periods=steps, freq=SLOT, name="time", unit="ms")
+    wrong = (squares < 1) | (squares > SQUARES) | pd.Index(squares).duplicated()
+    if wrong.any():
+        raise DataFormatError(f"{place}: square {squares[wrong][0]}; expected 1 to {SQUARES}, each once")
+
+
+def _demand_amounts(frame: pd.DataFrame, place: Callable[[int], str]) -> None:
+    """Refuse activities that are negative or infinite."""
+    values = frame.to_numpy()
+    bad = np.argwhere(np.isinf(values) | (values < 0))
+    if len(bad):
+        row, column = bad[0]
+        raise DataFormatError(
+            f"{place(int(row))}: square {frame.columns[column]} is {values[row, column]:g}; expected a finite number "
+            ">= 0, or nothing where there is a gap"
+        )
+
+
+def _time_index(first: pd.Timestamp, steps: int, slot: str = SLOT) -> pd.DatetimeIndex:
+    """Return `steps` intervals of elapsed time, labelled in local time."""
+    import pandas as pd
+
+    return pd.date_range(first.tz_convert(TIME_ZONE), periods=steps, freq=slot, name="time", unit="ms")
 
 
 def _columns(squares: Any) -> pd.Index:

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..model.errors import InvalidOptionError
-from .milano import SLOT, TIME_ZONE
-from .telecom_italia import SQUARES
+from .milano import SLOT
+from .telecom_italia import SQUARES, TIME_ZONE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
-from ..exchange.file_limits import gunzip, read
+from ..exchange.file_limits import gunzip, read, size_of
 from ..model.errors import DataFormatError
-from .telecom_italia import damaged_gzip
+
+_GZIP = b"\x1f\x8b"
+"""How every gzip file begins, and no text."""
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file; gzipped if its name ends in ``.gz``.
+    """Return the text of a file, plain or gzipped.
 
     Raises
     ------
@@ -19,11 +26,11 @@ def read_text(path: Path) -> str:
     """
     raw = read(path)
     with damaged_gzip(path):
-        return decoded(path, gunzip(path, raw) if path.suffix == ".gz" else raw)
+        return decoded(path, gunzip(path, raw) if path.suffix == ".gz" or raw.startswith(_GZIP) else raw)
 
 
 def decoded(path: Path, raw: bytes) -> str:
-    """Return `raw`, the content of `path`, as text.
+    """Return `raw`, the content of `path`, as text without a byte order mark.
 
     Raises
     ------
@@ -31,6 +38,32 @@ def decoded(path: Path, raw: bytes) -> str:
         If it is no UTF-8 text.
     """
     try:
-        return raw.decode()
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataFormatError(f"{path}: not text ({error.reason} at byte {error.start})") from error
+
+
+def compression(path: Path) -> Literal["gzip"] | None:
+    """Return how pandas has to unpack a file: ``"gzip"`` by its name ``.gz`` or its first bytes, else None.
+
+    Raises
+    ------
+    DataFormatError
+        If it is no file, or cannot be read.
+    """
+    size_of(path)
+    try:
+        with path.open("rb") as file:
+            return "gzip" if path.suffix == ".gz" or file.read(len(_GZIP)) == _GZIP else None
+    except OSError as error:
+        raise DataFormatError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+@contextmanager
+def damaged_gzip(path: Path) -> Iterator[None]:
+    """Turn what a cut or damaged gzip file raises into a `DataFormatError`; refuse what is no file at all."""
+    size_of(path)
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataFormatError(f"{path}: damaged gzip ({error}); fetch or copy the file again") from error

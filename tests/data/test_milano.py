@@ -123,10 +123,103 @@ def test_stripped_and_unstripped_records_read_the_same(tmp_path: Path) -> None:
 def test_pieces_do_not_change_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generator = np.random.default_rng(0)
     rows = zip(generator.integers(1, 50, 300), generator.integers(0, 20, 300), generator.random(300), strict=True)
-    path = write(tmp_path / "a.txt", *(record(square, slot, 39, value) for square, slot, value in rows))
+    lines = (record(square, slot, country, value) for country, (square, slot, value) in enumerate(rows))
+    path = write(tmp_path / "a.txt", *lines)
     whole = milano.read_original(path)
     monkeypatch.setattr(telecom_italia, "ROWS_AT_ONCE", 7)
     pd.testing.assert_frame_equal(whole, milano.read_original(path), rtol=1e-12)
+
+
+def test_a_day_twice_is_refused_with_both_lines(tmp_path: Path) -> None:
+    day = [record(square, slot, country) for square in (1, 2) for slot in range(3) for country in (0, 39)]
+    plain = write(tmp_path / "a.txt", *day)
+    packed = tmp_path / "a.txt.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    overlapping = write(tmp_path / "b.txt", record(3, 2), "", record(2, 2, 39), record(2, 4))
+    for paths, second, first in [
+        ([plain, packed], "a.txt.gz, line 1: square 1, time 2013-11-01 00:00:00 and country 0", "a.txt, line 1"),
+        ([plain, plain], "a.txt, line 1: square 1", "a.txt, line 1"),
+        ([plain, overlapping], "b.txt, line 3: square 2, time 2013-11-01 00:20:00 and country 39", "a.txt, line 12"),
+        ([overlapping, plain], "a.txt, line 12: square 2", "b.txt, line 3"),
+    ]:
+        with pytest.raises(DataFormatError, match="Give no day twice") as caught:
+            milano.read_original(paths)
+        assert str(caught.value).startswith(str(tmp_path / second))
+        assert f"are in {tmp_path / first} already" in str(caught.value)
+    # What is left out cannot be counted twice.
+    assert milano.read_original([plain, overlapping], cells=[3]).iloc[:, 0].dropna().tolist() == [1.0]
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 3, 100])
+def test_a_repeated_line_is_refused_wherever_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_at_once: int
+) -> None:
+    monkeypatch.setattr(telecom_italia, "ROWS_AT_ONCE", rows_at_once)
+    path = write(tmp_path / "a.txt", *GOOD, record(1, 2, internet=5).replace("39", "039"))
+    with pytest.raises(DataFormatError, match=r"a\.txt, line 5: square 1, time 2013-11-01 00:20:00 .*a\.txt, line 3"):
+        milano.read_original(path)
+    apart = write(tmp_path / "b.txt", *GOOD, record(1, 2, country=33, internet=5))
+    assert milano.read_original(apart)[1].tolist() == [1, 1, 6, 1]
+
+
+def test_trentino_has_a_grid_of_its_own(tmp_path: Path) -> None:
+    path = write(tmp_path / "sms-call-internet-tn-2013-11-01.txt", record(11466), record(38))
+    assert list(milano.read_original(path, city="trentino").columns) == [38, 11466]
+    with pytest.raises(DataFormatError, match=r"square is 11466, not in 1 to 10000 .*city='trentino'"):
+        milano.read_original(path)
+    write(path, record(11467))
+    with pytest.raises(DataFormatError, match=r"square is 11467, not in 1 to 11466;"):
+        milano.read_original(path, city="trentino")
+    with pytest.raises(InvalidOptionError, match="city is 'roma'; choose from milano, trentino"):
+        milano.read_original(path, city="roma")  # type: ignore[arg-type]
+
+
+KAGGLE = "datetime,CellID,countrycode,smsin,smsout,callin,callout,internet"
+
+
+def hour(square: int, hour: int, country: int = 39, internet: float | str = 1.0) -> str:
+    return f"2013-11-01 {hour:02}:00:00,{square},{country},0.5,,,,{internet}"
+
+
+def test_kaggle_s_copy_is_the_same_hour_by_hour(tmp_path: Path) -> None:
+    first = write(
+        tmp_path / "a.csv", "\ufeff" + KAGGLE, hour(1, 0, 0), hour(1, 0, 39, 2.5), hour(2, 3, 39, ""), hour(2, 0)
+    )
+    second = write(tmp_path / "b.csv", KAGGLE, hour(1, 5))
+    frame = milano.read_kaggle([first, second])
+    assert frame.index[0] == pd.Timestamp(START, unit="ms", tz="UTC")
+    assert (frame.index[1:] - frame.index[:-1] == pd.Timedelta("1h")).all()
+    np.testing.assert_array_equal(frame[1], [3.5, *[np.nan] * 4, 1])
+    np.testing.assert_array_equal(frame[2], [1, *[np.nan] * 5])
+    assert milano.read_kaggle(first, "sms_in")[1].iloc[0] == 1.0
+    with pytest.raises(DataFormatError, match=r"b\.csv, line 2: square 1, time 2013-11-01 05:00:00 .*b\.csv, line 2"):
+        milano.read_kaggle([second, second])
+    with pytest.raises(
+        DataFormatError, match=r"a\.csv, line 1: this is Kaggle's hourly copy, for `milano.read_kaggle`"
+    ):
+        milano.read_original(first)
+
+
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        ([hour(1, 0)], "line 1: '2013-11-01 00:00:00,1,39,0.5,,,,1.0'; expected the columns datetime,CellID"),
+        ([KAGGLE], "line 1: the file is empty"),
+        ([KAGGLE, hour(1, 0), hour(10001, 0)], "line 3: square is 10001, not in 1 to 10000;"),
+        ([KAGGLE, hour(1, 0).replace("00:00,", "10:00,")], "line 2: time is '2013-11-01 00:10:00'"),
+        ([KAGGLE, hour(1, 0).replace("2013", "2023")], "line 2: time is '2023-11-01 00:00:00'"),
+        ([KAGGLE, hour(1, 0).replace("2013", "")], "line 2: time is '-11-01 00:00:00'"),
+        ([KAGGLE, hour(1, 0, internet=-1)], "line 2: internet is '-1', not a finite number >= 0"),
+        ([KAGGLE, hour(1, 0, internet="inf")], "line 2: internet is 'inf'"),
+        ([KAGGLE, "2013-11-01 00:00:00,1,it,1"], "line 2: country is 'it'"),
+        ([KAGGLE, "2013-11-01 00:00:00,1,39"], "line 2: 3 fields"),
+    ],
+)
+def test_a_malformed_line_of_kaggle_s_is_named(tmp_path: Path, lines: list[str], fault: str) -> None:
+    path = write(tmp_path / "k.csv", *lines)
+    with pytest.raises(DataFormatError) as caught:
+        milano.read_kaggle(path)
+    assert f"{path}, {fault}" in str(caught.value)
 
 
 GOOD = [record(1, slot) for slot in range(4)]
@@ -188,8 +281,18 @@ def test_empty_and_damaged_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "no.txt.gz").write_text("plain text")
     with pytest.raises(DataFormatError, match="damaged gzip"):
         milano.read_original(tmp_path / "no.txt.gz")
-    with pytest.raises(FileNotFoundError):
-        milano.read_original(tmp_path / "absent.txt")
+    for reader in (milano.read_original, milano.read_kaggle, milano.read_25_cells):
+        with pytest.raises(DataFormatError, match=r"absent\.txt cannot be read: No such file"):
+            reader(tmp_path / "absent.txt")
+        with pytest.raises(DataFormatError, match="it is a folder"):
+            reader(tmp_path)
+
+
+def test_gzip_is_known_by_its_first_bytes(tmp_path: Path) -> None:
+    plain = write(tmp_path / "a.txt", *GOOD)
+    packed = tmp_path / "b.txt"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    pd.testing.assert_frame_equal(milano.read_original(packed), milano.read_original(plain))
 
 
 @pytest.mark.parametrize(
@@ -212,10 +315,10 @@ def test_impossible_options_are_refused(tmp_path: Path, options: dict[str, objec
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(telecom_italia, "ROWS_AT_ONCE", 5_000)
-    lines = [record(square, slot) for square in range(1, 6) for slot in range(144)]
+    keys = [(square, slot) for square in range(1, 6) for slot in range(144)]
     peaks = []
     for copies in (10, 100):
-        path = write(tmp_path / f"{copies}.txt", *(lines * copies))
+        path = write(tmp_path / f"{copies}.txt", *(record(*key, country) for country in range(copies) for key in keys))
         tracemalloc.start()
         frame = milano.read_original(path)
         peaks.append(tracemalloc.get_traced_memory()[1])
@@ -236,6 +339,13 @@ def test_25_cells_shows_gaps_and_refuses_faults(tmp_path: Path) -> None:
         ([header, "yesterday,1,2"], "expected CSV"),
         ([header, "2013-11-01 00:00:00,1,two"], "expected CSV"),
         (["time_local_CET,north", "2013-11-01 00:00:00,1"], "expected CSV"),
+        (
+            [header, "2013-11-01 00:00:00,1,2", "2013-11-01 00:10:00,-1,2"],
+            "line 3: square 4142 is -1; expected a finite",
+        ),
+        ([header, "2013-11-01 00:00:00,1,inf"], "line 2: square 4143 is inf; expected a finite number >= 0"),
+        (["time_local_CET,10001", "2013-11-01 00:00:00,1"], "line 1: square 10001; expected 1 to 10000"),
+        (["time_local_CET,1,01", "2013-11-01 00:00:00,1,2"], "line 1: square 1; expected 1 to 10000, each once"),
         ([header, "2013-11-01 00:00:00,1,2", "2013-11-01 00:05:00,1,2"], "line 3: time 2013-11-01 00:05:00"),
         ([header, "2013-11-01 00:00:00,1,2", "2013-11-01 00:00:00,1,2"], "line 3: time 2013-11-01 00:00:00"),
     ]:
@@ -252,6 +362,9 @@ def test_grid_blocks_refuse_what_they_do_not_expect(tmp_path: Path) -> None:
         ({"day": np.ones((2, 4))}, r"shape \(2, 4\)"),
         ({"day_start": "2013-11-03T00:00 UTC"}, "day_start is"),
         ({"day_start": "soon CET"}, "day_start is"),
+        ({"day": np.array([[1, 2, 3], [4, -1, 6]])}, r"array day, row 1: square 2 is -1"),
+        ({"day": np.array([[1, np.inf, 3]])}, r"array day, row 0: square 2 is inf"),
+        ({"square_id": [1, 2, 2]}, "array square_id: square 2; expected 1 to 10000, each once"),
         ({"day": np.array([[object()]])}, "expected a npz archive"),
     ]:
         np.savez(path, allow_pickle=True, **(good | change))
