@@ -1,14 +1,14 @@
-"""Abilene's five-minute traffic matrices (Y. Zhang) in the text form of CFR-RL: one matrix a line, 100 bytes a unit."""
+"""Abilene's five-minute traffic matrices (Y. Zhang) as text, original or CFR-RL's: one a line, 100 bytes a unit."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from ..model.errors import DataFormatError, InvalidProblemError
+from ..model.errors import DataFormatError, InvalidOptionError, InvalidProblemError
 from .matrix_text import read_lines, read_rates
 from .topology import Topology
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _UNIT = 100 * 8 / 300.0
 """Bit/s of 100 bytes in five minutes."""
+
+Series = Literal["real", "simple gravity", "simple tomogravity", "general gravity", "general tomogravity"]
 
 
 def read_topology(path: str | Path) -> Topology:
@@ -51,15 +53,23 @@ def read_topology(path: str | Path) -> Topology:
         raise DataFormatError(f"{path}: {error}") from error
 
 
-def read_matrices(path: str | Path, start: str = "2004-03-01", nodes: int = 12) -> pd.DataFrame:
+def read_matrices(
+    path: str | Path, start: str = "2004-03-01", nodes: int = 12, series: Series = "real"
+) -> pd.DataFrame:
     """Read the matrices of one file.
 
     Parameters
     ----------
     path : path
-        Text, plain or gzipped: ``nodes * nodes`` numbers in each line, row by row.
+        Text, plain or gzipped. In each line ``nodes * nodes`` numbers, row by row (CFR-RL's form); or five for each
+        pair, one after the other (Zhang's originals ``X01`` and so on, a week each): the measured rate and four
+        estimates.
     start : str
-        Time of the first line; the files do not say it.
+        Time of the first line; the files do not say it. ``X01`` begins on 2004-03-01.
+    nodes : int
+        Number of nodes.
+    series : {"real", "simple gravity", "simple tomogravity", "general gravity", "general tomogravity"}
+        Which of the five to keep; CFR-RL's form holds the measured rates (``"real"``) only.
 
     Returns
     -------
@@ -70,19 +80,30 @@ def read_matrices(path: str | Path, start: str = "2004-03-01", nodes: int = 12) 
     ------
     DataFormatError
         If a line has another number of fields, or a field is no number >= 0.
+    InvalidOptionError
+        If `start` is no time, or the file does not hold this series.
     """
     import pandas as pd
 
-    path = Path(path)
-    rows = []
+    path, first = Path(path), pd.to_datetime(start, errors="coerce")
+    if pd.isna(first):
+        raise InvalidOptionError(f"start is {start!r}; expected a time such as 2004-03-01")
+    if series not in get_args(Series):
+        raise InvalidOptionError(f"series is {series!r}; choose from {', '.join(get_args(Series))}")
+    kinds, rows = len(get_args(Series)), []
     for number, line in enumerate(read_lines(path), 1):
         fields = line.split()
-        if len(fields) != nodes * nodes:
-            raise DataFormatError(f"{path}, line {number}: {len(fields)} rates; expected {nodes} x {nodes}")
-        rows.append(read_rates(path, number, fields))
+        if number == 1 and len(fields) != kinds * nodes * nodes:
+            kinds = 1  # CFR-RL's form
+            if series != "real":
+                raise InvalidOptionError(f"series is {series!r}; {path} holds the measured rates only, series='real'")
+        if len(fields) != kinds * nodes * nodes:
+            expected = f"{nodes} x {nodes}" + (f" x {kinds}, as in line 1" if kinds > 1 else "")
+            raise DataFormatError(f"{path}, line {number}: {len(fields)} rates; expected {expected}")
+        rows.append(read_rates(path, number, fields)[get_args(Series).index(series) :: kinds])
     if not rows:
         raise DataFormatError(f"{path}: empty; expected {nodes * nodes} rates in each line")
     names = [str(i) for i in range(nodes)]
     columns = pd.MultiIndex.from_product([names, names], names=["source", "target"])
-    index = pd.date_range(start, periods=len(rows), freq="5min")
+    index = pd.date_range(first, periods=len(rows), freq="5min")
     return pd.DataFrame(np.array(rows) * _UNIT, index=index, columns=columns)

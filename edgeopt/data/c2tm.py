@@ -35,7 +35,8 @@ def read_c2tm(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     DataFormatError
-        If the file is missing or damaged, holds no cluster, or a time that is none.
+        If the file is missing or damaged, holds no cluster with traffic throughout, or a time that is
+        none.
     """
     import pandas as pd
 
@@ -52,4 +53,6 @@ def read_c2tm(path: str | Path) -> pd.DataFrame:
     stretch = breaks.cumsum()
     longest = table[(stretch == stretch.value_counts().idxmax()).to_numpy()]
     whole: pd.DataFrame = longest.dropna(axis=1)
+    if whole.empty:
+        raise DataFormatError(f"{path}: no cluster has traffic in all {len(longest)} hours from {longest.index[0]}")
     return whole.rename_axis(columns=None)

@@ -36,4 +36,4 @@ def read_flows(path: str | Path) -> pd.DataFrame:
         raise DataFormatError(f"{path}, line {row + 2}: date {table['date'].iloc[row]!r}; expected YYYY-MM-DD")
     frame = table.assign(day=days).pivot_table(index="day", columns="l_ipn", values="f", aggfunc="sum")
     frame.columns = pd.Index([str(host) for host in frame.columns], name="host")
-    return regular(frame.astype(float))
+    return regular(frame.astype(float), lambda row: str(path))

@@ -8,19 +8,17 @@ by demand. An interval without a file, or whose file holds no demand, is a row o
 from __future__ import annotations
 
 import re
-import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import numpy as np
 
-from ..exchange.file_limits import size_of, within
 from ..model.errors import DataFormatError, InvalidProblemError
-from .text_file import decoded, read_text
+from .matrix_files import matrix_frame
+from .text_file import read_text
 from .topology import Topology
-from .traffic_frames import regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,8 +65,12 @@ def read_demands(path: str | Path) -> pd.Series[float]:
     DataFormatError
         If the file is malformed, or a demand is negative or no number.
     """
+    import pandas as pd
+
     path = Path(path)
-    return _demands(path, read_text(path))
+    found = _demands(path, read_text(path))
+    index = pd.MultiIndex.from_tuples(list(found), names=["source", "target"]) if found else None
+    return pd.Series(list(found.values()), index=index, dtype=float, name="demand")
 
 
 def read_matrices(source: str | Path | Iterable[str | Path]) -> pd.DataFrame:
@@ -77,7 +79,7 @@ def read_matrices(source: str | Path | Iterable[str | Path]) -> pd.DataFrame:
     Parameters
     ----------
     source : path or iterable of paths
-        A folder of XML files, a tar archive of them, or the files.
+        A folder or a tar archive (``.tgz``, ``.tar.xz``, …) of XML or native files, or the files.
 
     Returns
     -------
@@ -88,46 +90,12 @@ def read_matrices(source: str | Path | Iterable[str | Path]) -> pd.DataFrame:
     Raises
     ------
     DataFormatError
-        If a file is malformed, or two hold the same time.
+        If a file is malformed or another's format, there is no file or no demand, two files hold the same time, or a
+        time is off the grid of the others.
     """
-    import pandas as pd
-
-    rows: dict[pd.Timestamp, pd.Series[float]] = {}
-    for path, text in _files(source):
-        time = _time(path, text)
-        if time in rows:
-            raise DataFormatError(f"{path}: the time {time} was read already; give each interval once")
-        rows[time] = _demands(path, text)
-    if not rows:
-        raise DataFormatError(f"{source}: no XML file; expected demandMatrix-….xml")
-    frame = pd.DataFrame.from_dict({time: row for time, row in rows.items() if len(row)}, orient="index").fillna(0.0)
-    frame = frame.reindex(sorted(rows)).sort_index(axis=1)
-    pairs: Any = frame.columns.to_list()
-    frame.columns = pd.MultiIndex.from_tuples(pairs, names=["source", "target"])
-    return regular(frame)
-
-
-def _files(source: str | Path | Iterable[str | Path]) -> Iterator[tuple[Path, str]]:
-    if isinstance(source, str | Path):
-        path = Path(source)
-        if ".tar" in path.name:
-            yield from _archived(path)
-            return
-        source = sorted(path.glob("*.xml")) if path.is_dir() else [path]
-    for one in source:
-        yield Path(one), read_text(Path(one))
-
-
-def _archived(path: Path) -> Iterator[tuple[Path, str]]:
-    packed = size_of(path)
-    try:
-        with tarfile.open(path) as archive:
-            for member in within(path, packed, archive, lambda one: one.size):
-                if member.isfile() and member.name.endswith(".xml"):
-                    content = archive.extractfile(member)
-                    yield path / member.name, decoded(path / member.name, content.read()) if content else ""
-    except (OSError, tarfile.TarError, EOFError) as error:
-        raise DataFormatError(f"{path}: damaged or unreadable archive ({error}); fetch it again") from error
+    return matrix_frame(
+        source, _time, _demands, "files of SNDlib's demand matrices, demandMatrix-….xml or .txt, in the folder itself"
+    )
 
 
 def parse_xml(path: Path, text: str) -> ElementTree.Element:
@@ -205,20 +173,22 @@ def _section(path: Path, text: str, name: str) -> list[tuple[int, str]]:
     raise DataFormatError(f"{path}: no complete section {name} ( … ); expected SNDlib's native format or XML")
 
 
-def _demands(path: Path, text: str) -> pd.Series[float]:
-    import pandas as pd
-
+def _demands(path: Path, text: str) -> dict[tuple[str, str], float]:
     found: dict[tuple[str, str], float] = {}
     scale = _scale(path, text)
     for source, target, value in _demand_entries(path, text):
         found[source, target] = found.get((source, target), 0.0) + scale * value
-    index = pd.MultiIndex.from_tuples(list(found), names=["source", "target"]) if found else None
-    return pd.Series(list(found.values()), index=index, dtype=float, name="demand")
+    return found
 
 
 def _demand_entries(path: Path, text: str) -> Iterator[tuple[str, str, float]]:
     if text.lstrip().startswith("<"):
-        for demand in parse_xml(path, text).iter(f"{_NAMESPACE}demand"):
+        root = parse_xml(path, text)
+        if root.tag != f"{_NAMESPACE}network":
+            kind = root.tag.rpartition("}")[2]
+            other = "; TOTEM's matrices are for `totem.read_matrices`" if kind == "TrafficMatrixFile" else ""
+            raise DataFormatError(f"{path}: <{kind}>; expected SNDlib's <network> in its name space{other}")
+        for demand in root.iter(f"{_NAMESPACE}demand"):
             value = _number(path, demand, _child(path, demand, "demandValue"))
             yield _child(path, demand, "source"), _child(path, demand, "target"), value
         return
@@ -250,7 +220,7 @@ def _time(path: Path, text: str) -> pd.Timestamp:
     import pandas as pd
 
     stamp = _meta(text, "time")
-    try:
-        return pd.to_datetime(stamp, format="%Y%m%d-%H%M")
-    except ValueError as error:
-        raise DataFormatError(f"{path}: time {stamp!r}; expected YYYYMMDD-HHMM in <time>") from error
+    time = pd.to_datetime(stamp, format="%Y%m%d-%H%M", errors="coerce")
+    if pd.isna(time):
+        raise DataFormatError(f"{path}: time {stamp!r}; expected YYYYMMDD-HHMM in <time>, or as time in META")
+    return time

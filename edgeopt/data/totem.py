@@ -5,6 +5,9 @@ The labels of the matrices are anonymised times; which way they are shifted is i
 
 from __future__ import annotations
 
+import csv
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +15,7 @@ import numpy as np
 
 from ..exchange.file_limits import check_zip
 from ..model.errors import DataFormatError, InvalidOptionError, InvalidProblemError
+from .matrix_files import matrix_frame
 from .matrix_text import read_lines, read_rates
 from .sndlib import parse_xml
 from .text_file import read_text
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _KBPS = 1e3
+_UNITS = {"bps": 1.0, "kbps": _KBPS, "mbps": 1e6, "gbps": 1e9}
 
 
 def read_topology(path: str | Path) -> Topology:
@@ -70,44 +75,120 @@ def read_table(path: str | Path, nodes: int = 23) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        bit/s by time and (source, target), nodes named ``"1"`` to ``str(nodes)``; missing intervals are rows of nan.
+        bit/s by time, ascending, and (source, target), nodes named ``"1"`` to ``str(nodes)``; missing intervals are
+        rows of nan.
 
     Raises
     ------
     DataFormatError
-        If a line has another number of fields, or a field is no number >= 0.
+        If a line has another number of fields, a field is no number >= 0, or a time is there twice or off the grid.
     """
     import pandas as pd
 
     path = Path(path)
-    times, rows = [], []
+    times, rows, numbers = [], [], []
     for number, line in enumerate(read_lines(path), 1):
-        stamp, *fields = line.rstrip("\n").split(",")
-        if number == 1 and not stamp[:1].isdigit():
+        stamp, *fields = (field.strip() for field in next(csv.reader([line], skipinitialspace=True), [""]))
+        if number == 1 and not stamp[:1].isdigit() and not any(map(_is_number, fields)):
             continue  # a header
         if len(fields) != nodes * nodes:
             raise DataFormatError(f"{path}, line {number}: {len(fields)} rates; expected {nodes} x {nodes}")
         rows.append(read_rates(path, number, fields))
-        times.append(_stamp(path, number, stamp))
+        times.append(_stamp(f"{path}, line {number}", stamp))
+        numbers.append(number)
     if not rows:
         raise DataFormatError(f"{path}: no matrix; expected a time and {nodes * nodes} rates in each line")
-    frame = pd.DataFrame(np.array(rows) * _KBPS, index=pd.DatetimeIndex(times), columns=_pairs(nodes))
-    return regular(frame)
+    frame = pd.DataFrame(np.array(rows) * _KBPS, index=pd.DatetimeIndex(times), columns=_pairs(_numbered(nodes)))
+    return regular(frame, lambda row: f"{path}, line {numbers[row]}")
 
 
-def _stamp(path: Path, number: int, text: str) -> pd.Timestamp:
-    import pandas as pd
-
+def _is_number(text: str) -> bool:
     try:
-        return pd.to_datetime(text, format="%Y-%m-%d-%H-%M")
-    except ValueError as error:
-        raise DataFormatError(f"{path}, line {number}: time {text!r}; expected YYYY-MM-DD-hh-mm") from error
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
-def _pairs(nodes: int) -> pd.MultiIndex:
+def _stamp(place: str, text: str) -> pd.Timestamp:
     import pandas as pd
 
-    names = [str(i + 1) for i in range(nodes)]
+    time = pd.to_datetime(text, format="%Y-%m-%d-%H-%M", errors="coerce")
+    if pd.isna(time):
+        raise DataFormatError(f"{place}: time {text!r}; expected YYYY-MM-DD-hh-mm")
+    return time
+
+
+def read_matrices(source: str | Path | Iterable[str | Path]) -> pd.DataFrame:
+    """Read TOTEM's originals ``IntraTM-YYYY-MM-DD-hh-mm.xml``, one matrix each.
+
+    Parameters
+    ----------
+    source : path or iterable of paths
+        A folder of the files, a tar archive of them, or the files.
+
+    Returns
+    -------
+    DataFrame
+        bit/s by time and (source, target), all pairs of the nodes that occur. The time is that of the file's name,
+        which TOTEM's tables use too, or of ``<date>`` where the name has none. Missing intervals are rows of nan; a
+        pair that a matrix leaves out is 0 there. Rates without a unit are in kbit/s.
+
+    Raises
+    ------
+    DataFormatError
+        If a file is malformed, a rate no number >= 0, there is no matrix, two files hold the same time, or a time is
+        off the grid of the others.
+    """
+    frame = matrix_frame(source, _time, _rates, "TOTEM's matrices, IntraTM-….xml, in the folder itself")
+    names = sorted({name for pair in frame.columns for name in pair}, key=_natural)
+    absent = frame.reindex(columns=_pairs(names))
+    return absent.where(absent.notna() | frame.isna().all(axis=1).to_numpy()[:, None], 0.0)
+
+
+def _time(path: Path, text: str) -> pd.Timestamp:
+    import pandas as pd
+
+    if match := re.search(r"IntraTM-(\d{4}(?:-\d\d){4})", path.name):
+        return _stamp(str(path), match[1])
+    date = (parse_xml(path, text).findtext("info/date") or "").strip()
+    time = pd.to_datetime(date, format="%Y-%m-%dT%H:%M:%S", errors="coerce")
+    if pd.isna(time):
+        raise DataFormatError(f"{path}: <date> is {date!r}; expected YYYY-MM-DDThh:mm:ss, or it in the file's name")
+    return time
+
+
+def _rates(path: Path, text: str) -> dict[tuple[str, str], float]:
+    """Bit/s of one matrix by (source, target)."""
+    root = parse_xml(path, text)
+    matrix = root.find("IntraTM")
+    if root.tag != "TrafficMatrixFile" or matrix is None:
+        raise DataFormatError(f"{path}: <{root.tag}>; expected TOTEM's <TrafficMatrixFile> with an <IntraTM>")
+    unit = root.find("info/units/unit[@type='bandwidth']")
+    name = "kbps" if unit is None else unit.get("value") or ""
+    if name not in _UNITS:
+        raise DataFormatError(f"{path}: unit {name!r}; known: {', '.join(_UNITS)}")
+    found: dict[tuple[str, str], float] = {}
+    for source in matrix.iterfind("src"):
+        for target in source.iterfind("dst"):
+            ends = (source.get("id") or "", target.get("id") or "")
+            value = float(target.text or "") if _is_number(target.text or "") else np.nan
+            if not (all(ends) and ends not in found and np.isfinite(value) and value >= 0):
+                raise DataFormatError(
+                    f"{path}: <src id={ends[0]!r}>, <dst id={ends[1]!r}> holds {target.text!r}; expected two ids, each "
+                    "pair once, and a number >= 0"
+                )
+            found[ends] = value * _UNITS[name]
+    return found
+
+
+def _numbered(nodes: int) -> list[str]:
+    return [str(i + 1) for i in range(nodes)]
+
+
+def _pairs(names: Sequence[str]) -> pd.MultiIndex:
+    import pandas as pd
+
     return pd.MultiIndex.from_product([names, names], names=["source", "target"])
 
 
@@ -137,4 +218,4 @@ def read_archive(path: str | Path, week: str = "2005-01-02", step_minutes: int =
     nodes = matrices.shape[1]
     start = pd.Timestamp(week.partition("_")[0])
     index = pd.date_range(start, periods=len(matrices), freq=f"{step_minutes}min")
-    return pd.DataFrame(matrices.reshape(len(matrices), -1) * _KBPS, index=index, columns=_pairs(nodes))
+    return pd.DataFrame(matrices.reshape(len(matrices), -1) * _KBPS, index=index, columns=_pairs(_numbered(nodes)))

@@ -9,6 +9,8 @@ import numpy as np
 from ..model.errors import DataFormatError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -17,27 +19,45 @@ _SPARSEST, _ALLOWED = 20, 10_000
 """A grid may have so many times the rows that there are, and so many more."""
 
 
-def regular(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return `frame` on the regular grid of its most frequent step; intervals that are not there become rows of nan.
+def regular(frame: pd.DataFrame, place: Callable[[int], str]) -> pd.DataFrame:
+    """Return `frame`, sorted, on the regular grid of its most frequent step; missing intervals become rows of nan.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Indexed by time, in any order.
+    place : callable
+        Where a row, by its number in `frame`, was read.
 
     Raises
     ------
     DataFormatError
-        If a time is there twice, or almost all of the grid would be gaps.
+        If a time is there twice or off the grid, or almost all of the grid would be gaps.
     """
     import pandas as pd
 
     if frame.index.has_duplicates:
-        raise DataFormatError(
-            f"the time {frame.index[frame.index.duplicated()][0]} is there twice; drop one of its rows"
-        )
-
-    steps = frame.index.to_series().diff().dropna()
+        row = int(frame.index.duplicated().argmax())
+        raise DataFormatError(f"{place(row)}: the time {frame.index[row]} is there twice; drop one of its rows")
+    order = frame.index.argsort()
+    found = frame.iloc[order]
+    steps = found.index.to_series().diff().dropna()
     if steps.empty:
-        return frame
-    first, last, step = frame.index[0], frame.index[-1], steps.mode().iloc[0]
-    demand_dense(len(frame), int((last - first) / step) + 1 if step > pd.Timedelta(0) else 0, f"{first} to {last}")
-    return frame.reindex(frame.index.union(pd.date_range(first, last, freq=step)))
+        return found
+    first, last = found.index[0], found.index[-1]
+    # Of steps that are equally frequent, that on whose grid most times are.
+    step = max(steps.mode(), key=lambda one: int(((found.index - first) % one == pd.Timedelta(0)).sum()))
+    demand_dense(len(found), int((last - first) / step) + 1, f"{first} to {last}")
+    grid = pd.date_range(first, last, freq=step)
+    off = ~found.index.isin(grid)
+    if off.any():
+        at = int(off.argmax())
+        minutes = step.total_seconds() / 60
+        raise DataFormatError(
+            f"{place(int(order[at]))}: the time {found.index[at]} is off the grid of {minutes:g} minutes from {first}; "
+            f"correct it, or drop the row"
+        )
+    return found.reindex(grid)
 
 
 def demand_dense(rows: int, intervals: int, span: str) -> None:
