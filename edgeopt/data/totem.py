@@ -198,7 +198,7 @@ def read_archive(path: str | Path, week: str = "2005-01-02", step_minutes: int =
     Raises
     ------
     DataFormatError
-        If the file is no such archive.
+        If the file is no such archive, or a rate no number >= 0.
     InvalidOptionError
         If it does not hold this week; lists those that it holds.
     """
@@ -215,7 +215,14 @@ def read_archive(path: str | Path, week: str = "2005-01-02", step_minutes: int =
         if isinstance(error, InvalidOptionError):
             raise
         raise DataFormatError(f"{path}: no readable array archive ({error})") from error
+    if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2] or not matrices.size:
+        raise DataFormatError(f"{path}: tm_{week} has shape {matrices.shape}; expected (time, nodes, nodes)")
+    if not (np.isfinite(matrices) & (matrices >= 0)).all():
+        at = np.argwhere(~(np.isfinite(matrices) & (matrices >= 0)))[0].tolist()
+        raise DataFormatError(f"{path}: tm_{week}{at} is {matrices[tuple(at)]:g}; expected a number >= 0")
+    start = pd.to_datetime(week.partition("_")[0], errors="coerce")
+    if pd.isna(start):
+        raise DataFormatError(f"{path}: tm_{week}; expected the time of the first matrix behind tm_")
     nodes = matrices.shape[1]
-    start = pd.Timestamp(week.partition("_")[0])
     index = pd.date_range(start, periods=len(matrices), freq=f"{step_minutes}min")
     return pd.DataFrame(matrices.reshape(len(matrices), -1) * _KBPS, index=index, columns=_pairs(_numbered(nodes)))

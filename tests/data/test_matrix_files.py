@@ -229,6 +229,22 @@ def test_times_of_a_totem_table_are_checked(tmp_path, lines, message):
         totem.read_table(path, nodes=2)
 
 
+@pytest.mark.parametrize(
+    ("week", "matrices", "message"),
+    [
+        ("2005-01-02", np.ones(4), r"tm_2005-01-02 has shape \(4,\); expected \(time, nodes, nodes\)"),
+        ("2005-01-02", np.ones((0, 2, 2)), r"has shape \(0, 2, 2\)"),
+        ("2005-01-02", np.array([[[1, 2], [-1, 3]]]), r"tm_2005-01-02\[0, 1, 0\] is -1; expected a number >= 0"),
+        ("2005-01-02", np.array([[[1, np.inf], [1, 3]]]), r"tm_2005-01-02\[0, 0, 1\] is inf"),
+        ("first", np.ones((1, 2, 2)), "tm_first; expected the time of the first matrix"),
+    ],
+)
+def test_arrays_of_totem_s_archive_are_checked(tmp_path, week, matrices, message):
+    np.savez(tmp_path / "t.npz", **{f"tm_{week}": matrices})
+    with pytest.raises(eo.DataFormatError, match=message):
+        totem.read_archive(tmp_path / "t.npz", week)
+
+
 def test_abilene_s_originals_hold_the_same_rates(genuine, tmp_path):
     plain = genuine / "abilene/AbileneTM.txt.gz"
     rows = [line.split() for line in gzip.decompress(plain.read_bytes()).decode().splitlines()[:3]]
