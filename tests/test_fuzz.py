@@ -32,6 +32,7 @@ from edgeopt.bench.results import read as read_results
 from edgeopt.data import (
     abilene,
     c2tm,
+    device_traces,
     jetson,
     kaggle_flows,
     layer_timings,
@@ -41,6 +42,7 @@ from edgeopt.data import (
     sndlib,
     totem,
 )
+from edgeopt.data.telecom_italia import KAGGLE
 
 CASES = int(os.environ.get("EDGEOPT_FUZZ", "2000"))
 SLOWEST = 20.0
@@ -219,6 +221,8 @@ def traffic(data: Path) -> Iterator[Target]:
     """Readers of traffic, topologies and profiles, each on the first lines of a file."""
     original = data / "milano/original_format/chunk_sample.txt"
     yield Target("milano original", "m.txt", head(original, 60), milano.read_original)
+    hours = "".join(f"2013-11-01 {k:02}:00:00,{k % 3 + 1},39,,0.5,,,{k}.25\n" for k in range(24))
+    yield Target("milano kaggle", "k.csv", f"{KAGGLE.header}\n{hours}".encode(), milano.read_kaggle)
     cells = data / "milano/milano_internet_25cells_10min.csv.gz"
     yield Target("milano cells", "m.csv", head(cells, 30), milano.read_25_cells)
     yield Target("c2tm", "c.csv", head(data / "c2tm/clustered_traffic_data.csv.gz", 40), c2tm.read_c2tm)
@@ -229,6 +233,12 @@ def traffic(data: Path) -> Iterator[Target]:
     geant = data / "geant/original_format"
     yield Target("totem topology", "t.xml", (geant / "Geant-topology-anonymised.xml").read_bytes(), totem.read_topology)
     yield Target("totem table", "t.csv", head(data / "geant/geant_totem_tm_20050101-04.csv.gz", 30), totem.read_table)
+    rates = "".join(f'<src id="{k}"><dst id="{k + 1}">{k}.5</dst></src>' for k in range(1, 4))
+    matrix = f"<TrafficMatrixFile><info/><IntraTM>{rates}</IntraTM></TrafficMatrixFile>"
+    yield Target("totem matrices", "IntraTM-2005-01-01-00-30.xml", matrix.encode(), totem.read_matrices)
+    packets = "".join(f"{k * 7}\n" for k in range(60)).encode()
+    yield Target("packet opportunities", "link.up", packets, device_traces.read_packet_opportunities)
+    yield Target("loads", "load", b"20\n0\n100\n" * 5, device_traces.read_free_shares)
     for kind in ("native", "xml"):
         for file in sorted((data / "sndlib" / kind).rglob("*.*"))[:1]:
             content = file.read_bytes()
@@ -272,7 +282,19 @@ def listed(small_data, tmp_path_factory):
     return list(targets(small_data, tmp_path_factory.mktemp("valid")))
 
 
-FILE_TARGETS = 42
+FILE_TARGETS = 46
+
+
+def expect_sound(found: object) -> None:
+    """A frame that a reader returns holds something, and each interval of its grid."""
+    import pandas as pd
+
+    if isinstance(found, pd.DataFrame | pd.Series):
+        assert found.size
+        if isinstance(found.index, pd.DatetimeIndex | pd.TimedeltaIndex):
+            assert not found.index.isna().any()
+            assert found.index.is_monotonic_increasing
+            assert len(set(np.diff(found.index.asi8))) <= 1
 
 
 def test_the_list_of_targets_is_whole(listed):
@@ -297,7 +319,7 @@ def test_a_damaged_file_is_read_or_refused(place, listed, tmp_path_factory):
         begun = time.process_time()
         with warnings.catch_warnings(), contextlib.suppress(eo.EdgeOptError):
             warnings.simplefilter("ignore")
-            target.read(path)
+            expect_sound(target.read(path))
         assert time.process_time() - begun < SLOWEST
 
     one()

@@ -220,6 +220,7 @@ def test_no_first_row_of_a_totem_table_is_lost(tmp_path, lines):
             "line 5: the time .*00:31:00",
         ),
         ([",1,2,3,4"], "line 1: time ''"),
+        ([TABLE[0], "", TABLE[1]], "line 2: 0 rates; expected 2 x 2"),
     ],
 )
 def test_times_of_a_totem_table_are_checked(tmp_path, lines, message):
