@@ -81,8 +81,9 @@ def draw(problem: eo.RevenueMaximization, shares: dict[str, np.ndarray], path: P
 def main() -> None:
     """Solve, verify, print and draw."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path())
-    out = parser.parse_args().out
+    parser.add_argument("--out", type=Path, default=Path(), help="folder for the picture")
+    parser.add_argument("--quick", action="store_true", help="without the picture")
+    arguments = parser.parse_args()
     problem = network()
     shares = {}
     for name, asked in policies(problem).items():
@@ -91,6 +92,9 @@ def main() -> None:
         shares[name] = solution.decision.admitted / problem.traffic
         revenue = problem.objective(solution.decision)
         print(f"{name:21} revenue {revenue:7.2f}, smallest share {shares[name].min():6.1%}  ({solution.solver})")
+    if arguments.quick:
+        return
+    out = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     draw(problem, shares, out / "fairness.png")
     print(f"drawn: {out / 'fairness.png'}")
