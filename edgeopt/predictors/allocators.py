@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from ..model.errors import InvalidOptionError, InvalidProblemError
+from .samples import check_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,12 +98,14 @@ class Allocator(ABC):
         Raises
         ------
         InvalidProblemError
-            If there are fewer than ten samples.
+            If there are fewer than ten samples, or one is not finite.
         """
         import torch
 
         if len(target) < 10:
             raise InvalidProblemError(f"{len(target)} training samples; at least 10 are needed")
+        for name, values in (("past", past), ("target", target)):
+            check_samples(np.asarray(values), name)
         generator = torch.Generator().manual_seed(self.seed)
         inputs, wanted = _tensor(past), _tensor(target)
         seen = round(len(target) * (1 - HELD_OUT))

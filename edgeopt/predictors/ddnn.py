@@ -67,13 +67,30 @@ class Site(nn.Module):
         z: Tensor = self.dropout(self.block(past))
         return z
 
-    def passes(self, past: Tensor, count: int, generator: torch.Generator) -> Tensor:
-        """Return answers of the exit with dropout, (count, batch, cells)."""
+    def random_exit(self) -> nn.Sequential:
+        """Return the exit, whose answers dropout makes random.
+
+        Raises
+        ------
+        InvalidOptionError
+            If there is no exit, or no dropout with a share above 0: all passes would be equal.
+        """
         if self.exit is None:
             raise InvalidOptionError("this site has no exit; the network is centralised")
+        shares = [layer.p for layer in (self.dropout, *self.exit) if isinstance(layer, nn.Dropout)]
+        if not any(shares):
+            raise InvalidOptionError(
+                "the network has no active dropout at its edge: all passes would give the same answer, of variance 0; "
+                "build and train it with dropout, DDNN(…, dropout=0.1)"
+            )
+        return self.exit
+
+    def passes(self, past: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        """Return answers of the exit with dropout, (count, batch, cells)."""
+        exit_ = self.random_exit()
         z = self.block(past)
         several = _dropped(z.expand(count, *z.shape), self.dropout.p, generator).flatten(0, 1)
-        for layer in self.exit:
+        for layer in exit_:
             several = _dropped(several, layer.p, generator) if isinstance(layer, nn.Dropout) else layer(several)
         return several.view(count, len(past), -1)
 
@@ -160,10 +177,26 @@ class DDNN(nn.Module):
             answer[:, own] += head(features[i])
         return answer
 
+    def check_dropout(self) -> None:
+        """Make sure that dropout makes the local answers of every site random.
+
+        Raises
+        ------
+        InvalidOptionError
+            If a site has no exit, or no active dropout.
+        """
+        for i in range(len(self.cells)):
+            self._site(i).random_exit()
+
     def passes(self, past: Tensor, count: int, generator: torch.Generator) -> Tensor:
         """Return local answers with dropout, (count, batch, series), all in one batch.
 
         Dropout acts behind the feature blocks and inside the exits: the blocks themselves are passed once.
+
+        Raises
+        ------
+        InvalidOptionError
+            If a site has no exit, or no active dropout.
         """
         answer = self._start(past).repeat(count, 1, 1)
         for i, own in enumerate(self.cells):

@@ -21,6 +21,7 @@ from ..model.records import number
 from ..model.tolerance import least_count
 from ..solving.solve import solve
 from .boxes import box_shape
+from .samples import check_samples
 from .training import train
 
 if TYPE_CHECKING:
@@ -132,12 +133,18 @@ class UncertaintyRule(Rule):
         ``B``, at least 2.
     seed : int
         Of the dropout.
+
+    Raises
+    ------
+    InvalidOptionError
+        If `passes` is below 2, or the network has no exits, or no active dropout: there would be no variance.
     """
 
     def __init__(self, model: DDNN, min_local_fraction: float = 0.5, *, passes: int = 10, seed: int = 0) -> None:
         super().__init__(min_local_fraction)
         if passes < 2:
             raise InvalidOptionError(f"passes is {passes}; a variance needs at least 2")
+        model.check_dropout()
         self.model, self.passes, self.seed = model, passes, seed
 
     def scores(self, samples: ExitSamples) -> NDArray[np.float64]:
@@ -203,6 +210,8 @@ class LearnedRule(Rule):
         self, samples: ExitSamples, target: NDArray[np.float64], weight: NDArray[np.float64], *, probability: bool
     ) -> None:
         seen = getattr(samples, self.view)
+        for name, values in ((self.view, seen), ("benefit", samples.benefit)):
+            check_samples(values, name)
         if isinstance(self.estimator, str):
             self._fitted = _network(seen, target, weight, self.estimator, self.seed, self.epochs, probability)
             return

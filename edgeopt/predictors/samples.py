@@ -62,6 +62,24 @@ def windows(demand: ArrayLike, window: int) -> tuple[NDArray[np.float64], NDArra
     return past, series[window:]
 
 
+def check_samples(values: NDArray[np.floating], name: str) -> None:
+    """Make sure that all samples (along the first axis) are finite: a single nan would spoil every weight.
+
+    Raises
+    ------
+    InvalidProblemError
+        If one is not; names it, the place in it, and how many there are.
+    """
+    bad = ~np.isfinite(values)
+    if bad.any():
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        count = int(bad.reshape(len(values), -1).any(axis=1).sum())
+        raise InvalidProblemError(
+            f"{name}{list(place)} is {values[place]}: {count} of {len(values)} samples are not finite, the first is "
+            f"sample {place[0]}; fill the gaps, or drop these samples"
+        )
+
+
 @dataclass(frozen=True)
 class MinMax:
     """Scale of every cell: 0 at its lowest, 1 at its highest demand of the period it was fitted on.

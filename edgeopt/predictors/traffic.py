@@ -47,9 +47,12 @@ class TrafficPredictor(nn.Module):
         InvalidProblemError
             If the traffic is negative or not finite.
         """
-        if not bool((torch.isfinite(traffic) & (traffic >= 0)).all()):
+        bad = ~(torch.isfinite(traffic) & (traffic >= 0))
+        if bool(bad.any()):
+            step, series = bad.nonzero()[0].tolist()
             raise InvalidProblemError(
-                "traffic holds a value that is negative or not finite; fill or drop it beforehand"
+                f"traffic[{step}, {series}] is {float(traffic[step, series])}, negative or not finite; fill it, "
+                "or drop the sample, beforehand"
             )
         largest = traffic.amax(dim=0)
         self.scale = torch.where(largest > 0, largest, torch.ones_like(largest)).to(self.scale)

@@ -157,6 +157,11 @@ def test_the_uncertainty_rule_keeps_its_share_of_what_it_was_fitted_on():
         assert rule.decide(TRAIN).mean() == pytest.approx(share, abs=1 / 1200)
     rule.threshold = 0.0
     assert not rule.decide(TEST).any()
+    for layer in (model.sites[0].dropout, model.sites[0].exit[3]):  # one that acts is enough, none is not
+        assert rule.scores(TEST).min() > 0
+        layer.p = 0.0
+    with pytest.raises(eo.InvalidOptionError, match="no active dropout"):
+        rule.decide(TEST)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +173,9 @@ def test_the_uncertainty_rule_keeps_its_share_of_what_it_was_fitted_on():
         (lambda: OptimizedRule(estimator="cnn", view="local"), "looks at the past"),
         (lambda: OptimizedRule().decide(TEST), "has not been fitted"),
         (lambda: UncertaintyRule(DDNN("conv3d", 4, 6), passes=1), "passes is 1"),
+        (lambda: UncertaintyRule(DDNN("conv3d", 4, 6, dropout=0.0)), "no active dropout at its edge"),
+        (lambda: UncertaintyRule(DDNN("conv3d", 4, 6, exits=False)), "the network is centralised"),
+        (lambda: dropout_variance(DDNN("lstm", 4, 6, dropout=0.0), torch.zeros(2, 4, 6), 5, 0), "no active dropout"),
         (lambda: TransmissionCostRule(float("nan")), "transmission_cost is nan"),
     ],
 )
