@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..model.errors import InvalidOptionError, InvalidProblemError
+from ..model.errors import InvalidOptionError
 from .allocators import cheapest_shift
+from .samples import check_samples
 from .training import train
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def train_jointly(
             parts.append((1 - weight) * price(model.cloud(features, past, sent), demand))
         return torch.stack([part.sum(dim=1).mean() for part in parts]).sum()
 
-    pairs = [tuple(_tensor(part) for part in pair) for pair in (training, validation)]
+    named = (("training", training), ("validation", validation))
+    pairs = [(_tensor(past, f"past of {part}"), _tensor(demand, f"demand of {part}")) for part, (past, demand) in named]
     _raise_margins(model, pairs[0][0], pairs[0][1], cost, weight)
     train(model, partial(total, cost.surrogate), *pairs, score=partial(total, cost.exact), seed=seed, **options)
     return model
@@ -97,8 +99,7 @@ def _raise_margins(model: DDNN, past: torch.Tensor, demand: torch.Tensor, cost: 
             model.remote_bias().add_(cheapest_shift(model.cloud(features, past), demand, cost)[order])
 
 
-def _tensor(array: NDArray[np.float64]) -> torch.Tensor:
+def _tensor(array: NDArray[np.float64], name: str) -> torch.Tensor:
     values = np.ascontiguousarray(array, dtype=np.float32)
-    if not np.isfinite(values).all():
-        raise InvalidProblemError("a sample holds a value that is not finite; fill the gaps first, or drop the cell")
+    check_samples(values, name)
     return torch.from_numpy(values)

@@ -9,6 +9,8 @@ training minimises is the `loss`. The paper's proposal is ``capacities="learned"
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -138,6 +140,7 @@ class ObjectiveDriven(nn.Module):
         loss: Objective = "supervised",
         truth: Tensor | None = None,
         warm_up: int = 0,
+        folder: str | Path | None = None,
         **options: Any,
     ) -> ObjectiveDriven:
         """Train in place.
@@ -153,6 +156,8 @@ class ObjectiveDriven(nn.Module):
             True capacities (servers + links,), for ``capacities="known"`` and the losses through the admission.
         warm_up : int
             Epochs on the forecast alone before `loss` takes over.
+        folder : path, optional
+            Where checkpoints go, a folder for each stage: ``warm_up`` and the name of the loss.
         **options
             As for :func:`~edgeopt.predictors.training.train`.
 
@@ -168,9 +173,15 @@ class ObjectiveDriven(nn.Module):
         if self.predictor.scale.eq(1).all():
             self.predictor.fit_scale(training[1])
         if warm_up and loss != "forecast":
-            train(self.predictor, self._of("forecast", truth), training, validation, **(options | {"epochs": warm_up}))
-        train(self, self._of(loss, truth), training, validation, **options)
+            first = options | {"epochs": warm_up} | _stage(folder, "warm_up")
+            train(self.predictor, partial(self._loss, "forecast", truth), training, validation, **first)
+        train(self, partial(self._loss, loss, truth), training, validation, **options, **_stage(folder, loss))
         return self
 
-    def _of(self, kind: Objective, truth: Tensor | None) -> Any:
-        return lambda past, traffic, best: self.loss(kind, past, traffic, best, truth)
+    def _loss(self, kind: Objective, truth: Tensor | None, past: Tensor, traffic: Tensor, best: Tensor) -> Any:
+        return self.loss(kind, past, traffic, best, truth)
+
+
+def _stage(folder: str | Path | None, name: str) -> dict[str, Any]:
+    """Return the option for checkpoints of a stage: each is a training of its own, with a folder of its own."""
+    return {} if folder is None else {"folder": Path(folder) / name}

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch.utils.data import DataLoader, TensorDataset
-
-from ..model.errors import ExtraNotInstalledError, InvalidOptionError
+from ..model.errors import ExtraNotInstalledError, InvalidOptionError, InvalidProblemError
+from . import checkpoints, streams
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -43,111 +43,105 @@ def train(
     Parameters
     ----------
     module : nn.Module
-        What to train; `loss` reads it by itself.
+        What to train; `loss` reads it by itself. All of it is in training mode meanwhile, and in evaluation mode after.
     loss, score : callable
         From the tensors of a batch to a scalar: what is minimised, and what is watched (the loss by default).
     training, validation : sequence of Tensor
         Samples, aligned along their first axis.
     epochs, batch_size, patience : int
-        Most epochs, samples a step, epochs without improvement.
+        Most epochs, samples a step (of each process), epochs without improvement.
     rate, weight_decay : float
         Of AdamW.
     seed : int
-        Fixes the order of the samples and whatever `loss` draws.
+        Fixes the order of the samples and whatever `loss` draws from the global generators of torch, numpy and Python.
     folder : path, optional
-        Where checkpoints go; training that was killed goes on from the last one when it is called again.
+        Where the checkpoint ``last.ckpt`` goes. The same call goes on from it, after a kill or for more epochs, and
+        ends with the very weights that it would have had without a stop. It belongs to one training: another model or
+        start, other samples, losses or options are refused.
     progress : bool
         Whether to draw a progress bar.
     devices, strategy : int or str, str
         Of Lightning's trainer: how many devices (a GPU where there is one), and how they share the work.
+        ``"ddp_spawn"`` trains in several processes on CPUs too; `loss` then has to be a function that pickle takes.
 
     Raises
     ------
     ExtraNotInstalledError
         If Lightning is not installed.
+    InvalidProblemError
+        If the loss, its gradient or the score is not finite: names the samples that are to blame, or epoch and batch.
+        The module then has the best weights so far.
+    InvalidOptionError
+        If the folder is of another training, or holds more epochs than asked for.
+    DataFormatError
+        If its checkpoint is damaged or not edgeopt's.
     """
-    lightning = _lightning()
+    _need_lightning()
+    for name, least, value in (("epochs", 0, epochs), ("batch_size", 1, batch_size), ("patience", 1, patience)):
+        if value < least:
+            raise InvalidOptionError(f"{name} is {value}; expected at least {least}")
+    parts = {"training": _aligned("training", training), "validation": _aligned("validation", validation)}
     if not any(parameter.requires_grad for parameter in module.parameters()):
         return module
-    loop = _loop(lightning, module, loss, score or loss, rate, weight_decay)
-    with _quiet(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        order = torch.Generator().manual_seed(seed)
-        loaders = (
-            DataLoader(TensorDataset(*training), batch_size, shuffle=True, generator=order),
-            DataLoader(TensorDataset(*validation), batch_size),
-        )
-        _run(lightning, loop, module, loaders, epochs, patience, folder, progress, devices, strategy)
+    _check_weights(module)
+    losses = {"loss": loss, "score": score or loss}
+    options = {
+        "batch_size": batch_size,
+        "rate": rate,
+        "weight_decay": weight_decay,
+        "patience": patience,
+        "seed": seed,
+        "devices": devices,
+    }
+    if "spawn" in strategy:
+        _check_pickles(losses, strategy)
+    with _quiet(), streams.seeded(seed), TemporaryDirectory() as faults:
+        from .loop import Loop, run
+
+        try:
+            book = checkpoints.journal(folder, module, losses, parts, options, epochs)
+            if not book.finished(epochs, patience):
+                loop = Loop(module, losses, parts, options, book, Path(faults))
+                run(loop, epochs, devices=devices, strategy=strategy, enable_progress_bar=progress)
+        finally:
+            module.cpu().eval()  # wherever it was trained, it is asked from arrays
     return module
 
 
-def _run(
-    lightning: Any,
-    loop: Any,
-    module: nn.Module,
-    loaders: tuple[Any, Any],
-    epochs: int,
-    patience: int,
-    folder: str | Path | None,
-    progress: bool,
-    devices: int | str,
-    strategy: str,
-) -> None:
-    from tempfile import TemporaryDirectory
-
-    with TemporaryDirectory() as scratch:
-        place = Path(scratch if folder is None else folder)
-        callbacks = lightning.pytorch.callbacks
-        best = callbacks.ModelCheckpoint(place, "best", monitor="score", enable_version_counter=False, save_last=True)
-        trainer = lightning.Trainer(
-            max_epochs=epochs,
-            callbacks=[best, callbacks.EarlyStopping("score", patience=patience)],
-            logger=False,
-            enable_progress_bar=progress,
-            enable_model_summary=False,
-            accelerator="auto",
-            devices=devices,
-            strategy=strategy,
-            num_sanity_val_steps=0,
-            default_root_dir=place,
-        )
-        last = place / "last.ckpt"
-        trainer.fit(loop, *loaders, ckpt_path=last if last.is_file() else None, weights_only=True)
-        if (place / "best.ckpt").is_file():
-            state = torch.load(place / "best.ckpt", weights_only=True)["state_dict"]
-            loop.load_state_dict(state)
-    module.cpu().eval()  # wherever it was trained, it is asked from arrays
+def _aligned(part: str, tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Return the tensors of a part, which hold the same number of samples, and at least one."""
+    counts = [len(tensor) for tensor in tensors]
+    if not counts or min(counts) < 1 or len(set(counts)) > 1:
+        raise InvalidProblemError(f"{part} holds tensors of {counts} samples; expected as many in each, at least one")
+    return list(tensors)
 
 
-def _loop(lightning: Any, module: nn.Module, loss: Loss, score: Loss, rate: float, weight_decay: float) -> Any:
-    class Loop(lightning.LightningModule):  # type: ignore[misc]
-        """One loss, one score, one optimiser."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.module = module
-
-        def training_step(self, batch: Sequence[Tensor]) -> Tensor:
-            return loss(*batch)
-
-        def validation_step(self, batch: Sequence[Tensor]) -> None:
-            self.log("score", score(*batch), batch_size=len(batch[0]))
-
-        def configure_optimizers(self) -> Any:
-            # A module may ask for rates of its own for some of its parameters.
-            groups = getattr(module, "parameter_groups", lambda _: module.parameters())(rate)
-            return torch.optim.AdamW(groups, lr=rate, weight_decay=weight_decay)
-
-    return Loop()
+def _check_pickles(losses: dict[str, Loss], strategy: str) -> None:
+    """Make sure that other processes can be given the losses, and with them the module that they read."""
+    for name, loss in losses.items():
+        try:
+            pickle.dumps(loss)
+        except Exception as error:  # pickle raises AttributeError, TypeError and errors of its own
+            raise InvalidOptionError(
+                f"strategy {strategy!r} sends the {name} to other processes, which pickle cannot ({error}); write it "
+                "as a function at module level, and bind the module by functools.partial"
+            ) from error
 
 
-def _lightning() -> Any:
+def _check_weights(module: nn.Module) -> None:
+    for name, value in module.named_parameters():
+        if not bool(value.isfinite().all()):
+            place = value.detach().isfinite().logical_not().nonzero()[0].tolist()
+            raise InvalidProblemError(
+                f"{name}{place} is {float(value[tuple(place)])} before training; load or initialise the module anew"
+            )
+
+
+def _need_lightning() -> None:
     try:
-        import lightning
-        import lightning.pytorch.callbacks
+        import lightning.pytorch  # noqa: F401
     except ImportError as error:
         raise ExtraNotInstalledError("training needs Lightning; install with: pip install 'edgeopt[learn]'") from error
-    return lightning
 
 
 @contextmanager
