@@ -138,7 +138,10 @@ def in_time(deadline, queue, least, guess, spare, seconds, flops, nats, weight, 
 @njit(nogil=True, error_model="numpy")
 def cheapest(fixed, queue, flops, nats, weight, prices, own):
     """Return a quick lower bound of a split's cost: the best there would be without bounds and without fading."""
-    waiting = math.sqrt(queue * flops * prices[1]) + math.sqrt(queue * nats * prices[0] * math.exp(-own[4]))
+    waiting = math.sqrt(queue * flops * prices[1])
+    hertz = queue * nats * prices[0]
+    if hertz > 0.0:  # a channel that carries nothing has exp(-own[4]) = inf, and zero times that is nan
+        waiting += math.sqrt(hertz * math.exp(-own[4]))
     return fixed + weight * nats + 2.0 * waiting
 
 
