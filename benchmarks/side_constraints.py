@@ -65,12 +65,15 @@ def fleet(devices: int, splits: int, seed: int = 0) -> eo.Program:
 
 
 def capped(layers: int, seed: int = 1) -> eo.Constrained:
-    """Return a split of a chain of layers whose energy may exceed the least by 15 %."""
+    """Return a split between a device and a busy edge, where energy is saved by waiting, capped half way."""
     rng = np.random.default_rng(seed)
-    times = rng.uniform(0.01, 1.0, (layers, 2)) * [1.0, 0.1]
-    split = eo.StochasticSplit([eo.Exit(0.9, times, rng.uniform(1e5, 4e6, layers + 1))], [1.0], uplink_rate=1e7)
-    least = eo.solve(split.minimize(lambda m: m.expected_energy(0.5, 1.2)), "highs").objective
-    return split.subject_to(battery=lambda m: m.expected_energy(0.5, 1.2) <= 1.15 * least)
+    times = rng.uniform(0.2, 1.8, (layers, 2)) * [1.0, 2.0] / layers
+    bits = 10.0 ** rng.uniform(3.0, 6.0, layers + 1)
+    split = eo.StochasticSplit([eo.Exit(0.9, times, bits)], [1.0], uplink_rate=1e7)
+    joules = split.minimize(lambda m: m.expected_energy(2.0, 1.2))
+    least = eo.solve(joules, "highs").objective
+    most = joules.objective(eo.solve(split).decision)
+    return split.subject_to(battery=lambda m: m.expected_energy(2.0, 1.2) <= 0.5 * (least + most))
 
 
 def measure(case: str, program: eo.Program | eo.Constrained, gap: float, limit: float) -> dict[str, object]:

@@ -18,11 +18,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..formulations.constrained.cap_price import CapPrice, capped_split
 from ..formulations.constrained.problem import Constrained
 from ..model.outcome import Options, Outcome, Status
 from ..model.program import Program
 from ..model.solver import Columns, solver
-from .backends.capped_split import capped_split, cheapest_capped
+from .backends.capped_split import cheapest_capped
 from .backends.fleet_choice import Fleet, price_fleet
 from .backends.priced_binaries import COLUMNS_PER_ROW, price_binaries, refusal
 
@@ -74,10 +75,12 @@ def _capped(problem: Constrained, tree: CappedTree) -> Outcome:
     found = cheapest_capped(tree)
     if found.tiers is None:
         return Outcome(Status.INFEASIBLE, message="the lightest placement exceeds the cap")
-    decision, statistics = problem.base.decision_at(found.tiers), {"labels": found.labels}
+    decision, certificate = problem.base.decision_at(found.tiers), CapPrice(found.price)
+    statistics = {"labels": found.labels}
     if not found.complete:
-        return Outcome.feasible(decision, message="too many placements lie near the bound", statistics=statistics)
-    return Outcome.optimal(decision, statistics=statistics)
+        message = "too many placements lie near the bound"
+        return Outcome.feasible(decision, certificate, message=message, statistics=statistics)
+    return Outcome.optimal(decision, certificate, statistics=statistics)
 
 
 @solver(

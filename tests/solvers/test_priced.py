@@ -10,6 +10,7 @@ import pytest
 from scipy import sparse
 
 import edgeopt as eo
+from edgeopt.formulations.constrained import CapPrice
 from edgeopt.solvers.priced import priced
 
 
@@ -214,21 +215,72 @@ def split(seed: int, layers: int, exits: int, tiers: int) -> eo.StochasticSplit:
     )
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_a_capped_split_meets_all_placements(seed):
+def shared(seed: int, branches: int, tiers: int) -> eo.StochasticSplit:
+    """Exits that leave a trunk of two layers, one branch each: a tree."""
     rng = np.random.default_rng(seed)
-    problem = split(seed, int(rng.integers(1, 5)), 1, int(rng.integers(2, 4)))
-    points, seen = [], itertools.product(range(problem.tiers), repeat=len(problem.exits[0].exec_time))
+    whole = rng.random() < 0.3  # many placements that cost and weigh the same
+    draw = (lambda *shape: rng.integers(1, 4, shape).astype(float)) if whole else (lambda *shape: rng.random(shape))
+    trunk, sizes = draw(2, tiers), 1e6 * draw(3)
+    exits = [
+        eo.Exit(0.5 + 0.1 * k, np.vstack([trunk, draw(1, tiers)]), np.r_[sizes, 1e6 * draw(1)]) for k in range(branches)
+    ]
+    backhaul = 5e6 if tiers == 3 else None
+    return eo.StochasticSplit(exits, rng.dirichlet(np.ones(branches)), 1e6, backhaul, shared_trunk=True)
+
+
+def placements(problem: eo.StochasticSplit) -> tuple[list[eo.SplitDecision], np.ndarray, np.ndarray]:
+    """Every placement, with its energy and its latency."""
+    nodes = problem.costs.tree.parent.size
     joules = problem.minimize(lambda m: m.expected_energy(0.5, 1.2)).program()
-    for tiers in seen:
-        decision = problem.decision_at(np.array(tiers))
-        points.append((float(joules.cost @ problem.encode(decision)), problem.objective(decision)))
-    energies, latencies = np.array(points).T
+    found = [problem.decision_at(np.array(tiers)) for tiers in itertools.product(range(problem.tiers), repeat=nodes)]
+    energies = [float(joules.cost @ problem.encode(decision)) for decision in found]
+    return found, np.array(energies), np.array([problem.objective(decision) for decision in found])
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_capped_split_meets_all_placements_and_is_proved(seed):
+    rng = np.random.default_rng(seed)
+    tiers = int(rng.integers(2, 4))
+    chain = split(seed, int(rng.integers(1, 5)), 1, tiers)
+    problem = shared(seed, 1 + int(rng.integers(1, 6 - tiers)), tiers) if seed % 2 else chain
+    decisions, energies, latencies = placements(problem)
     cap = float(np.quantile(energies, rng.uniform(0.0, 0.6))) * (1.0 + 1e-9)
-    expected = latencies[energies <= cap].min()
-    found = eo.solve(problem.subject_to(battery=lambda m: m.expected_energy(0.5, 1.2) <= cap))
-    assert (found.solver, found.status) == ("priced", "optimal")
-    assert found.objective == pytest.approx(expected, rel=1e-9)
+    fits = energies <= cap
+    best = latencies[fits].min()
+    capped = problem.subject_to(battery=lambda m: m.expected_energy(0.5, 1.2) <= cap)
+    found = eo.solve(capped)
+    assert (found.solver, found.status, found.proved) == ("priced", "optimal", True)
+    assert found.objective == pytest.approx(best, rel=1e-9)
+    assert eo.verify(capped, found).proved
+    # Whatever the price and the decision, no more is proved than is true, and whatever is counted is proved exactly.
+    prices = [found.certificate.price, 0.0, float(rng.gamma(1.0, found.certificate.price + 1e-3))]
+    for index in rng.choice(np.flatnonzero(fits), 5):
+        for price in prices:
+            gap = CapPrice(price).optimality_gap(capped, decisions[index])
+            assert gap == pytest.approx(latencies[index] - best, abs=1e-11 * latencies.max())
+            assert gap >= latencies[index] - best - 1e-15 * latencies.max()
+
+
+def test_the_price_of_a_cap_proves_nothing_of_other_problems():
+    problem = split(3, 3, 1, 2)
+    decision = eo.solve(problem).decision
+    assert CapPrice(0.1).optimality_gap(problem, decision) == np.inf
+    ranged = problem.subject_to(band=lambda m: (m.expected_energy(0.5, 1.2) >= 0.0, m.expected_energy(0.5, 1.2) <= 9.0))
+    assert CapPrice(0.1).optimality_gap(ranged, decision) == np.inf
+    with pytest.raises(eo.InvalidProblemError, match="price"):
+        CapPrice(-1.0)
+
+
+def test_a_proved_cap_is_saved_and_loaded(tmp_path):
+    problem = split(7, 6, 2, 3)
+    _, energies, _ = placements(split(7, 2, 1, 3))
+    capped = problem.subject_to(battery=lambda m: m.expected_energy(0.5, 1.2) <= float(energies.max()))
+    found = eo.solve(capped)
+    eo.save(capped, tmp_path / "problem.json")
+    eo.save(found, tmp_path / "solution.json")
+    again = eo.verify(eo.load(tmp_path / "problem.json"), eo.load(tmp_path / "solution.json"))
+    assert again.holds
+    assert again.proved
 
 
 @pytest.mark.parametrize("seed", range(6))

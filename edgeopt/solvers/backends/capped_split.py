@@ -7,35 +7,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-
-from ...formulations.constrained.problem import Constrained
-from ...formulations.placement.capped import CappedTree
-from ...formulations.split import StochasticSplit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ...formulations.placement.capped import CappedTree
+
 MOST_LABELS = 2_000_000
 """Labels (40 bytes each) beyond which the search gives up."""
-
-
-def capped_split(problem: Any) -> CappedTree | None:
-    """Return the tree of a split with one one-sided side constraint, or None where the problem is another."""
-    if not isinstance(problem, Constrained) or type(problem.base) is not StochasticSplit:
-        return None
-    plain = problem.batch is None and problem.goal is None and problem.auxiliary is None
-    if not plain or problem.extra.shape[0] != 1:
-        return None
-    low, high = float(problem.extra_lower[0]), float(problem.extra_upper[0])
-    sign = 1.0 if math.isinf(low) else -1.0
-    if math.isinf(low) == math.isinf(high):
-        return None
-    program = problem.base.program()
-    weight = sign * problem.extra.toarray()[0]
-    return CappedTree.of(problem.base.costs.tree, program.cost, program.upper, weight, high if sign > 0 else -low)
 
 
 class Capped(NamedTuple):
@@ -93,7 +75,7 @@ def cheapest_capped(tree: CappedTree) -> Capped:  # noqa: C901
 
 
 def _placed(tree: CappedTree, for_cost: float, for_weight: float, room: NDArray[np.float64]) -> _Line:
-    from ..compiled.capped_trees import place
+    from ..compiled.placed_trees import place
 
     tiers = np.empty(tree.parent.size, np.int64)
     cost, weight = place(tree.parent, tree.cost, tree.weight, for_cost, for_weight, room[0], room[1], tiers)
@@ -106,7 +88,8 @@ _FIRST_SHARE, _WIDER = 2.0**-8, 4.0
 
 def _searched(tree: CappedTree, best: _Line, bound: float, price: float, cap: float) -> Capped:
     """Search what the best price leaves open: near its bound first, as labels grow with the gap."""
-    from ..compiled.capped_trees import place, search, surround
+    from ..compiled.capped_trees import search
+    from ..compiled.placed_trees import place, surround, weigh_surroundings
 
     inside, below, outside, around = np.empty((4, 3, *tree.cost.shape[:2]))
     tiers = np.empty(tree.parent.size, np.int64)
@@ -114,12 +97,13 @@ def _searched(tree: CappedTree, best: _Line, bound: float, price: float, cap: fl
         data = (tree.parent, tree.cost, tree.weight, *weights, inside[which], below[which])
         place(*data, tiers)
         surround(*data, outside[which], around[which])
+    heavy = np.empty(tree.cost.shape[:2])
+    weigh_surroundings(tree.parent, tree.cost, tree.weight, price, below[0], outside[0], heavy)
     share, total = _FIRST_SHARE, 0
     while True:
         below_this = best.cost if share >= 1.0 else bound + share * (best.cost - bound)
-        cost, _, labels = search(
-            tree.parent, tree.cost, tree.weight, price, cap, below_this, inside, outside, around, MOST_LABELS, tiers
-        )
+        asked = (tree.parent, tree.cost, tree.weight, price, cap, below_this)
+        cost, _, labels = search(*asked, inside, outside, around, heavy, MOST_LABELS, tiers)
         total += max(labels, 0)
         if cost < best.cost:
             return Capped(tiers, price, True, total)

@@ -22,87 +22,8 @@ from .signature import array
 
 _F, _I = types.float64, types.int64
 
-
-@njit(
-    types.UniTuple(_F, 2)(
-        array(_I, 1), array(_F, 3), array(_F, 3), _F, _F, array(_F, 2, False), array(_F, 2, False), array(_I, 1, False)
-    ),
-    nogil=True,
-    error_model="numpy",
-)
-def place(parent, cost, weight, for_cost, for_weight, inside, below, tiers):
-    """Find the placement with the least ``for_cost * cost + for_weight * weight``; return its cost and weight.
-
-    Into `inside` (nodes, tiers) goes the least of a node and what is below it, by its parent's tier, into `below`
-    (nodes, tiers) that of all its children, by its own tier, and into `tiers` the placement. Where a tier cannot run a
-    layer the cost is inf.
-    """
-    nodes, count = inside.shape
-    below[:] = 0.0
-    for n in range(nodes - 1, -1, -1):
-        for a in range(count):
-            least = np.inf
-            for b in range(count):
-                if cost[n, a, b] < np.inf:
-                    least = min(least, for_cost * cost[n, a, b] + for_weight * weight[n, a, b] + below[n, b])
-            inside[n, a] = least
-            if parent[n] >= 0:
-                below[parent[n], a] += least
-    dear, heavy = 0.0, 0.0
-    for n in range(nodes):
-        a = tiers[parent[n]] if parent[n] >= 0 else 0
-        least, best = np.inf, 0
-        for b in range(count):
-            if cost[n, a, b] < np.inf:
-                value = for_cost * cost[n, a, b] + for_weight * weight[n, a, b] + below[n, b]
-                if value < least:
-                    least, best = value, b
-        tiers[n] = best
-        dear += cost[n, a, best]
-        heavy += weight[n, a, best]
-    return dear, heavy
-
-
-@njit(
-    types.void(
-        array(_I, 1),
-        array(_F, 3),
-        array(_F, 3),
-        _F,
-        _F,
-        array(_F, 2, False),
-        array(_F, 2, False),
-        array(_F, 2, False),
-        array(_F, 2, False),
-    ),
-    nogil=True,
-    error_model="numpy",
-)
-def surround(parent, cost, weight, for_cost, for_weight, inside, below, outside, around):
-    """Fill in what surrounds a subtree, from the `inside` and `below` of :func:`place`.
-
-    Into `outside` (nodes, tiers) goes the least of everything but a node and what is below it, by its parent's tier;
-    into `around` that of everything but what is below a node, by its own tier.
-    """
-    nodes, count = inside.shape
-    roots = 0.0
-    for n in range(nodes):
-        if parent[n] < 0:
-            roots += inside[n, 0]
-    for n in range(nodes):
-        for a in range(count):
-            if parent[n] < 0:
-                outside[n, a] = roots - inside[n, 0] if a == 0 else np.inf
-            elif inside[n, a] < np.inf and around[parent[n], a] < np.inf:
-                outside[n, a] = around[parent[n], a] + below[parent[n], a] - inside[n, a]
-            else:
-                outside[n, a] = np.inf
-        for b in range(count):
-            least = np.inf
-            for a in range(count):
-                if cost[n, a, b] < np.inf and outside[n, a] < np.inf:
-                    least = min(least, outside[n, a] + for_cost * cost[n, a, b] + for_weight * weight[n, a, b])
-            around[n, b] = least
+_LITTLE = 1e-12
+"""Relative rounding of a placement's cost that is summed in another order."""
 
 
 @njit(nogil=True, error_model="numpy")
@@ -198,17 +119,20 @@ def unfold(parent, labels, chosen, tiers):
         array(_F, 3),
         array(_F, 3),
         array(_F, 3),
+        array(_F, 2),
         _I,
         array(_I, 1, False),
     ),
     nogil=True,
     error_model="numpy",
 )
-def search(parent, cost, weight, price, cap, best, inside, outside, around, most, tiers):  # noqa: C901
+def search(parent, cost, weight, price, cap, best, inside, outside, around, heavy, most, tiers):  # noqa: C901
     """Search the placements that fit and cost less than `best`; return cost, weight and number of labels.
 
-    `inside`, `outside` and `around` are (3, nodes, tiers): priced, cost alone, weight alone. Where there is such a
-    placement the cheapest is written into `tiers`; elsewhere the cost is inf. The number is -1 beyond `most` labels.
+    `inside`, `outside` and `around` are (3, nodes, tiers): priced, cost alone, weight alone; `heavy` (nodes, tiers) is
+    what the priced surroundings weigh: where they fit beside a label, both are a placement, which lowers `best`. Where
+    there is such a placement the cheapest is written into `tiers`; elsewhere the cost is inf. The number is -1 beyond
+    `most` labels.
     """
     nodes, count = cost.shape[0], cost.shape[1]
     labels = np.empty((1024, 5))
@@ -237,6 +161,10 @@ def search(parent, cost, weight, price, cap, best, inside, outside, around, most
                     for which in range(3):
                         rest[which] = outside[which, n, a]
                     if promising(c, w, rest, price, cap, best):
+                        if w + heavy[n, a] <= cap:
+                            # A little more than it costs, so that rounding does not throw out the placement itself.
+                            whole = c + rest[0] - price * heavy[n, a]
+                            best = min(best, whole + _LITTLE * (abs(whole) + price * abs(cap)))
                         if end >= most:
                             return np.inf, 0.0, -1
                         labels = grown(labels, end + 1)
