@@ -13,6 +13,8 @@ import edgeopt as eo
 from edgeopt.formulations.constrained import CapPrice
 from edgeopt.solvers.priced import priced
 
+pytestmark = pytest.mark.compiled
+
 
 def drawn(seed: int, columns: tuple[int, int], rows: tuple[int, int] = (1, 4)) -> eo.Program:
     """Return a program with ties, zeros, negative coefficients, two-sided rows, equations, fixed columns at random."""
