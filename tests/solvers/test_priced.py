@@ -200,6 +200,12 @@ def test_the_same_question_gives_the_same_answer_and_a_time_limit_is_kept():
     assert short.status in ("feasible", "optimal", "no_solution")
 
 
+def test_a_time_limit_that_is_too_short_is_named():
+    found = eo.solve(many_rows(20_000, 300, "mixed"), "priced", relative_gap=1e-12, time_limit=1e-3)
+    assert found.status in ("feasible", "no_solution")
+    assert "the time limit ended the search" in found.message
+
+
 # A split with one cap.
 
 

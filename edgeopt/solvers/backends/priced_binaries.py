@@ -163,7 +163,7 @@ class _Search:
     def note(self, price: NDArray[np.float64], allowed: NDArray[np.float64]) -> None:
         """Take prices, and the point that follows from them, where they are better than what is known."""
         choice = self.problem.rows.choice(price)
-        found = rounded(self.problem.rows, choice, allowed)
+        found = rounded(self.problem.rows, choice, allowed, self.options)
         if choice.bound > self.bound:
             self.price, self.choice = price, choice
         if found is not None and (self.found is None or found.cost < self.found.cost):
@@ -292,8 +292,10 @@ def _outcome(search: _Search, rounds: int) -> Outcome:
     statistics = {"rounds": rounds}
     if search.impossible:
         return Outcome(Status.INFEASIBLE, statistics=statistics)
+    late = search.options.remaining() <= 0
     if search.found is None:
         message = "no point was found by prices; a general solver may find one"
+        message = "the time limit ended the search before there was a point" if late else message
         return Outcome(Status.NO_SOLUTION, message=message, statistics=statistics)
     point, dual = problem.point(search.found.taken), LinearDual(problem.dual(search.price))
     if search.closed:
@@ -302,11 +304,6 @@ def _outcome(search: _Search, rounds: int) -> Outcome:
     if search.word is not None and search.within(asked, search.word):
         bound = sign * problem.objective(search.word)
         return Outcome.optimal(point, dual, bound=bound, statistics=statistics)
-    why = (
-        "the time limit ended the search"
-        if search.options.remaining() <= 0
-        else (
-            "the prices cannot be improved, so the rest is the duality gap of whole decisions or a better one not found"
-        )
-    )
+    why = "the prices cannot be improved, so the rest is the duality gap of whole decisions or a better one not found"
+    why = "the time limit ended the search" if late else why
     return Outcome.feasible(point, dual, statistics=statistics, message=f"a gap of {search.gap():.2g} is left: {why}")

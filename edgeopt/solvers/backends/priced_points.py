@@ -14,6 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ...model.outcome import Options
     from .row_prices import Choice, PricedRows
 
 _NEAREST = 50
@@ -48,12 +49,14 @@ def nearest(reduced: NDArray[np.float64], count: int) -> NDArray[np.intp]:
     return near[np.argsort(distance[near], kind="stable")]
 
 
-def rounded(rows: PricedRows, choice: Choice, allowed: NDArray[np.float64]) -> Found | None:
-    """Return the columns' choice after a greedy repair, or None where a row stays broken."""
+def rounded(rows: PricedRows, choice: Choice, allowed: NDArray[np.float64], options: Options) -> Found | None:
+    """Return the columns' choice after a greedy repair, or None where a row stays broken or the time is up."""
     from ..compiled.priced_columns import improve
 
     count = max(20_000, _NEAREST * rows.rows)
-    for attempt in _ATTEMPTS:
+    for number, attempt in enumerate(_ATTEMPTS):
+        if number > 0 and options.remaining() <= 0:
+            return None
         taken, activity = choice.taken.copy(), choice.activity.copy()
         order = nearest(choice.reduced, count if attempt.near else rows.columns)
         for lower, upper in attempt.sides:
