@@ -57,6 +57,7 @@ from .model.program import Program as Program
 from .model.solution import Solution as Solution
 from .model.solver import Solver as Solver
 from .model.solver import solver as solver
+from .model.squares import Squares as Squares
 from .solvers.selection_stream import select_stream as select_stream
 from .solving.compare import compare as compare
 from .solving.compare import solvers_for as solvers_for

@@ -64,6 +64,7 @@ def explain_program(program: Program, movable: NDArray[np.intp] | None = None) -
         If feasibility itself could not be decided, or the program is called infeasible and nothing shows what is
         missing.
     """
+    program = program.without_squares()  # feasibility is a matter of rows and bounds alone
     feasibility = replace(program, cost=np.zeros(program.columns), offset=0.0, sense=Sense.MINIMIZE)
     feasible = _feasible(feasibility)
     if feasible is None:

@@ -37,6 +37,8 @@ FORMAT = 1
 _LARGEST = 10**300
 """Size of whole numbers that are stored; larger ones are no float64."""
 _SKIPPED = {"Solution": ("problem",), "Explanation": ("members",)}
+_OPTIONAL = {"Program": ("squares",), "LinearDual": ("square_dual",)}
+"""Fields that are left out where they are None: files and fingerprints of linear programs are older than they are."""
 
 
 def save(record: Any, path: str | Path) -> None:
@@ -182,6 +184,7 @@ def _encode(value: Any, arrays: dict[str, np.ndarray[Any, Any]], key: str) -> An
     if isinstance(value, Record) and is_dataclass(value):
         kind = type(value).__name__
         kept = [f.name for f in fields(value) if f.init and f.name not in _SKIPPED.get(kind, ())]
+        kept = [n for n in kept if n not in _OPTIONAL.get(kind, ()) or getattr(value, n) is not None]
         module = own_module(type(value))
         head = {"type": kind} if module is None else {"type": kind, "module": module}
         return {**head, **{name: _encode(getattr(value, name), arrays, f"{key}.{name}") for name in kept}}

@@ -88,6 +88,11 @@ class HasProgram(Problem[DecisionT]):
     def integral(self) -> bool:
         """Whether the program has integer columns."""
 
+    @property
+    def quadratic(self) -> bool:
+        """Whether the program has squares in its objective; whoever makes one that has says so here."""
+        return False
+
     @abstractmethod
     def program(self) -> Program:
         """Return the problem as a sparse linear or mixed-integer program."""

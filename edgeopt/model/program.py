@@ -1,10 +1,11 @@
 """The neutral sparse program: the one shape of problem that every general solver understands.
 
-    minimise or maximise  cost @ x + offset
+    minimise or maximise  cost @ x + offset  [+ or - weighted squares of linear expressions]
     subject to            row_lower <= matrix @ x <= row_upper
                           lower <= x <= upper
                           x[j] integer where integrality[j]
 
+Squares are added to an objective that is minimised and subtracted from one that is maximised, so that it stays convex.
 A program knows no paper, and a general solver knows nothing but programs: so formulations and solvers add up instead of
 multiplying.
 """
@@ -21,10 +22,12 @@ from scipy import sparse
 
 from .block_names import BlockNames, JoinedNames
 from .cached import cached_property
-from .errors import InvalidProblemError
+from .errors import InvalidProblemError, UnsupportedPairError
 from .late import late
+from .matrices import csc_matrix
 from .problem import Decision, HasProgram, Sense
 from .records import Record, assign, float_array, number, owned_read_only, plain, read_only, record, require
+from .squares import Squares
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,6 +96,8 @@ class Program(HasProgram[Point]):
         ``x[j]`` and ``row[i]`` by default.
     name : str
         Name of the program, kept in model files.
+    squares : Squares, optional
+        What makes the objective a convex quadratic one: added where it is minimised, subtracted where it is maximised.
 
     Raises
     ------
@@ -113,6 +118,7 @@ class Program(HasProgram[Point]):
     column_names: DefaultNames = None  # type: ignore[assignment]
     row_names: DefaultNames = None  # type: ignore[assignment]
     name: str = ""
+    squares: Squares | None = None
 
     def __post_init__(self) -> None:
         if self.sense not in tuple(Sense):
@@ -124,7 +130,7 @@ class Program(HasProgram[Point]):
             offset=number(self.offset, "offset"),
         )
         columns = self.cost.size
-        assign(self, matrix=_matrix(self.matrix, columns))
+        assign(self, matrix=csc_matrix(self.matrix, "matrix", columns))
         rows = self.rows
         assign(
             self,
@@ -135,12 +141,18 @@ class Program(HasProgram[Point]):
             integrality=_integrality(self.integrality, columns),
             column_names=_names(self.column_names, "column_names", "x", columns),
             row_names=_names(self.row_names, "row_names", "row", rows),
+            squares=_squares(self.squares, columns),
         )
 
     @property
     def integral(self) -> bool:
         """Whether any column is integer."""
         return bool(self.integrality.any())
+
+    @property
+    def quadratic(self) -> bool:
+        """Whether the objective has squares."""
+        return self.squares is not None
 
     @property
     def rows(self) -> int:
@@ -163,12 +175,14 @@ class Program(HasProgram[Point]):
         require("decision.values", decision.values, np.isfinite(decision.values), "must be finite")
 
     def objective(self, decision: Point) -> float:
-        """``cost @ x + offset``."""
-        return float(self.cost @ decision.values) + self.offset
+        """``cost @ x + offset``, and the squares where there are any."""
+        linear = float(self.cost @ decision.values) + self.offset
+        return linear if self.squares is None else linear + self.sense.sign * self.squares.total(decision.values)
 
     def magnitude(self, decision: Point) -> float:
-        """``|cost| @ |x| + |offset|``."""
-        return float(np.abs(self.cost) @ np.abs(decision.values)) + abs(self.offset)
+        """``|cost| @ |x| + |offset|``, and the squares of their own absolute terms where there are any."""
+        linear = float(np.abs(self.cost) @ np.abs(decision.values)) + abs(self.offset)
+        return linear if self.squares is None else linear + self.squares.magnitude(decision.values)
 
     def violations(self, decision: Point) -> dict[str, float]:
         """Worst broken row, column bound and integrality, each under the name of its row or column.
@@ -238,6 +252,23 @@ class Program(HasProgram[Point]):
         """Return the program without its integrality: its optimum bounds this one's."""
         return replace(self, integrality=np.zeros(self.columns, bool))
 
+    def without_squares(self) -> Program:
+        """Return the program with the linear part of its objective alone."""
+        return self if self.squares is None else replace(self, squares=None)
+
+    def require_linear(self, what: str) -> None:
+        """Raise where the objective has squares, for `what` knows linear ones only and would lose them.
+
+        Raises
+        ------
+        UnsupportedPairError
+            If there are squares.
+        """
+        if self.squares is not None:
+            raise UnsupportedPairError(
+                f"{what} takes linear objectives only, and this one has {self.squares.count} squares"
+            )
+
     def write(self, path: str | Path) -> None:
         """Write the program as free MPS (``.mps``), LP (``.lp``) or MathOptFormat (``.mof.json``) file.
 
@@ -275,9 +306,10 @@ class Program(HasProgram[Point]):
     def __repr__(self) -> str:
         kind = f"{int(self.integrality.sum())} integer" if self.integral else "continuous"
         label = f"{self.name!r}, " if self.name else ""
+        squares = f", {self.squares.count} squares" if self.squares is not None else ""
         return (
             f"Program({label}{self.sense}, {self.rows} rows, {self.columns} columns ({kind}), "
-            f"{self.matrix.nnz} non-zeros)"
+            f"{self.matrix.nnz} non-zeros{squares})"
         )
 
 
@@ -304,33 +336,6 @@ def bound_excess(
     return np.where(exact, 0.0, np.where(np.isnan(excess), np.inf, excess))
 
 
-def _matrix(value: Any, columns: int) -> sparse.csc_array:
-    if value is None:
-        value = sparse.csc_array((0, columns), dtype=np.float64)
-    if not sparse.issparse(value):
-        value = plain(value, "matrix")
-    if np.iscomplexobj(value):
-        raise InvalidProblemError("matrix holds complex values; expected real numbers")
-    try:
-        kept = (
-            isinstance(value, sparse.csc_array)
-            and owned_read_only(value.data, value.indices, value.indptr)
-            and bool(value.has_canonical_format)  # else duplicates are to be summed, in a copy
-        )
-        matrix = sparse.csc_array(value, dtype=np.float64, copy=not kept)
-    except (TypeError, ValueError) as error:
-        raise InvalidProblemError(f"matrix is no (rows, columns) matrix of numbers: {error}") from error
-    if matrix.ndim != 2 or matrix.shape[1] != columns:
-        raise InvalidProblemError(f"matrix has shape {matrix.shape}; expected (rows, {columns}) to fit cost")
-    matrix.sum_duplicates()
-    matrix.indices = matrix.indices.astype(np.int32, copy=False)
-    matrix.indptr = matrix.indptr.astype(np.int32, copy=False)
-    require("matrix.data", matrix.data, np.isfinite(matrix.data), "must be finite")
-    for part in (matrix.data, matrix.indices, matrix.indptr):
-        read_only(part)
-    return matrix
-
-
 def _bounds(value: Any, field: str, size: int, default: float) -> NDArray[np.float64]:
     if value is None or np.ndim(value) == 0:
         value = np.full(size, default if value is None else number(value, field, finite=False))
@@ -350,6 +355,19 @@ def _integrality(value: Any, columns: int) -> NDArray[np.bool_]:
         )
     array = array.astype(bool)
     return read_only(array)
+
+
+def _squares(value: Any, columns: int) -> Squares | None:
+    """Return the squares, or None where there is none to add."""
+    if value is None:
+        return None
+    if not isinstance(value, Squares):
+        raise InvalidProblemError(f"squares is a {type(value).__name__}; expected Squares(matrix, offset, weight)")
+    if value.columns != columns:
+        raise InvalidProblemError(
+            f"squares.matrix has shape {value.matrix.shape}; expected (squares, {columns}) to fit cost"
+        )
+    return value if value.count else None
 
 
 def _names(value: Sequence[str] | None, field: str, stem: str, count: int) -> Sequence[str]:

@@ -7,6 +7,8 @@ are powers of two, so no number is rounded and every statement about the scaled 
 With row factors R, column factors C and a cost factor s, the scaled program is
 
     minimise (s C c) x'   subject to   R l <= (R A C) x' <= R u,   x = C x',   y = R y' / s.
+
+Squares ``w (F x + g)**2`` of a quadratic objective become ``(s w) (F C x' + g)**2``.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .program import Program
+    from .squares import Squares
 
 WELL_SCALED = 10
 """Coefficients between ``2**-10`` and ``2**10`` are left as they are."""
@@ -73,7 +76,7 @@ class Scaling:
             return program
         if not (self.row.any() or self.column.any()):
             cost, offset = np.ldexp(program.cost, self.cost), float(np.ldexp(program.offset, self.cost))
-            return replace(program, cost=cost, offset=offset)
+            return replace(program, cost=cost, offset=offset, squares=self._squares(program.squares))
         matrix = program.matrix.copy()
         matrix.data = np.ldexp(matrix.data, self.row[matrix.indices] + np.repeat(self.column, np.diff(matrix.indptr)))
         return replace(
@@ -85,7 +88,15 @@ class Scaling:
             lower=np.ldexp(program.lower, -self.column),
             upper=np.ldexp(program.upper, -self.column),
             offset=float(np.ldexp(program.offset, self.cost)),
+            squares=self._squares(program.squares),
         )
+
+    def _squares(self, squares: Squares | None) -> Squares | None:
+        if squares is None:
+            return None
+        matrix = squares.matrix.copy()
+        matrix.data = np.ldexp(matrix.data, np.repeat(self.column, np.diff(matrix.indptr)))
+        return replace(squares, matrix=matrix, weight=np.ldexp(squares.weight, self.cost))
 
     def point(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Point or direction of the original program from one of the scaled program."""
@@ -98,6 +109,10 @@ class Scaling:
     def prices(self, row_dual: NDArray[np.float64]) -> NDArray[np.float64]:
         """Row duals of the original program from those of the scaled program."""
         return np.ldexp(row_dual, self.row - self.cost)
+
+    def slopes(self, square_dual: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+        """Duals of squares of the original program from those of the scaled program."""
+        return None if square_dual is None else np.ldexp(square_dual, -self.cost)
 
     def multipliers(self, ray: NDArray[np.float64]) -> NDArray[np.float64]:
         """Row multipliers of the original program from those of the scaled program, costs left out."""
@@ -187,7 +202,7 @@ def _bound_shift(program: Program, row: NDArray[np.int64], column: NDArray[np.in
 
 def extreme_cost_exponent(program: Program) -> int:
     """Exponent of a factor for costs so large or small that arithmetic with them may leave float64; else 0."""
-    largest = int(np.frexp(np.abs(program.cost).max(initial=0.0))[1])
+    largest = int(np.frexp(_sizes_of_costs(program).max(initial=0.0))[1])
     if abs(largest) <= _EXTREME // 4:
         return 0
     offset = int(np.frexp(program.offset)[1]) if program.offset else largest
@@ -200,10 +215,11 @@ def cost_exponent(program: Program, column: NDArray[np.int64]) -> int:
     The smallest cost of an integer program becomes at least 1 as long as the largest stays below ``2**33``; the
     geometric mean of a linear program's costs becomes 1 as long as the smallest stays above ``2**-14``.
     """
-    used = program.cost != 0
+    sizes = _sizes_of_costs(program, column)
+    used = sizes != 0
     if not used.any():
         return 0
-    exponent = np.frexp(program.cost[used])[1] + column[used]
+    exponent = np.frexp(sizes[used])[1]
     smallest, largest = int(exponent.min()), int(exponent.max())
     if program.integral:
         wanted = 0 if smallest > 0 and largest <= _LARGEST_COST else min(1 - smallest, _LARGEST_COST - largest)
@@ -214,3 +230,20 @@ def cost_exponent(program: Program, column: NDArray[np.int64]) -> int:
     # Neither the largest cost nor the offset may leave float64.
     offset = int(np.frexp(program.offset)[1]) if program.offset else largest
     return min(wanted, _LARGEST - max(largest, offset))
+
+
+def _sizes_of_costs(program: Program, column: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    """Sizes of the costs of columns scaled by `column`; then, where there are squares, what multiplies each ``x[j]**2``.
+
+    Parameters
+    ----------
+    column : (columns,) int, optional
+        Exponents of the columns' factors; 0 by default.
+    """
+    shift = 0 if column is None else column
+    cost = np.ldexp(np.abs(program.cost), shift)
+    if program.squares is None:
+        return cost
+    matrix, weight = program.squares.matrix, program.squares.weight
+    curvature = weight @ matrix.multiply(matrix)
+    return np.concatenate([cost, np.ldexp(curvature, 2 * np.asarray(shift))])

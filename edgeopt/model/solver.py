@@ -29,6 +29,14 @@ class Columns(StrEnum):
     INTEGER = "integer"
 
 
+class Quadratic(StrEnum):
+    """In which programs a general solver takes a convex quadratic objective."""
+
+    NONE = "none"
+    CONTINUOUS = "continuous"
+    ANY = "any"
+
+
 @dataclass(frozen=True)
 class Solver:
     """A named strategy: one function with what it needs to be chosen, checked and compared.
@@ -47,6 +55,9 @@ class Solver:
         Which columns a general solver takes.
     unprepared : bool
         Whether a general solver takes the program as it is, in its own numbers and with its own bounds.
+    quadratic : Quadratic
+        In which programs a general solver takes a convex quadratic objective: in none, in those without integer
+        columns, or in any that it takes.
     options : tuple of str
         Which of :data:`STANDARD_OPTIONS` it supports; the others it refuses.
     own_options : tuple of str or callable
@@ -79,6 +90,7 @@ class Solver:
     exact: bool
     columns: Columns = Columns.ANY
     unprepared: bool = False
+    quadratic: Quadratic = Quadratic.NONE
     options: tuple[str, ...] = ()
     own_options: tuple[str, ...] | Callable[[], Iterable[str]] = ()
     requires: tuple[str, ...] = ()
@@ -161,10 +173,14 @@ class Solver:
             return f"solves {' or '.join(kind.__name__ for kind in wanted)}" + self._beyond(problem, wanted)
         if not isinstance(problem, HasProgram):
             return "reads linear programs only" + self._beyond(problem, tuple(self.by_kind))
+        if problem.quadratic and self.quadratic is Quadratic.NONE:
+            return "takes no quadratic objective"
         if problem.integral and self.columns is Columns.CONTINUOUS:
             return "takes no integer columns"
         if self.columns is Columns.INTEGER and not _all_integer(problem):
             return "takes integer columns only"
+        if problem.quadratic and problem.integral and self.quadratic is Quadratic.CONTINUOUS:
+            return "takes no quadratic objective over integer columns"
         return None
 
     def passed_over(self, problem: Problem) -> bool:

@@ -57,7 +57,8 @@ class Prepared:
     def _restored(self, certificate: Certificate | None) -> Certificate | None:
         match certificate:
             case LinearDual() if certificate.row_dual.shape == (self.program.rows,):
-                return replace(certificate, row_dual=self.scaling.prices(certificate.row_dual))
+                slopes = self.scaling.slopes(certificate.square_dual)
+                return replace(certificate, row_dual=self.scaling.prices(certificate.row_dual), square_dual=slopes)
             case FarkasRay() if certificate.row_multiplier.shape == (self.program.rows,):
                 return replace(certificate, row_multiplier=self.scaling.multipliers(certificate.row_multiplier))
             case PrimalRay() if certificate.direction.shape == certificate.point.shape == (self.program.columns,):

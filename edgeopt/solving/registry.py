@@ -19,7 +19,7 @@ from typing import Any
 from ..model.errors import InvalidOptionError, UnknownSolverError, UnsupportedPairError
 from ..model.outcome import Options
 from ..model.problem import Problem
-from ..model.solver import Columns, Solver
+from ..model.solver import Columns, Quadratic, Solver
 from .plugins import added
 
 
@@ -65,6 +65,7 @@ def _check_entry(entry: Solver) -> None:
         "solves": all(isinstance(kind, type) and issubclass(kind, Problem) for kind in kinds),
         "by_kind": all(isinstance(kind, type) for kind in entry.by_kind),
         "columns": isinstance(entry.columns, Columns),
+        "quadratic": isinstance(entry.quadratic, Quadratic),
         "rank": isinstance(entry.rank, int),
         "exact, variants, batched or subclasses": all(
             isinstance(f, bool) for f in (entry.exact, entry.variants, entry.batched, entry.subclasses)

@@ -5,8 +5,14 @@ For any row prices y, ``min over the column bounds of (c - A'y) x`` plus the row
 that error costs little, and where it has none the sign of the reduced cost is settled in rational arithmetic. Where it
 is wrong by a rounding error, the prices are corrected by as much, in rational numbers, so that it is exactly 0.
 
+A convex quadratic objective adds rows that are soft. ``w z**2`` lies above each of its tangents,
+``p z - p**2 / (4 w)``: so the expression ``z = F x + g`` gets a row ``F x = -g`` whose price ``-p`` costs the bound
+``p**2 / (4 w)`` (Dorn 1960), and nothing else changes.
+
 References
 ----------
+W. S. Dorn, "Duality in quadratic programming", Quart. Appl. Math. 18, 1960.
+
 A. Neumaier and O. Shcherbina, "Safe bounds in linear and mixed-integer linear programming", Math. Prog. 99, 2004.
 """
 
@@ -20,6 +26,7 @@ import numpy as np
 
 from ..model.tolerance import UNIT
 from .corrections import Row, correction
+from .existence import solution_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +52,7 @@ def dual_bound(
     upper: NDArray[np.float64],
     *,
     corrected: bool = False,
+    softness: NDArray[np.float64] | None = None,
 ) -> float:
     """Return a proven lower bound of ``sign * objective`` over the rows and ``lower <= x <= upper``; -inf if none.
 
@@ -57,6 +65,9 @@ def dual_bound(
     corrected : bool
         Whether prices that leave a column without a bound a reduced cost of the wrong sign are corrected. It may take
         a second.
+    softness : (rows,) float, optional
+        What the square of a row's price costs the bound: at least ``1 / (4 w)`` for a row of both sides that stands for
+        a square of weight w, and 0 for others.
     """
     sign = program.sense.sign
     y = sign * row_dual
@@ -65,7 +76,9 @@ def dual_bound(
     with np.errstate(over="ignore", invalid="ignore"):
         low, high = _reduced_costs(program, y)
         _compute_exactly(program, y, low, high, lower, upper)
-        given = _corrected(program, y, low, high, lower, upper) if corrected else 0.0
+        given = _corrected(program, y, low, high, lower, upper, softness) if corrected else 0.0
+        if softness is not None:
+            given += _above_sum(np.where(y == 0, 0.0, softness * y * y))
         columns = _least(low, high, lower, upper)
         used = y != 0
         rows = _product(y[used], np.where(y > 0, program.row_lower, program.row_upper)[used])
@@ -76,6 +89,11 @@ def dual_bound(
         error = 4 * UNIT * float(np.abs(terms).sum())
     bound = total - error - 2 * UNIT * abs(total)
     return bound if math.isfinite(bound) else -math.inf
+
+
+def _above_sum(terms: NDArray[np.float64]) -> float:
+    """Return a float64 that is not below the sum of products of a few factors, none of them negative."""
+    return float(terms.sum()) * (1.0 + (terms.size + 8) * UNIT) + terms.size * _TINY
 
 
 def _sum(terms: NDArray[np.float64]) -> float:
@@ -139,6 +157,7 @@ def _corrected(
     high: NDArray[np.float64],
     lower: NDArray[np.float64],
     upper: NDArray[np.float64],
+    softness: NDArray[np.float64] | None,
 ) -> float:
     """Correct the prices so that reduced costs that multiply an infinite bound are exactly 0; widen the others.
 
@@ -146,20 +165,20 @@ def _corrected(
     intervals, in place, and to the bound: by the value returned.
     """
     pinned = np.zeros(program.columns, bool)
-    equations: list[tuple[Row, Fraction]] = []
+    equations: dict[int, tuple[Row, Fraction]] = {}
     movable = (y != 0) | (np.isfinite(program.row_lower) & np.isfinite(program.row_upper))
-    cost = program.sense.sign * program.cost
+    if softness is not None:
+        movable &= np.isfinite(softness)
     more = np.flatnonzero(_may_be_infinite(low, high, lower, upper))
     for _ in range(_ROUNDS):
-        for j in more.tolist():
-            missing = Fraction(float(cost[j])) - _dot(_column(program, j), y)
-            equations.append(({i: Fraction(a) for i, a in _column(program, j) if movable[i]}, missing))
         pinned[more] = True
-        change = correction(equations) if equations else None
-        if change is None or not _keeps_signs(program, y, change):
+        size = None
+        if softness is not None and more.size:
+            size = _existing(program, y, np.maximum(np.abs(low), np.abs(high)), pinned, movable)
+        if size is None:
+            size = _rational(program, y, np.flatnonzero(pinned), movable, equations)
+        if size is None:
             return 0.0
-        size = np.zeros(program.rows)
-        size[list(change)] = [_above(value) for value in change.values()]
         moved = (size @ abs(program.matrix)) * (1.0 + program.rows * UNIT)
         new_low = np.where(pinned, 0.0, np.nextafter(low - moved, -np.inf))
         new_high = np.where(pinned, 0.0, np.nextafter(high + moved, np.inf))
@@ -167,8 +186,50 @@ def _corrected(
         if not more.size:
             low[:], high[:] = new_low, new_high
             sides = np.maximum(_finite_size(program.row_lower), _finite_size(program.row_upper))
-            return float(size @ sides) * (1.0 + program.rows * UNIT)
+            given = float(size @ sides) * (1.0 + program.rows * UNIT)
+            if softness is not None:
+                given += _above_sum(np.where(size == 0, 0.0, softness * (2.0 * np.abs(y) + size) * size))
+            return given
     return 0.0
+
+
+def _rational(
+    program: Program,
+    y: NDArray[np.float64],
+    pinned: NDArray[np.int64],
+    movable: NDArray[np.bool_],
+    equations: dict[int, tuple[Row, Fraction]],
+) -> NDArray[np.float64] | None:
+    """Sizes (rows,) of a correction in rational numbers; those of the `equations` that are known are kept there."""
+    cost = program.sense.sign * program.cost
+    for j in pinned.tolist():
+        if j not in equations:
+            missing = Fraction(float(cost[j])) - _dot(_column(program, j), y)
+            equations[j] = ({i: Fraction(a) for i, a in _column(program, j) if movable[i]}, missing)
+    change = correction(list(equations.values())) if equations else None
+    if change is None or not _keeps_signs(program, y, change):
+        return None
+    size = np.zeros(program.rows)
+    size[list(change)] = [_above(value) for value in change.values()]
+    return size
+
+
+def _existing(
+    program: Program,
+    y: NDArray[np.float64],
+    missing: NDArray[np.float64],
+    pinned: NDArray[np.bool_],
+    movable: NDArray[np.bool_],
+) -> NDArray[np.float64] | None:
+    """Sizes (rows,) of a correction that exists where reduced costs differ from 0 by at most `missing`, or None."""
+    part = program.rowwise[np.flatnonzero(movable).tolist()][:, np.flatnonzero(pinned).tolist()]
+    found = solution_size(part.T, missing[pinned])
+    if found is None:
+        return None
+    size = np.zeros(program.rows)
+    size[movable] = found
+    fixed = np.isfinite(program.row_lower) & np.isfinite(program.row_upper)
+    return size if (fixed | (np.abs(y) >= size)).all() else None
 
 
 def _keeps_signs(program: Program, y: NDArray[np.float64], change: Row) -> bool:

@@ -17,6 +17,7 @@ from ..model.tolerance import OPTIMALITY
 from .duality import dual_bound
 from .propagation import propagated
 from .rational import EXACT_ROWS, basis_bound
+from .related_programs import with_square_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -34,23 +35,32 @@ _MOST_ENTRIES = 1_000_000
 class LinearDual(OptimalityCertificate):
     """Dual solution of a linear program (LP duality; e.g. Bertsimas and Tsitsiklis 1997, chapter 4).
 
+    Of a convex quadratic program it holds the slopes of the squares as well: each square lies above its tangent, and
+    the linear program of these tangents has the bound that the row duals prove (Dorn 1960).
+
     Attributes
     ----------
     row_dual : (rows,) float
         Price of each row: the change of the optimal objective per unit of its active bound.
     column_basis, row_basis : (columns,), (rows,) int8, optional
-        Optimal basis (codes of :class:`~edgeopt.model.basis.BasisStatus`); the exact check starts from it.
+        Optimal basis (codes of :class:`~edgeopt.model.basis.BasisStatus`); the exact check starts from it. Of a
+        quadratic program which columns and rows stand at which of their bounds; the others are basic.
+    square_dual : (squares,) float, optional
+        Derivative of the objective by what is squared, at the optimum; 0 by default.
     """
 
     row_dual: NDArray[np.float64]
     column_basis: NDArray[np.int8] | None = None
     row_basis: NDArray[np.int8] | None = None
+    square_dual: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         assign(self, row_dual=frozen(self.row_dual, "row_dual", np.float64))
         for name in ("column_basis", "row_basis"):
             if (basis := getattr(self, name)) is not None:
                 assign(self, **{name: frozen(basis, name, np.int8)})
+        if self.square_dual is not None:
+            assign(self, square_dual=frozen(self.square_dual, "square_dual", np.float64))
 
     def optimality_gap(self, problem: Problem, decision: Decision) -> float:
         """Distance of the objective from the best bound that the duals or the basis prove; inf where neither does.
@@ -68,7 +78,7 @@ class LinearDual(OptimalityCertificate):
         out where the one before comes close.
         """
         sign = program.sense.sign
-        if self.row_dual.shape != (program.rows,) or not np.isfinite(self.row_dual).all():
+        if not self._fits(program):
             return -sign * np.inf
         near = OPTIMALITY * abs(objective)
         bound: float = self._once(program, "bound", lambda: self.bound(program))
@@ -76,10 +86,11 @@ class LinearDual(OptimalityCertificate):
         settled = np.isfinite(bound) and program.matrix.nnz > _MOST_ENTRIES
         if sign * (objective - bound) > near and not settled:
             # No point outside this box is better than the objective, so the bound over the box holds up to there.
+            # Squares only worsen an objective, so that the box of the linear part's is one of the whole's.
             boxed = sign * self._once(
                 program,
                 objective,
-                lambda: dual_bound(program, self.row_dual, *propagated(program, objective), corrected=True),
+                lambda: self._least(program, propagated(program, objective), corrected=True),
             )
             bound = sign * max(sign * bound, min(sign * boxed, sign * objective))
         if sign * (objective - bound) > near and (exact := self.exact_bound(program)) is not None:
@@ -97,7 +108,29 @@ class LinearDual(OptimalityCertificate):
         box : pair of (columns,) float, optional
             Lower and upper bounds of the columns; the program's own by default.
         """
-        return program.sense.sign * dual_bound(program, self.row_dual, *(box or (program.lower, program.upper)))
+        return program.sense.sign * self._least(program, box or (program.lower, program.upper))
+
+    def _fits(self, program: Program) -> bool:
+        """Whether there is a finite number for each row and, where some are given, for each square."""
+        slopes = self.square_dual
+        if self.row_dual.shape != (program.rows,) or not np.isfinite(self.row_dual).all():
+            return False
+        if slopes is None:
+            return True
+        count = 0 if program.squares is None else program.squares.count
+        return slopes.shape == (count,) and bool(np.isfinite(slopes).all())
+
+    def _least(self, program: Program, box: Box, *, corrected: bool = False) -> float:
+        """Proven lower bound of ``sign * objective`` over the rows and a box."""
+        squares = program.squares
+        if squares is None:
+            return dual_bound(program, self.row_dual, *box, corrected=corrected)
+        linear = self._once(program, "square rows", lambda: with_square_rows(program))
+        slopes = np.zeros(squares.count) if self.square_dual is None else self.square_dual
+        with np.errstate(divide="ignore", over="ignore"):
+            soft = np.nextafter(0.25 / squares.weight, np.inf)
+        prices, softness = np.concatenate([self.row_dual, -slopes]), np.concatenate([np.zeros(program.rows), soft])
+        return dual_bound(linear, prices, *box, corrected=corrected, softness=softness)
 
     def exact_bound(self, program: Program, limit: int = EXACT_ROWS) -> float | None:
         """Objective at the basis, where rational arithmetic finds its duals feasible; None where it does not.
@@ -107,7 +140,7 @@ class LinearDual(OptimalityCertificate):
         limit : int
             Most rows of the basic system that is solved exactly.
         """
-        if self.column_basis is None or self.row_basis is None:
+        if self.column_basis is None or self.row_basis is None or program.quadratic:
             return None
         column_basis, row_basis = self.column_basis, self.row_basis
         bound = self._once(program, ("exact", limit), lambda: basis_bound(program, column_basis, row_basis, limit))
@@ -135,7 +168,8 @@ class LinearDual(OptimalityCertificate):
     def __str__(self) -> str:
         active = int(np.count_nonzero(self.row_dual))
         basis = " and basis" if self.column_basis is not None else ""
-        return f"LP duals{basis}: {active} of {self.row_dual.size} rows have a price"
+        slopes = "" if self.square_dual is None else f", slopes of {self.square_dual.size} squares"
+        return f"{'LP' if not slopes else 'QP'} duals{basis}: {active} of {self.row_dual.size} rows have a price{slopes}"
 
 
 def frozen(values: Any, field: str, kind: Any) -> NDArray[Any]:

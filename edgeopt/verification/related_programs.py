@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from ..model.problem import Sense
-from ..model.program import Program
+from ..model.program import IndexedNames, Program
 from ..model.scaling import matrix_scaling
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def without_cost(program: Program) -> Program:
     """Return the program with zero cost: never unbounded, so it tells infeasible from unbounded."""
-    return replace(program, cost=np.zeros(program.columns), offset=0.0, sense=Sense.MINIMIZE)
+    return replace(program, cost=np.zeros(program.columns), offset=0.0, sense=Sense.MINIMIZE, squares=None)
 
 
 def equilibrated(program: Program) -> Program:
@@ -43,8 +43,31 @@ def least_violation(program: Program) -> Program:
     )
 
 
+def with_square_rows(program: Program) -> Program:
+    """Return the linear program in which the expressions that are squared are rows, at the values at which they are 0.
+
+    Its rows, with prices and slopes, are those of the dual of a quadratic program; and a direction along which these
+    rows keep their activity is one along which no square grows.
+    """
+    squares = program.squares
+    if squares is None:
+        return program
+    return replace(
+        program,
+        matrix=sparse.vstack([program.matrix, squares.matrix]),
+        row_lower=np.concatenate([program.row_lower, -squares.offset]),
+        row_upper=np.concatenate([program.row_upper, -squares.offset]),
+        row_names=IndexedNames("row", program.rows + squares.count),
+        squares=None,
+    )
+
+
 def recession(program: Program) -> Program:
-    """Return the program of the best direction, of entries up to 1, along which no bound is ever left."""
+    """Return the program of the best direction, of entries up to 1, along which no bound is ever left, no square grows.
+
+    Its rows are those of the program and one for each square.
+    """
+    program = with_square_rows(program)
     limits = {"row_lower": -np.inf, "row_upper": np.inf, "lower": -1.0, "upper": 1.0}
     bounds = {name: np.where(np.isfinite(getattr(program, name)), 0.0, free) for name, free in limits.items()}
     return replace(program.relaxation(), offset=0.0, **bounds)  # type: ignore[arg-type]

@@ -89,8 +89,10 @@ class MixedIntegerBound(OptimalityCertificate):
 def objective_step(program: Program) -> float:
     """Return the number of which every objective value of integer points is a multiple; 0 where there is none.
 
-    Costs on continuous columns leave none; whole multiples of ``2**-20`` have one.
+    Costs on continuous columns leave none, nor do squares; whole multiples of ``2**-20`` have one.
     """
+    if program.quadratic:
+        return 0.0
     used = program.cost != 0
     if not used.any() or not program.integrality[used].all():
         return 0.0

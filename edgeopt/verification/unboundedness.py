@@ -15,7 +15,7 @@ from ..model.tolerance import FEASIBILITY, SOLVER
 from .duality import improves_for_ever
 from .linear_dual import frozen
 from .rational import EXACT_ROWS, vertex_of
-from .related_programs import equilibrated, recession
+from .related_programs import equilibrated, recession, with_square_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,14 +54,17 @@ class PrimalRay(StatusCertificate):
         return "unbounded"
 
     def holds(self, problem: Problem) -> bool:
-        """Whether the point is feasible, the direction leaves no bound and the objective improves along it."""
+        """Whether the point is feasible, the direction leaves no bound and the objective improves along it for ever.
+
+        Of a quadratic objective every square has to keep its value along the direction.
+        """
         program = with_program(problem).program()
         shape = (program.columns,)
         if self.point.shape != shape or not np.isfinite(self.point).all():
             return False
         if not all(v <= FEASIBILITY for v in program.violations(Point(self.point)).values()):
             return False
-        return self._improves(program) or self._exactly(program)
+        return self._improves(with_square_rows(program)) or self._exactly(program)
 
     def _improves(self, program: Program) -> bool:
         d = self.direction
