@@ -91,6 +91,7 @@ def write_program(program: Program, path: str | Path) -> None:
         If the file cannot be written there.
     """
     path = Path(path)
+    program.require_linear("write")
     _, spell = _FORMATS[_ending(path, InvalidProblemError)]
     content = "".join(f"{line}\n" for line in spell(program)).encode()
     # Without its time stamp the archive depends on the program alone.

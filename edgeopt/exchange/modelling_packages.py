@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..model.program import Program
+    from ..model.squares import Squares
 
 
 def to_pyomo(program: Program) -> Any:
@@ -57,9 +58,28 @@ def to_pyomo(program: Program) -> Any:
         )
         _add_row(model.rows, program.row_names[i], body, low, high)
     costs = LinearExpression(constant=program.offset, linear_coefs=program.cost.tolist(), linear_vars=variables)
+    if program.squares is not None:
+        costs = costs + program.sense.sign * _pyomo_squares(program.squares, variables)
     model.objective = pyo.Objective(expr=costs, sense=pyo.minimize if program.sense.sign > 0 else pyo.maximize)
     setattr(model, PYOMO_NAMES, True)
     return model
+
+
+def _pyomo_squares(squares: Squares, variables: list[Any]) -> Any:
+    """Return the weighted sum of the squares as an expression of Pyomo."""
+    from pyomo.core.expr.numeric_expr import LinearExpression
+
+    by_row = squares.matrix.tocsr()
+    total: Any = 0.0
+    for i, (weight, offset) in enumerate(zip(squares.weight.tolist(), squares.offset.tolist(), strict=True)):
+        place = slice(by_row.indptr[i], by_row.indptr[i + 1])
+        inner = LinearExpression(
+            constant=offset,
+            linear_coefs=by_row.data[place].tolist(),
+            linear_vars=[variables[j] for j in by_row.indices[place].tolist()],
+        )
+        total += weight * inner**2 if inner.nargs() > 1 else weight * offset**2
+    return total
 
 
 def _finite(bound: float) -> float | None:
@@ -81,7 +101,7 @@ def _add_row(rows: Any, name: str, body: Any, low: float, high: float) -> None:
 def to_cvxpy(program: Program) -> Any:
     """Return `program` as a CVXPY ``Problem`` that is disciplined in its parameters (DPP).
 
-    The variable is called ``x``. The parameter ``cost`` holds all costs; ``row_equal``, ``row_lower``, ``row_upper``,
+    The variable is called ``x``. The parameter ``cost`` holds the costs, to which squares are added as constants; ``row_equal``, ``row_lower``, ``row_upper``,
     ``lower`` and ``upper`` hold the finite bounds, in the order of their rows or columns, one constraint each in this
     order (those that are empty are left out, as are rows without entries that every point satisfies). The matrix is
     constant, so new costs and bounds re-solve quickly.
@@ -110,6 +130,9 @@ def to_cvxpy(program: Program) -> Any:
         relation = operator.eq if name == "row_equal" else operator.ge if "lower" in name else operator.le
         constraints.append(relation(left, right))
     goal = parameter("cost", program.cost) @ x + program.offset
+    if (squares := program.squares) is not None:
+        total = squares.weight @ cvxpy.square(squares.matrix @ x + squares.offset)
+        goal = goal - total if program.sense is Sense.MAXIMIZE else goal + total
     objective = cvxpy.Maximize(goal) if program.sense is Sense.MAXIMIZE else cvxpy.Minimize(goal)
     return cvxpy.Problem(objective, constraints)
 

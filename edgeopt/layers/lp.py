@@ -86,6 +86,7 @@ class LinearProgramLayer(torch.nn.Module):
         threads: int | None = None,
     ) -> None:
         super().__init__()
+        program.require_linear("a LinearProgramLayer")
         if program.integral:
             raise InvalidProblemError("the program has integer columns; a layer needs a continuous one")
         _check("backend", backend, ("auto", *BACKENDS))

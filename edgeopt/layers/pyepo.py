@@ -42,6 +42,7 @@ def to_pyepo(problem: Problem) -> Any:
         modelSense = sense  # noqa: N815 (PyEPO's name)
 
         def __init__(self, program: Program) -> None:
+            program.require_linear("a model of PyEPO")
             self.program = program
             super().__init__()
 

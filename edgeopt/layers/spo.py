@@ -44,6 +44,7 @@ class SPOPlusLoss(torch.nn.Module):
         super().__init__()
         self.program, self.solver = program, solver
         self._sign = program.sense.sign
+        program.require_linear("an SPOPlusLoss")
         self._layer = None if program.integral else LinearProgramLayer(minimisation(program), ("cost",))
 
     def forward(self, predicted: Tensor, true: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Any solver that CVXPY drives: the model goes over with its costs and bounds as parameters.
 
-The model is the one that ``problem.to_cvxpy()`` returns. ``solver="cvxpy"`` runs HiGHS; ``solver="cvxpy:NAME"`` another
-back end, interior-point and first-order ones among them. These stop near a solution, so ``optimal`` is claimed only
+The model is the one that ``problem.to_cvxpy()`` returns. ``solver="cvxpy"`` runs HiGHS, or Clarabel where the
+objective is quadratic; ``solver="cvxpy:NAME"`` another back end, interior-point and first-order ones among them. These stop near a solution, so ``optimal`` is claimed only
 where the duals prove it, and a point that a limit left behind only where it is feasible.
 """
 
@@ -19,10 +19,10 @@ from ..formulations.slot import SlotProblem
 from ..model.errors import InvalidOptionError, SolverNotInstalledError, UnknownSolverError, UnsupportedPairError
 from ..model.outcome import Options, Outcome, Status
 from ..model.program import Program
-from ..model.solver import solver
+from ..model.solver import Quadratic, solver
 from ..verification.related_programs import without_cost
 from .backends.adapter_outcome import claimed, infeasible, trivial, unbounded
-from .backends.cvxpy_backends import solver_options, with_time_limit
+from .backends.cvxpy_backends import LINEAR_ONLY, solver_options, with_time_limit
 from .backends.highs_model import HELD, HELD_BY_DEFAULT, sound_presolve, until_sure
 from .backends.indirect_highs import check_options, fresh_pool
 from .backends.interrupt import interruptible, stop_hidden_highs
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     "cvxpy",
     solves=Program,
     exact=True,
+    quadratic=Quadratic.CONTINUOUS,
     options=("time_limit", "relative_gap", "threads"),
     own_options=("solver_options",),
     requires=("cvxpy",),
@@ -75,7 +76,7 @@ def _backend(program: Program, variant: str | None) -> str:
     import cvxpy
     from cvxpy.reductions.solvers.defines import INSTALLED_MI_SOLVERS
 
-    name = (variant or "HIGHS").upper()
+    name = (variant or ("CLARABEL" if program.quadratic else "HIGHS")).upper()
     if name not in cvxpy.installed_solvers():
         installed = ", ".join(cvxpy.installed_solvers())
         if name not in cvxpy.settings.SOLVERS:
@@ -87,6 +88,10 @@ def _backend(program: Program, variant: str | None) -> str:
         available = ", ".join(INSTALLED_MI_SOLVERS)
         raise UnsupportedPairError(
             f"'cvxpy:{name}' takes no integer columns; of CVXPY's back ends these do: {available}"
+        )
+    if program.quadratic and name in LINEAR_ONLY:
+        raise UnsupportedPairError(
+            f"'cvxpy:{name}' takes no quadratic objective; use 'cvxpy' (Clarabel), or another back end for cones"
         )
     return name
 

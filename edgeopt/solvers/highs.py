@@ -1,4 +1,4 @@
-"""Linear and integer programs by HiGHS (Huangfu and Hall 2018), handed over as arrays.
+"""Linear, integer and convex quadratic programs by HiGHS (Huangfu and Hall 2018), handed over as arrays.
 
 An integer program is solved to a relative gap of 1e-9 unless another is asked for, a linear one to tolerances of 1e-9;
 where HiGHS does not get there it is asked again with its own.
@@ -17,10 +17,10 @@ import numpy as np
 
 from ..model.outcome import Options, Outcome
 from ..model.program import Point, Program
-from ..model.solver import solver
+from ..model.solver import Quadratic, solver
 from ..model.tolerance import FEASIBILITY
 from .backends.adapter_outcome import infeasible, trivial
-from .backends.highs_model import EASIER, HELD, configure, highs_options, load, run
+from .backends.highs_model import HELD, configure, easier_options, highs_options, load, run
 from .backends.highs_outcome import dual_ray, how_it_ended, outcome
 from .backends.ranges import require_range
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     "highs",
     solves=Program,
     exact=True,
+    quadratic=Quadratic.CONTINUOUS,
     options=("time_limit", "relative_gap", "warm_start", "threads"),
     own_options=highs_options,
     requires=("highspy",),
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     rank=20,
 )
 def highs(program: Program, options: Options) -> Outcome:
-    """Solve by simplex, or by branch and cut.
+    """Solve by simplex, by branch and cut, or a quadratic objective over continuous columns by an active-set method.
 
     Every option of HiGHS is accepted by its name; its choice of algorithm, ``solver``, is called ``method`` here.
     Without ``threads`` HiGHS decides (simplex uses one). A warm start is a point: a first incumbent for an integer
@@ -80,9 +81,7 @@ def solve_loaded(model: Any, program: Program, options: Options) -> None:
     """Solve the program that `model` holds; a linear one again, with other options, where HiGHS is unsure."""
     configure(model, program, options)
     run(model, options)
-    if program.integral:
-        return
-    for easier in EASIER:
+    for easier in easier_options(program):
         if not _doubtful(model, program):
             return
         model.clearSolver()

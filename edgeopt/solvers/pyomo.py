@@ -17,7 +17,7 @@ from ..formulations.slot import SlotProblem
 from ..model.errors import InvalidOptionError, SolverNotInstalledError, UnknownSolverError
 from ..model.outcome import Options, Outcome, Status
 from ..model.program import Program
-from ..model.solver import solver
+from ..model.solver import Quadratic, solver
 from ..model.tolerance import SOLVER
 from ..verification.related_programs import without_cost
 from .backends.adapter_outcome import claimed, infeasible, trivial, unbounded
@@ -56,6 +56,7 @@ _SEED: Mapping[str, str] = {"highs": "random_seed", "gurobi_direct": "Seed", "gu
     "pyomo",
     solves=Program,
     exact=True,
+    quadratic=Quadratic.CONTINUOUS,
     options=("time_limit", "relative_gap", "threads"),
     own_options=("solver_options",),
     requires=("pyomo",),

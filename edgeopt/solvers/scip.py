@@ -1,6 +1,7 @@
-"""Linear and integer programs by SCIP through PySCIPOpt: an engine that shares no code with HiGHS.
+"""Linear, integer and convex quadratic programs by SCIP through PySCIPOpt: an engine that shares no code with HiGHS.
 
-It is where the second opinion about a mixed-integer program comes from. SCIP drops coefficients below 1e-9.
+It is where the second opinion about a mixed-integer program comes from, and the one that takes squares over integer
+columns. SCIP drops coefficients below 1e-9.
 
 References
 ----------
@@ -19,7 +20,7 @@ import numpy as np
 from ..model.errors import InvalidOptionError
 from ..model.outcome import Options, Outcome, Status
 from ..model.program import Program
-from ..model.solver import solver
+from ..model.solver import Quadratic, solver
 from ..model.tolerance import SOLVER
 from ..verification.related_programs import without_cost
 from .backends.adapter_outcome import claimed, trivial
@@ -28,6 +29,8 @@ from .backends.ranges import Range, require_range
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from ..model.squares import Squares
 
 _HELD = Range(smallest=1e-9, largest=1e20)
 
@@ -49,6 +52,7 @@ def scip_options() -> Iterable[str]:
     "scip",
     solves=Program,
     exact=True,
+    quadratic=Quadratic.ANY,
     options=("time_limit", "relative_gap", "warm_start"),
     own_options=scip_options,
     requires=("pyscipopt",),
@@ -95,8 +99,29 @@ def _model(program: Program) -> tuple[Any, list[Any]]:
         if math.isfinite(high):
             model.addCons(terms <= high)
     costs = ((c, j) for j, c in enumerate(program.cost.tolist()) if c)
-    model.setObjective(quicksum(c * columns[j] for c, j in costs), "minimize" if program.sense.sign > 0 else "maximize")
+    goal = quicksum(c * columns[j] for c, j in costs)
+    if program.squares is not None:
+        goal += program.sense.sign * _total(model, columns, program.squares)
+    model.setObjective(goal, "minimize" if program.sense.sign > 0 else "maximize")
     return model, columns
+
+
+def _total(model: Any, columns: list[Any], squares: Squares) -> Any:
+    """Column of at least the sum of the squares: SCIP's objectives are linear, its rows need not be."""
+    from pyscipopt import quicksum
+
+    matrix, inner = squares.matrix.tocsr(), []
+    for i, (weight, offset) in enumerate(zip(squares.weight.tolist(), squares.offset.tolist(), strict=True)):
+        if not weight:
+            continue
+        entries = slice(matrix.indptr[i], matrix.indptr[i + 1])
+        pairs = zip(matrix.data[entries].tolist(), matrix.indices[entries].tolist(), strict=True)
+        value = model.addVar(lb=None)
+        model.addCons(value - quicksum(a * columns[j] for a, j in pairs if a) == offset)
+        inner.append((weight, value))
+    total = model.addVar(lb=0.0)
+    model.addCons(quicksum(weight * value * value for weight, value in inner) <= total)
+    return total
 
 
 def _start_from(model: Any, columns: list[Any], values: NDArray[np.float64]) -> None:

@@ -23,7 +23,7 @@ from ..model.errors import EdgeOptError
 from ..model.outcome import Options, Outcome, Status
 from ..model.problem import CertifiesInfeasibility, CertifiesOptimality, HasProgram
 from ..model.program import Point, Program
-from ..model.tolerance import FEASIBILITY, OPTIMALITY, ROUNDOFF
+from ..model.tolerance import AGREEMENT, FEASIBILITY, OPTIMALITY, ROUNDOFF
 from ..verification.duality import holds_exactly
 from ..verification.infeasibility import EmptyBox, FarkasRay, without_value
 from ..verification.linear_dual import LinearDual
@@ -32,6 +32,7 @@ from ..verification.solver_words import MixedIntegerBound, SolverClaim
 from ..verification.unboundedness import PrimalRay
 from .linear_proofs import finished_exactly, shifted
 from .prepared import prepared
+from .quadratic_proofs import polished
 from .registry import solvers
 from .repair import repaired
 from .risk import CP_SAT_STALLS, STALLING_RANGE, may_stall, risky
@@ -117,6 +118,10 @@ def _quality(problem: Problem, outcome: Outcome, solver: str, options: Options, 
     outcome = replace(outcome, certificate=certificate)
     if (certificate is not None and not isinstance(certificate, LinearDual)) or not isinstance(problem, HasProgram):
         return outcome
+    if outcome.claim is Status.OPTIMAL and problem.quadratic and not problem.integral:
+        # A point that misses rows by as little as the back end's tolerances is put back onto them.
+        if np.shape(problem.encode(outcome.decision)) == (problem.program().columns,):
+            outcome = _polished(problem, outcome, outcome)
     if not _feasible(problem, outcome.decision):
         # Where a simplex code stopped there is a basis to go on from.
         basis = isinstance(certificate, LinearDual) and certificate.column_basis is not None
@@ -127,8 +132,13 @@ def _quality(problem: Problem, outcome: Outcome, solver: str, options: Options, 
 
 
 def _linear_quality(problem: HasProgram, outcome: Outcome, options: Options, budget: Budget) -> Outcome:
-    """Prove a linear program's optimum by the solver's duals, by supplied ones, or in rational arithmetic."""
+    """Prove a linear program's optimum by the solver's duals, by supplied ones, or in rational arithmetic.
+
+    Of a quadratic program the point is moved to the optimum's last digits first.
+    """
     program = problem.program()
+    if program.quadratic:
+        return _quadratic_quality(problem, outcome, options, budget)
     for supply in (_relaxed, shifted):
         if _closed(problem, outcome, options.relative_gap):
             return outcome
@@ -138,6 +148,37 @@ def _linear_quality(problem: HasProgram, outcome: Outcome, options: Options, bud
     if _closed(problem, outcome, options.relative_gap) or _bounded(problem, outcome):
         return outcome
     return _finished(problem, outcome, budget) or outcome
+
+
+def _quadratic_quality(problem: HasProgram, outcome: Outcome, options: Options, budget: Budget) -> Outcome:
+    """Prove a quadratic program's optimum from the solver's own point, or else by duals that HiGHS supplies."""
+    if not _closed(problem, outcome, options.relative_gap) and not budget.spent:
+        other = _relaxed(problem.program(), budget.left())
+        if isinstance(other.certificate, LinearDual):
+            outcome = _tighter(problem, outcome, other.certificate)
+            outcome = _polished(problem, outcome, replace(other, decision=problem.decode(other.decision.values)))
+    return outcome
+
+
+def _polished(problem: HasProgram, outcome: Outcome, near: Outcome) -> Outcome:
+    """Outcome at the optimum that lies near another one's point, where more is proved of it than of its own.
+
+    It replaces rounding only: an objective that the solver's own does not agree with leaves the outcome as it is.
+    """
+    program, dual = problem.program(), near.certificate
+    found = polished(program, problem.encode(near.decision), dual if isinstance(dual, LinearDual) else None)
+    if found is None:
+        return outcome
+    decision, own = problem.decode(found[0]), outcome.certificate
+    terms = problem.magnitude(decision)
+    apart = abs(problem.objective(decision) - problem.objective(outcome.decision))
+    if not apart <= AGREEMENT * terms or not _feasible(problem, decision):
+        return outcome
+    if isinstance(own, LinearDual) and _feasible(problem, outcome.decision):
+        before = own.optimality_gap(problem, outcome.decision)
+        if found[1].optimality_gap(problem, decision) > max(before, ROUNDOFF * terms):
+            return outcome
+    return replace(outcome, decision=decision, certificate=found[1], objective=None)
 
 
 def _finished(problem: HasProgram, outcome: Outcome, budget: Budget) -> Outcome | None:
@@ -300,9 +341,17 @@ def _asked(
     return outcome
 
 
-def engine(solver: str) -> str:
-    """Return the name of the code behind a solver: highs, scipy, pyomo and cvxpy run HiGHS unless told otherwise."""
+def engine(solver: str, *, quadratic: bool = False) -> str:
+    """Return the name of the code behind a solver: highs, scipy, pyomo and cvxpy run HiGHS unless told otherwise.
+
+    Parameters
+    ----------
+    quadratic : bool
+        Whether the objective is: then cvxpy runs Clarabel.
+    """
     stem, _, variant = solver.partition(":")
+    if quadratic and stem == "cvxpy" and not variant:
+        return "clarabel"
     if stem in ("highs", "scipy", "pyomo", "cvxpy"):
         return variant.lower().removesuffix("_direct").removesuffix("_persistent") or "highs"
     return stem
@@ -480,7 +529,11 @@ def reexamined(problem: Problem, outcome: Outcome, seconds: float) -> Outcome:
 
 
 def _relaxed(program: Program, seconds: float) -> Outcome:
-    return _run("highs", program.relaxation() if program.integral else program, seconds)
+    relaxed = program.relaxation() if program.integral else program
+    found = _run("highs", relaxed, seconds)
+    if not relaxed.quadratic or not found.claim.has_decision:
+        return found
+    return _polished(relaxed, found, found)
 
 
 def _run(name: str, program: Program, seconds: float, *, scale: bool = True) -> Outcome:

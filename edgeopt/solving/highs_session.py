@@ -51,6 +51,7 @@ class HighsSession:
     def __init__(
         self, program: Program, *, threads: int | None = None, seed: int = 0, log: bool = False, **extra: Any
     ) -> None:
+        program.require_linear("a HighsSession")
         self._options = Options(threads=threads, seed=seed, log=log, extra=extra)
         if error := highs.refusal(program, self._options):
             raise error

@@ -48,8 +48,8 @@ def shifted(program: Program, seconds: float) -> Outcome:
 
 
 def finished_exactly(program: Program, certificate: Certificate | None, seconds: float) -> Outcome | None:
-    """Solve a small linear program in rational arithmetic, from the basis at hand; None if it is too large."""
-    if max(1, program.rows) * program.columns > MOST_ENTRIES or program.integral:
+    """Solve a small linear program in rational arithmetic, from the basis at hand; None if it is too large or none."""
+    if max(1, program.rows) * program.columns > MOST_ENTRIES or program.integral or program.quadratic:
         return None
     scaling, scaled = matrix_scaling(program), equilibrated(program)
     start = certificate if isinstance(certificate, LinearDual) else LinearDual(np.zeros(program.rows))

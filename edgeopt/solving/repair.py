@@ -93,7 +93,7 @@ def _repairs(
 
 def _vertex(program: Program, outcome: Outcome) -> NDArray[np.float64] | None:
     dual = outcome.certificate
-    if not isinstance(dual, LinearDual) or dual.column_basis is None or dual.row_basis is None:
+    if not isinstance(dual, LinearDual) or dual.column_basis is None or dual.row_basis is None or program.quadratic:
         return None
     return vertex_point(program, dual.column_basis, dual.row_basis, EXACT_ROWS)
 

@@ -167,14 +167,15 @@ def _first_settled(
     """
     best: Solution | None = None
     asked: set[str] = set()
+    quadratic = isinstance(problem, HasProgram) and problem.quadratic
     if options.time_limit is not None:
         # An engine that may have to be killed comes last.
         candidates = sorted(candidates, key=lambda entry: _needs_a_kill(problem, entry, options))
     refused: UnsupportedPairError | None = None
     for chosen in candidates:
-        if engine(chosen.name) in asked:
+        if (name := engine(chosen.name, quadratic=quadratic)) in asked:
             continue
-        asked.add(engine(chosen.name))
+        asked.add(name)
         try:
             found = once(chosen, options)
         except UnsupportedPairError as error:  # numbers that this one would drop or refuse
@@ -230,6 +231,9 @@ def _run_program(problem: HasProgram, chosen: Solver, options: Options) -> Solut
     begun = time.perf_counter()
     # Whole numbers lose by scaling.
     program, scale = problem.program(), chosen.columns is not Columns.INTEGER and not chosen.unprepared
+    # A problem from outside may not know that its program has squares.
+    if program.quadratic and (error := chosen.refusal(program)):
+        raise error
     scaled = unprepared(program) if chosen.unprepared else prepared(program, scale=scale)
     build_time = time.perf_counter() - begun
     best: Solution | None = None

@@ -44,6 +44,9 @@ _SMALLEST_NORMAL = 2.0**-1022
 _EXACT_ENTRIES = 100_000
 """Most matrix entries over which signs are settled in rational arithmetic."""
 
+_FEW_ENTRIES = 2_000
+"""The same for quadratic programs, whose reduced costs are rarely exact: they are corrected."""
+
 
 def dual_bound(
     program: Program,
@@ -75,7 +78,7 @@ def dual_bound(
     y = np.where(np.isinf(np.where(y > 0, program.row_lower, program.row_upper)), 0.0, y)
     with np.errstate(over="ignore", invalid="ignore"):
         low, high = _reduced_costs(program, y)
-        _compute_exactly(program, y, low, high, lower, upper)
+        _compute_exactly(program, y, low, high, lower, upper, _EXACT_ENTRIES if softness is None else _FEW_ENTRIES)
         given = _corrected(program, y, low, high, lower, upper, softness) if corrected else 0.0
         if softness is not None:
             given += _above_sum(np.where(y == 0, 0.0, softness * y * y))
@@ -121,11 +124,15 @@ def _compute_exactly(
     high: NDArray[np.float64],
     lower: NDArray[np.float64],
     upper: NDArray[np.float64],
+    most: int,
 ) -> None:
-    """Compute exactly, in place, the reduced costs whose sign decides whether the bound is infinite."""
+    """Compute exactly, in place, the reduced costs whose sign decides whether the bound is infinite.
+
+    Nothing is done where they have more than `most` entries.
+    """
     unsure = np.flatnonzero(_may_be_infinite(low, high, lower, upper) & (low <= 0) & (high >= 0))
     counts = np.diff(program.matrix.indptr)
-    if not unsure.size or counts[unsure].sum() > _EXACT_ENTRIES:
+    if not unsure.size or counts[unsure].sum() > most:
         return
     cost = program.sense.sign * program.cost
     for j in unsure.tolist():

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
+from scipy.linalg import solve_triangular
 
 from ..model.tolerance import UNIT
 
@@ -47,11 +48,11 @@ def solution_size(matrix: Any, right: NDArray[np.float64]) -> NDArray[np.float64
     if not 0 < equations <= min(MOST_EQUATIONS, unknowns) or equations * unknowns > MOST_ENTRIES:
         return None
     dense = sparse.csr_array(matrix).toarray()
-    try:
-        inverse = np.linalg.pinv(dense)
-    except np.linalg.LinAlgError:
+    orthogonal, triangle = np.linalg.qr(dense.T)
+    if not np.diagonal(triangle).all():
         return None
     with np.errstate(over="ignore", invalid="ignore"):
+        inverse = orthogonal @ solve_triangular(triangle, np.eye(equations), trans="T", check_finite=False)
         defect = np.abs(np.eye(equations) - dense @ inverse)
         rounding = (unknowns + 4) * UNIT * (np.abs(dense) @ np.abs(inverse))
         sums = (defect + rounding).sum(axis=1) * (1.0 + 4 * (equations + unknowns) * UNIT)

@@ -53,8 +53,10 @@ def _empty_rows(program: Program) -> Outcome | None:
 
 
 def _without_columns(program: Program) -> Outcome:
-    dual = LinearDual(np.zeros(program.rows))
-    return Outcome.optimal(Point(np.empty(0)), dual, objective=program.offset, bound=program.offset)
+    point = Point(np.empty(0))
+    slopes = None if program.squares is None else program.sense.sign * program.squares.slopes(point.values)
+    dual, value = LinearDual(np.zeros(program.rows), square_dual=slopes), program.objective(point)
+    return Outcome.optimal(point, dual, objective=value, bound=value)
 
 
 def claimed(
@@ -94,7 +96,7 @@ def claimed(
         bound = objective - program.sense.sign * (relative_gap or 0.0) * abs(objective)
     claim = Status.OPTIMAL if finished else Status.FEASIBLE
     rest["approximate"] = rest.get("approximate", False) or not finished
-    return Outcome(claim, point, _certificate(program, dual), objective=objective, bound=bound, **rest)
+    return Outcome(claim, point, _certificate(program, dual, point.values), objective=objective, bound=bound, **rest)
 
 
 def within_bounds(program: Program, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -104,9 +106,13 @@ def within_bounds(program: Program, values: NDArray[np.float64]) -> NDArray[np.f
     return np.where(near, inside, values)
 
 
-def _certificate(program: Program, dual: NDArray[np.float64] | LinearDual | None) -> LinearDual | None:
+def _certificate(
+    program: Program, dual: NDArray[np.float64] | LinearDual | None, values: NDArray[np.float64]
+) -> LinearDual | None:
+    squares = program.squares
+    slopes = None if squares is None else program.sense.sign * squares.slopes(values)
     if isinstance(dual, np.ndarray):
-        dual = LinearDual(dual)
+        dual = LinearDual(dual, square_dual=slopes)
     if dual is None or dual.row_dual.shape != (program.rows,) or not np.isfinite(dual.row_dual).all():
         return None
     return dual

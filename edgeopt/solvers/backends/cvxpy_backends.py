@@ -79,6 +79,10 @@ BACKENDS: Mapping[str, Backend] = {
 """Back ends by CVXPY's name; any other runs too, but supports no limit."""
 
 
+LINEAR_ONLY = ("SCIPY", "GLOP", "PDLP", "GLPK", "GLPK_MI", "CBC")
+"""Back ends that know linear objectives only."""
+
+
 def solver_options(name: str, integral: bool, options: Options) -> dict[str, Any]:
     """Return what to hand to back end `name`, the time limit excepted.
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 
 from ...model.errors import InvalidOptionError, UnsupportedPairError
 from ...model.outcome import Options, Outcome, Status
@@ -21,6 +22,8 @@ from .ranges import Range, out_of_range
 from .signals import can_listen, listening
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ...model.program import Program
 
 ALIAS = {"method": "solver"}
@@ -45,6 +48,15 @@ EASIER: tuple[Mapping[str, Any], ...] = (
     {"presolve": "choose", "solver": "ipm"},
 )
 """What a linear program is tried with where HiGHS is unsure: its own tolerances, primal simplex, interior points."""
+
+EASIER_QUADRATIC: tuple[Mapping[str, Any], ...] = (
+    {"primal_feasibility_tolerance": 1e-7, "dual_feasibility_tolerance": 1e-7},
+    {"presolve": "off"},
+)
+"""The same for a quadratic program, which one algorithm of HiGHS takes."""
+
+_MOST_PRODUCTS, _MOST_SECOND = 500_000_000, 20_000_000
+"""Most products of coefficients of squares that are summed to the matrix of second derivatives, and its most entries."""
 
 HELD = Range(smallest=1e-12, largest=1e15)
 """Numbers that HiGHS takes as they are: it drops smaller coefficients without a word, and refuses larger ones."""
@@ -92,18 +104,18 @@ def load(program: Program) -> Any:
     for name, value in OWN.items():
         model.setOptionValue(name, value)
     matrix = program.matrix
-    none = np.empty(0, dtype=np.int32)
     columnwise, triangular = highspy.MatrixFormat.kColwise, highspy.HessianFormat.kTriangular
+    sense, cost, offset, hessian = _goal(program)
     accepted = model.passModel(
         program.columns,
         program.rows,
         matrix.nnz,
-        0,
+        hessian.nnz,
         int(columnwise),
         int(triangular),
-        int(program.sense.sign),
-        program.offset,
-        program.cost,
+        sense,
+        offset,
+        cost,
         program.lower,
         program.upper,
         program.row_lower,
@@ -111,14 +123,30 @@ def load(program: Program) -> Any:
         matrix.indptr,
         matrix.indices,
         matrix.data,
-        none,
-        none,
-        np.empty(0),
+        hessian.indptr.astype(np.int32) if hessian.nnz else np.empty(0, np.int32),
+        hessian.indices.astype(np.int32),
+        hessian.data,
         program.integrality.astype(np.int32),
     )
     if accepted == highspy.HighsStatus.kError:
         raise UnsupportedPairError(f"HiGHS refuses the program: {out_of_range(program, HELD)}")
     return model
+
+
+def _goal(program: Program) -> tuple[int, NDArray[np.float64], float, sparse.csc_array]:
+    """Sense, cost, offset and lower triangle of second derivatives; a quadratic objective is always minimised."""
+    squares, sign = program.squares, program.sense.sign
+    if squares is None:
+        return int(sign), program.cost, program.offset, sparse.csc_array((program.columns, program.columns))
+    products = int((np.diff(squares.matrix.tocsr().indptr).astype(np.int64) ** 2).sum())
+    if products > _MOST_PRODUCTS or min(products, program.columns**2) > _MOST_SECOND:
+        raise UnsupportedPairError(
+            f"HiGHS takes a matrix of second derivatives, and that of {program.columns} columns summed from {products} "
+            "products of coefficients is too large; use 'cvxpy', which takes the squares as they are"
+        )
+    hessian, gradient, constant = squares.expanded()
+    lower = sparse.csc_array(sparse.tril(hessian))
+    return 1, sign * program.cost + gradient, sign * program.offset + constant, lower
 
 
 def configure(model: Any, program: Program, options: Options, **overrides: Any) -> None:
@@ -139,6 +167,13 @@ def configure(model: Any, program: Program, options: Options, **overrides: Any) 
     values |= {ALIAS.get(name, name): value for name, value in options.extra.items()} | overrides
     for name, value in values.items():
         set_option(model, name, value)
+
+
+def easier_options(program: Program) -> tuple[Mapping[str, Any], ...]:
+    """Return the options with which HiGHS is asked again where it is unsure."""
+    if program.integral:
+        return ()
+    return EASIER_QUADRATIC if program.quadratic else EASIER
 
 
 def set_option(model: Any, name: str, value: Any) -> None:
@@ -172,7 +207,7 @@ def run(model: Any, options: Options) -> None:
 
     work = model.run if options.threads is None else with_pool
     # A small program's simplex or search looks at its clock all the time; others may have to be left behind.
-    small = model.getNumNz() <= _SMALL and not options.extra.get("method")
+    small = model.getNumNz() + model.getHessianNumNz() <= _SMALL and not options.extra.get("method")
     (listening if small and can_listen() else interruptible)(work, lambda: stop_highs(model))
 
 
@@ -182,7 +217,7 @@ def until_sure(attempt: Callable[[Mapping[str, Any]], Outcome], program: Program
     A linear program of which HiGHS is unsure is tried again as the direct interface does.
     """
     outcome = attempt({})
-    for easier in () if program.integral else EASIER:
+    for easier in easier_options(program):
         if outcome.claim not in (Status.NO_SOLUTION, Status.FAILED) or options.remaining() == 0:
             break
         outcome = attempt(easier)

@@ -83,6 +83,7 @@ def statistics(model: Any) -> dict[str, Any]:
         "ipm_iterations": info.ipm_iteration_count,
         "crossover_iterations": info.crossover_iteration_count,
         "pdlp_iterations": info.pdlp_iteration_count,
+        "qp_iterations": info.qp_iteration_count,
     }
     return {name: int(count) for name, count in counts.items() if count > 0 or (name == "nodes" and count == 0)}
 
@@ -115,7 +116,12 @@ def _bound(program: Program, info: Any) -> float | None:
 def _dual(model: Any, program: Program, solution: Any) -> LinearDual | None:
     if program.integral or not solution.dual_valid:
         return None
-    return LinearDual(np.array(solution.row_dual), *_basis(model))
+    if program.squares is None:
+        return LinearDual(np.array(solution.row_dual), *_basis(model))
+    # A quadratic objective is handed over as one that is minimised.
+    sign = program.sense.sign
+    slopes = program.squares.slopes(np.array(solution.col_value))
+    return LinearDual(sign * np.array(solution.row_dual), square_dual=sign * slopes)
 
 
 def _integer_without_optimum(program: Program, options: Options, ending: Ending, solve: Solve) -> Outcome:
