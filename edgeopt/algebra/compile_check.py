@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..model.errors import EdgeOptError
+from ..model.program import Point
 from ..model.tolerance import ROUNDOFF
 from .families import Family, Loop
 from .values import Values
@@ -58,7 +59,7 @@ def check_compiled(m: Declaration, found: Compiled, fields: Mapping[str, Any]) -
     points = m.points(dense)
     readers = Values(fields, points), Values(fields, points, magnitude=True)
     assert m.goal is not None  # the program was made
-    value, goal = np.asarray(program.cost @ x + program.offset).reshape(1), m.goal
+    value, goal = np.asarray(program.objective(Point(x))).reshape(1), m.goal
     _compare("the objective", value, readers[0].of(goal).reshape(1), lambda: readers[1].of(goal).reshape(1))
     activity = program.matrix @ x
     for name, family in m.families.items():

@@ -11,10 +11,12 @@ from scipy import sparse
 from ..model.block_names import BlockNames
 from ..model.errors import InvalidProblemError
 from ..model.program import Program
+from ..model.squares import Squares
 from .big_m import switched
 from .constants import constant_part, total
 from .entries import Coordinates, Entries, added_in_place, allocated, counted, entries_of, write
 from .families import Family, Loop
+from .quadratic import Square, check_weights, rows_of, separated
 from .reformulations import check_curvature
 from .terms import lowered
 from .values import Values
@@ -87,15 +89,20 @@ def compiled(m: Declaration, values: Values, name: str) -> Compiled:
     _check_bounds(m, lower, upper)
     column_of, kept = _column_map(m)
     blocks, coordinates, sides = _rows(m, values, lower, upper)
-    cost = _cost(m, m.goal, values)
+    goal, parts = separated(m.goal, m.entries)
+    cost = _cost(goal, values, m.entries + sum(part.inner.size for part in parts))
+    weight, cost = cost[m.entries :], cost[: m.entries]
     matrix = _matrix(coordinates, sides[0].size, column_of, m.entries)
     _check_extremes(m, blocks, cost, matrix, column_of, sides)
+    squares = None if not parts else _squares(m, parts, weight, values, column_of)
     if kept is not None:
         cost, lower, upper, integrality = cost[kept], lower[kept], upper[kept], integrality[kept]
     # Settled: nobody else has these arrays, so the program need not copy them.
+    if parts:
+        cost = cost.copy()  # what is behind it is let go
     for array in (cost, lower, upper, *sides, matrix.data, matrix.indices, matrix.indptr):
         array.flags.writeable = False
-    constant = constant_part(m.goal)
+    constant = constant_part(goal)
     program = Program(
         cost=cost,
         matrix=matrix,
@@ -109,6 +116,7 @@ def compiled(m: Declaration, values: Values, name: str) -> Compiled:
         column_names=column_names(m),
         row_names=row_names(m, blocks),
         name=name,
+        squares=squares,
     )
     return Compiled(program, column_of, blocks)
 
@@ -247,13 +255,37 @@ def _joined(parts: dict[str, Entries | Coordinates], blocks: dict[str, Block], r
     return out
 
 
-def _cost(m: Declaration, goal: Expression, values: Values) -> NDArray[np.float64]:
-    cost = np.zeros(m.entries)
+def _cost(goal: Expression, values: Values, entries: int) -> NDArray[np.float64]:
+    cost = np.zeros(entries)
     left = [term for term in lowered(goal, values) if not added_in_place(term, cost)]
     if left:
-        _, columns, data = entries_of(left, (), m.entries)
-        cost += np.bincount(columns, weights=data, minlength=m.entries)
+        _, columns, data = entries_of(left, (), entries)
+        cost += np.bincount(columns, weights=data, minlength=entries)
     return cost
+
+
+def _squares(
+    m: Declaration, parts: list[Square], weight: NDArray[np.float64], values: Values, column_of: Any
+) -> Squares:
+    """Return the squares of the objective; those of factor 0 are left out."""
+    check_weights(m, parts, weight, values)
+    coordinates, offset = rows_of(parts, values, m.entries)
+    matrix = _matrix(coordinates, offset.size, column_of, m.entries)
+    _check_no_extreme(m, matrix, column_of)
+    used = np.flatnonzero(weight)
+    return Squares(matrix.tocsr()[used], offset[used], m.sense.sign * weight[used])
+
+
+def _check_no_extreme(m: Declaration, matrix: sparse.csc_array, column_of: Any) -> None:
+    """Raise where a variable that stands for an extreme is squared: at a negative value it gains by lying further out."""
+    used = np.diff(matrix.indptr) > 0
+    for variable in m.variables.values():
+        columns = np.arange(variable.start, variable.start + variable.size)
+        if variable.epigraph and used[columns if column_of is None else column_of[columns]].any():
+            raise InvalidProblemError(
+                f"{variable.name} stands for a maximum, minimum or absolute value and is squared in the objective; "
+                "square the expressions themselves: the square of an absolute value is (...) ** 2"
+            )
 
 
 def _column_map(m: Declaration) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:

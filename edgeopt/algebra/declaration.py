@@ -213,11 +213,24 @@ class Declaration:
     # Objective and constraints.
 
     def minimize(self, objective: Any) -> None:
-        """Take what is to be small."""
+        """Take what is to be small; it may hold squares of linear expressions, ``((x - y) ** 2).sum()``.
+
+        Raises
+        ------
+        InvalidProblemError
+            If it is given twice, or not summed over all dimensions; when the program is made, if a square is multiplied
+            by a negative number.
+        """
         self._aim(Sense.MINIMIZE, objective)
 
     def maximize(self, objective: Any) -> None:
-        """Take what is to be large."""
+        """Take what is to be large; of it squares of linear expressions may be subtracted.
+
+        Raises
+        ------
+        InvalidProblemError
+            As for :meth:`minimize`; a square must not be multiplied by a positive number.
+        """
         self._aim(Sense.MAXIMIZE, objective)
 
     def _aim(self, sense: Sense, objective: Any) -> None:
@@ -303,6 +316,11 @@ class Declaration:
             )
         for side in sides:
             self._check_owner(side, f"constraint {name!r}")
+            if side.curved:
+                raise InvalidProblemError(
+                    f"constraint {name!r} holds a square of variables, which objectives alone may; bound the expression "
+                    "itself, or its absolute value by m.absolute('name', expression)"
+                )
 
     def _check_owner(self, expression: Expression, what: str) -> None:
         if expression.owner is not None and expression.owner is not self.owner:

@@ -27,18 +27,21 @@ ARITHMETIC = {
 """Universal functions of numpy, and the operation that each stands for."""
 
 _HINTS = {
-    "multiply": "a product of two variables is not linear; where one is binary, write a constraint with .when(y)",
+    "multiply": "a product of two variables is not linear; where one is binary, write a constraint with .when(y); a "
+    "square in the objective is written (x - y) ** 2",
     "divide": "a division by a variable is not linear; multiply the constraint by it",
-    "power": "a power of a variable is not linear; edgeopt's programs hold linear objectives and rows only",
-    "square": "a square of a variable is not linear; edgeopt's programs hold linear objectives and rows only",
+    "power": "a power of variables is not linear; of all powers ** 2 alone is taken, in the objective",
+    "square": "a square of a square is a fourth power; objectives hold squares of linear expressions",
     "absolute": "an absolute value of variables is not linear; write m.absolute('name', expression)",
     "maximum": "a maximum of variables is not linear; write m.maximum('name', first, second)",
     "minimum": "a minimum of variables is not linear; write m.minimum('name', first, second)",
 }
 
 
-def in_words(operation: str) -> str:
-    """Say why an operation is refused for variables."""
+def in_words(operation: str, *, curved: bool = False) -> str:
+    """Say why an operation is refused for variables, or for squares of variables."""
+    if curved:
+        return f"{operation} of a square of variables: objectives hold squares of linear expressions, times data"
     return _HINTS.get(operation, f"{operation} of a variable is not linear; apply it to fields only")
 
 

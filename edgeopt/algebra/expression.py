@@ -44,15 +44,18 @@ class Expression:
         What the kind needs beside the operands.
     owner : object
         The declaration whose variables it holds; None for data.
+    curved : bool
+        Whether it holds a square of variables, which objectives may.
     """
 
-    __slots__ = ("axes", "detail", "kind", "operands", "owner")
+    __slots__ = ("axes", "curved", "detail", "kind", "operands", "owner")
 
     kind: str
     operands: tuple[Expression, ...]
     axes: Axes
     detail: Any
     owner: Any
+    curved: bool
 
     if not TYPE_CHECKING:
         # pandas hands comparisons and products over to us; numpy does through __array_ufunc__.
@@ -71,7 +74,10 @@ class Expression:
         self.operands = operands
         self.axes = axes
         self.detail = detail
+        self.curved = False
         for operand in operands:
+            if operand.curved:
+                self.curved = True
             if operand.owner is not None and operand.owner is not owner:
                 if owner is not None:
                     raise InvalidProblemError("the expression mixes variables of two declarations; use one of them")
@@ -378,11 +384,33 @@ def apply(operation: str, *values: Any) -> Expression:
     operands = tuple(as_expression(value, like) for value in values)
     free = [operand.owner is not None for operand in operands]
     if any(free) and not (operation in _LINEAR and _LINEAR[operation](free)):
-        raise InvalidProblemError(in_words(operation))
+        return _squared(operation, operands)
     axes = operands[0].axes
     if len(operands) > 1 and any(operand.axes != axes for operand in operands):
         axes = named.union((operand.axes for operand in operands), operation)
     return Expression("apply", operands, axes, operation)
+
+
+def _squared(operation: str, operands: tuple[Expression, ...]) -> Expression:
+    """Return the square of variables that an operation is: ``x ** 2``, ``np.square(x)``, or ``x * x`` of one object.
+
+    Raises
+    ------
+    InvalidProblemError
+        If it is another function of variables, or what is squared holds a square already.
+    """
+    base = operands[0]
+    if operation == "multiply":
+        square = base is operands[1]
+    elif operation == "power":
+        square = operands[1].kind == "constant" and bool((operands[1].detail == 2.0).all())
+    else:
+        square = operation == "square"
+    if not square or base.curved:
+        raise InvalidProblemError(in_words(operation, curved=any(operand.curved for operand in operands)))
+    found = Expression("apply", (base,), base.axes, "square")
+    found.curved = True
+    return found
 
 
 def reduce(operation: str, operand: Expression, dimensions: tuple[str, ...]) -> Expression:

@@ -55,7 +55,7 @@ def derivatives(
             own = whole
         if own.any():
             total = total - _priced(values, family, m.starts, own)
-    total = total + _of_bounds(values, problem, points, reduced_costs(problem, price, others))
+    total = total + _of_bounds(values, problem, points, reduced_costs(problem, points, price, others))
     if not total.requires_grad:
         return {name: np.zeros(np.shape(array)) for name, array in problem._field_arrays().items()}
     found = torch.autograd.grad(total, list(fields.values()), allow_unused=True)
@@ -85,11 +85,19 @@ def _priced(values: Values, family: Family | Loop, starts: Any, price: NDArray[n
 
 
 def reduced_costs(
-    problem: Declared, price: NDArray[np.float64], others: NDArray[np.float64] | float = 0.0
+    problem: Declared,
+    points: Mapping[str, NDArray[np.float64]],
+    price: NDArray[np.float64],
+    others: NDArray[np.float64] | float = 0.0,
 ) -> dict[str, NDArray[np.float64]]:
     """Return the change of the optimal value per unit of each variable's bound at which it stands, by its name."""
     program, column_of = problem._compiled.program, problem._compiled.column_of
-    reduced = program.cost - price @ program.matrix - others
+    cost = program.cost
+    if program.squares is not None:
+        x = np.concatenate([points[name].ravel() for name in problem.declaration.variables])
+        x = x if column_of is None else x[column_of >= 0]
+        cost = program.gradient(x)
+    reduced = cost - price @ program.matrix - others
     dense = reduced if column_of is None else np.where(column_of >= 0, reduced[column_of], 0.0)
     variables = problem.declaration.variables.values()
     return {v.name: dense[v.start : v.start + v.size].reshape(v.shape) for v in variables}

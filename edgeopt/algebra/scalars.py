@@ -41,6 +41,7 @@ class Scalars(Expression):
     operands = ()
     axes = ()
     detail = None
+    curved = False
 
     def __init__(
         self, owner: Any, terms: tuple[Term, ...], references: tuple[Reference, ...] = (), offset: float = 0.0

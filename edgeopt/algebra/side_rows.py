@@ -97,6 +97,11 @@ def side_objective(problem: HasProgram, sense: Sense, function: Callable[[Words]
     """Return the objective that a function of the problem's words states, and the rows that it needs."""
     words = Words(problem)
     goal = _called(function, words, f"what to {sense}", "m.local.sum()")
+    if getattr(goal, "curved", False):
+        raise InvalidProblemError(
+            f"what to {sense} holds a square of variables: another objective is linear; a quadratic one is stated in a "
+            "declaration of its own"
+        )
     (words._declaration.minimize if sense is Sense.MINIMIZE else words._declaration.maximize)(goal)
     return _lowered(words)
 

@@ -144,7 +144,7 @@ def _values(
     problem: Declared, points: Mapping[str, Any], price: NDArray[np.float64], others: NDArray[np.float64] | float
 ) -> FieldValues:
     found = derivatives(problem, points, price, others)
-    reduced = reduced_costs(problem, price, others)
+    reduced = reduced_costs(problem, points, price, others)
     continuous = {name: reduced[name] for name, v in problem.declaration.variables.items() if not v.integral}
     whole = [name for name, v in problem.declaration.variables.items() if v.integral]
     note = f"derivatives hold {', '.join(whole)} fixed at their optimal whole numbers" if whole else ""

@@ -179,6 +179,10 @@ class Program(HasProgram[Point]):
         linear = float(self.cost @ decision.values) + self.offset
         return linear if self.squares is None else linear + self.sense.sign * self.squares.total(decision.values)
 
+    def gradient(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (columns,) the change of the objective per unit of each column, at the point `x`."""
+        return self.cost if self.squares is None else self.cost + self.sense.sign * self.squares.gradient(x)
+
     def magnitude(self, decision: Point) -> float:
         """``|cost| @ |x| + |offset|``, and the squares of their own absolute terms where there are any."""
         linear = float(np.abs(self.cost) @ np.abs(decision.values)) + abs(self.offset)

@@ -74,7 +74,7 @@ class Answer:
         y = self._row_dual
         if y is None:
             return None
-        reduced = self.program.cost - y @ self.program.matrix
+        reduced = self.program.gradient(self.point) - y @ self.program.matrix
         return in_order_of(wanted, self.program.column_names, reduced + 0.0, package)
 
     @cached_property

@@ -153,6 +153,11 @@ class Constrained(BatchAxis, HasProgram):
         """Whether the base's program has integer columns."""
         return bool(self.base.integral)
 
+    @property
+    def quadratic(self) -> bool:
+        """Whether the objective is the base's and has squares."""
+        return self.goal is None and bool(self.base.quadratic)
+
     @cached_property
     def _program(self) -> Program:
         if self.batch is not None:
@@ -167,6 +172,10 @@ class Constrained(BatchAxis, HasProgram):
             matrix = sparse.hstack([matrix, sparse.csc_array((base.rows, count))], format="csc")
             extra = sparse.hstack([extra, self.auxiliary.matrix], format="csr")
         goal, free = self.goal, np.full(count, np.inf)
+        squares = None if goal is not None else base.squares
+        if squares is not None and count:
+            none = sparse.csc_array((squares.count, count))
+            squares = replace(squares, matrix=sparse.hstack([squares.matrix, none], format="csc"))
         return replace(
             base,
             cost=np.r_[base.cost, np.zeros(count)] if goal is None else np.r_[goal.cost, goal.auxiliary_cost],
@@ -182,6 +191,7 @@ class Constrained(BatchAxis, HasProgram):
             if self.auxiliary
             else base.column_names,
             row_names=JoinedNames([base.row_names, self.extra_names]),
+            squares=squares,
         )
 
     def program(self) -> Program:
