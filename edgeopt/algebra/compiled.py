@@ -273,11 +273,11 @@ def _squares(
     matrix = _matrix(coordinates, offset.size, column_of, m.entries)
     _check_no_extreme(m, matrix, column_of)
     used = np.flatnonzero(weight)
-    return Squares(matrix.tocsr()[used], offset[used], m.sense.sign * weight[used])
+    return Squares(sparse.csc_array(matrix.tocsr()[used]), offset[used], m.sense.sign * weight[used])
 
 
 def _check_no_extreme(m: Declaration, matrix: sparse.csc_array, column_of: Any) -> None:
-    """Raise where a variable that stands for an extreme is squared: at a negative value it gains by lying further out."""
+    """Raise where a variable that stands for an extreme is squared: below 0 it would gain by lying further out."""
     used = np.diff(matrix.indptr) > 0
     for variable in m.variables.values():
         columns = np.arange(variable.start, variable.start + variable.size)

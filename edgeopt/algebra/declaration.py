@@ -318,8 +318,8 @@ class Declaration:
             self._check_owner(side, f"constraint {name!r}")
             if side.curved:
                 raise InvalidProblemError(
-                    f"constraint {name!r} holds a square of variables, which objectives alone may; bound the expression "
-                    "itself, or its absolute value by m.absolute('name', expression)"
+                    f"constraint {name!r} holds a square of variables, which objectives alone may; bound the "
+                    "expression itself, or its absolute value by m.absolute('name', expression)"
                 )
 
     def _check_owner(self, expression: Expression, what: str) -> None:

@@ -145,7 +145,7 @@ def _wrong_factors(node: Expression, values: Values, sign: float) -> Iterator[st
     yield from _wrong_factors(curved, values, sign)
 
 
-def _fields_in(node: Expression) -> Iterator[str]:
+def _fields_in(node: Any) -> Iterator[str]:
     if node.kind == "field":
         yield node.detail
     elif node.kind == "scalars":

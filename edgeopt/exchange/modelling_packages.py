@@ -101,10 +101,10 @@ def _add_row(rows: Any, name: str, body: Any, low: float, high: float) -> None:
 def to_cvxpy(program: Program) -> Any:
     """Return `program` as a CVXPY ``Problem`` that is disciplined in its parameters (DPP).
 
-    The variable is called ``x``. The parameter ``cost`` holds the costs, to which squares are added as constants; ``row_equal``, ``row_lower``, ``row_upper``,
-    ``lower`` and ``upper`` hold the finite bounds, in the order of their rows or columns, one constraint each in this
-    order (those that are empty are left out, as are rows without entries that every point satisfies). The matrix is
-    constant, so new costs and bounds re-solve quickly.
+    The variable is called ``x``. The parameter ``cost`` holds the linear costs; ``row_equal``, ``row_lower``,
+    ``row_upper``, ``lower`` and ``upper`` hold the finite bounds, in the order of their rows or columns, one constraint
+    each in this order (those that are empty are left out, as are rows without entries that every point satisfies). The
+    matrix and the squares of a quadratic objective are constant, so new costs and bounds re-solve quickly.
     """
     import cvxpy
 

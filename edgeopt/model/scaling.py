@@ -233,7 +233,7 @@ def cost_exponent(program: Program, column: NDArray[np.int64]) -> int:
 
 
 def _sizes_of_costs(program: Program, column: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
-    """Sizes of the costs of columns scaled by `column`; then, where there are squares, what multiplies each ``x[j]**2``.
+    """Sizes of the costs of columns scaled by `column`, then of what multiplies their squares where there are any.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """The squares of a convex quadratic objective: each a weight of at least 0 times a linear expression squared.
 
-A sum of such squares is convex by the way it is written, so nothing has to be said of eigenvalues; and every square lies
-above each of its tangents, which is what proofs rest on (:mod:`edgeopt.verification.linear_dual`).
+A sum of such squares is convex by the way it is written, so nothing has to be said of eigenvalues; and every square
+lies above each of its tangents, which is what proofs rest on (:mod:`edgeopt.verification.linear_dual`).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Squares(Record):
             "squares.weight",
             self.weight,
             self.weight >= 0,
-            "must be at least 0: a sum of squares is convex only then (of a maximised objective squares are subtracted)",
+            "must be at least 0: only then the sum is convex (from a maximised objective squares are subtracted)",
         )
 
     @property

@@ -1,8 +1,9 @@
 """Any solver that CVXPY drives: the model goes over with its costs and bounds as parameters.
 
-The model is the one that ``problem.to_cvxpy()`` returns. ``solver="cvxpy"`` runs HiGHS, or Clarabel where the
-objective is quadratic; ``solver="cvxpy:NAME"`` another back end, interior-point and first-order ones among them. These stop near a solution, so ``optimal`` is claimed only
-where the duals prove it, and a point that a limit left behind only where it is feasible.
+The model is the one that ``problem.to_cvxpy()`` returns. ``solver="cvxpy"`` runs HiGHS, or Clarabel where the objective
+is quadratic; ``solver="cvxpy:NAME"`` another back end, interior-point and first-order ones among them. These stop near
+a solution, so ``optimal`` is claimed only where the duals prove it, and a point that a limit left behind only where it
+is feasible.
 """
 
 from __future__ import annotations

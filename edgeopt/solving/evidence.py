@@ -120,8 +120,7 @@ def _quality(problem: Problem, outcome: Outcome, solver: str, options: Options, 
         return outcome
     if outcome.claim is Status.OPTIMAL and problem.quadratic and not problem.integral:
         # A point that misses rows by as little as the back end's tolerances is put back onto them.
-        if np.shape(problem.encode(outcome.decision)) == (problem.program().columns,):
-            outcome = _polished(problem, outcome, outcome)
+        outcome = _polished(problem, outcome, outcome)
     if not _feasible(problem, outcome.decision):
         # Where a simplex code stopped there is a basis to go on from.
         basis = isinstance(certificate, LinearDual) and certificate.column_basis is not None
@@ -166,6 +165,11 @@ def _polished(problem: HasProgram, outcome: Outcome, near: Outcome) -> Outcome:
     It replaces rounding only: an objective that the solver's own does not agree with leaves the outcome as it is.
     """
     program, dual = problem.program(), near.certificate
+    try:
+        problem.check(near.decision)
+        problem.check(outcome.decision)
+    except EdgeOptError:  # the judge says so
+        return outcome
     found = polished(program, problem.encode(near.decision), dual if isinstance(dual, LinearDual) else None)
     if found is None:
         return outcome

@@ -151,9 +151,7 @@ def _solved(
     price = sign * dual.row_dual[tight] if known and dual is not None else np.zeros(tight.size)
     if free.size:
         softness = sparse.diags_array(-0.5 / squares.weight[curved])
-        matrix = sparse.block_array(
-            [[None, part.T, held.T], [part, softness, None], [held, None, None]], format="csc"
-        )
+        matrix = sparse.block_array([[None, part.T, held.T], [part, softness, None], [held, None, None]], format="csc")
         signs = np.concatenate([np.ones(free.size), -np.ones(curved.size + tight.size)])
         start = np.concatenate([near[free], squares.slopes(near)[curved], -price])
         solution = _refined(matrix, np.concatenate(right), signs, start)

@@ -18,6 +18,7 @@ from ..model.problem import HasProgram, with_program
 from ..model.scaling import matrix_scaling
 from ..model.tolerance import AGREEMENT
 from ..verification.duality import holds_exactly
+from ..verification.exact_optimum import exact_optimum
 from ..verification.judge import Verification, judge, refused
 from ..verification.linear_dual import LinearDual
 from ..verification.rational import exact_vertex
@@ -48,8 +49,8 @@ def verify(
     Parameters
     ----------
     exact : bool
-        Hold only what is proved, and prove a linear program's optimum in rational arithmetic from its basis (small and
-        medium programs).
+        Hold only what is proved, and prove the optimum of a linear or quadratic program in rational arithmetic from its
+        basis (small and medium programs).
     relative_gap : float, optional
         Gap that still counts as optimal, 1e-6 by default; what the solution's own options say does not count.
     seconds : float
@@ -169,16 +170,20 @@ def _exact_optimum(
     program, sign = with_program(problem).program(), problem.sense.sign
     scaled = matrix_scaling(program).apply(program)
     try:
-        vertex = exact_vertex(
-            sign * scaled.cost,
-            sign * scaled.offset,
-            scaled.matrix,
-            scaled.row_lower,
-            scaled.row_upper,
-            scaled.lower,
-            scaled.upper,
-            column_basis,
-            row_basis,
+        vertex = (
+            exact_optimum(scaled, column_basis, row_basis)
+            if scaled.quadratic
+            else exact_vertex(
+                sign * scaled.cost,
+                sign * scaled.offset,
+                scaled.matrix,
+                scaled.row_lower,
+                scaled.row_upper,
+                scaled.lower,
+                scaled.upper,
+                column_basis,
+                row_basis,
+            )
         )
     except NoSolutionError as error:
         return replace(found, message=f"no exact check: {error}")

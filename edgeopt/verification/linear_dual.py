@@ -169,7 +169,8 @@ class LinearDual(OptimalityCertificate):
         active = int(np.count_nonzero(self.row_dual))
         basis = " and basis" if self.column_basis is not None else ""
         slopes = "" if self.square_dual is None else f", slopes of {self.square_dual.size} squares"
-        return f"{'LP' if not slopes else 'QP'} duals{basis}: {active} of {self.row_dual.size} rows have a price{slopes}"
+        kind = "LP" if self.square_dual is None else "QP"
+        return f"{kind} duals{basis}: {active} of {self.row_dual.size} rows have a price{slopes}"
 
 
 def frozen(values: Any, field: str, kind: Any) -> NDArray[Any]:

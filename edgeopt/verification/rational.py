@@ -95,20 +95,24 @@ def exact_vertex(
         raise NoSolutionError(f"the basis has {len(basic)} basic columns for {len(tight)} tight rows; expected as many")
     if len(basic) > limit:
         raise NoSolutionError(f"the basic system has {len(basic)} rows; an exact check takes at most {limit}")
-    point = [_resting(lower, upper, column_status, j) for j in range(cost.size)]
+    point = [resting_value(lower, upper, column_status, j) for j in range(cost.size)]
     rows = sparse.csr_array(matrix)
     square = rows[tight][:, basic]
-    wanted = [_resting(row_lower, row_upper, row_status, i) - _dot(rows, i, point, skip=is_basic) for i in tight]
-    solved = _solve(square, wanted)
+    wanted = [
+        resting_value(row_lower, row_upper, row_status, i) - exact_dot(rows, i, point, skip=is_basic) for i in tight
+    ]
+    solved = solved_exactly(square, wanted)
     for place, j in enumerate(basic):
         point[j] = solved.fraction(place)
-    prices = _solve(sparse.csr_array(square.T), [Fraction(c) for c in cost[basic].tolist()])
+    prices = solved_exactly(sparse.csr_array(square.T), [Fraction(c) for c in cost[basic].tolist()])
     dual = dict(zip(tight, (prices.fraction(place) for place in range(len(tight))), strict=True))
-    activity = [_dot(rows, i, point) for i in range(rows.shape[0])]
+    activity = [exact_dot(rows, i, point) for i in range(rows.shape[0])]
     return ExactVertex(
         sum((Fraction(c) * x for c, x in zip(cost.tolist(), point, strict=True) if c), Fraction(offset)),
-        max(_excess(point, lower, upper), _excess(activity, row_lower, row_upper)),
-        _dual_violation(cost, sparse.csc_array(matrix), dual, (row_lower, row_upper), (lower, upper), point, activity),
+        max(exact_excess(point, lower, upper), exact_excess(activity, row_lower, row_upper)),
+        exact_dual_violation(
+            cost, sparse.csc_array(matrix), dual, (row_lower, row_upper), (lower, upper), point, activity
+        ),
         tuple(point),
     )
 
@@ -161,7 +165,7 @@ def basis_bound(
     cost = (sign * scaled.cost).tolist()
     square = sparse.csr_array(scaled.rowwise[tight.tolist()][:, basic.tolist()].T)
     try:
-        prices = _solve(square, [Fraction(cost[j]) for j in basic.tolist()])
+        prices = solved_exactly(square, [Fraction(cost[j]) for j in basic.tolist()])
     except NoSolutionError:
         return None
     numerators = dict(zip(tight.tolist(), prices.numerators, strict=True))
@@ -213,7 +217,7 @@ def rounded_down(value: Fraction) -> float:
     return nearest if Fraction(nearest) <= value else math.nextafter(nearest, -math.inf)
 
 
-def _resting(lower: NDArray[np.float64], upper: NDArray[np.float64], status: NDArray[np.int8], i: int) -> Fraction:
+def resting_value(lower: NDArray[np.float64], upper: NDArray[np.float64], status: NDArray[np.int8], i: int) -> Fraction:
     """Value of a nonbasic column or row; 0 for a basic one, which the system sets later."""
     low, high = float(lower[i]), float(upper[i])
     if status[i] == BasisStatus.LOWER and math.isfinite(low):
@@ -226,7 +230,8 @@ def _resting(lower: NDArray[np.float64], upper: NDArray[np.float64], status: NDA
     return Fraction(min(finite, key=abs)) if finite else Fraction(0)
 
 
-def _dot(rows: Any, i: int, point: Sequence[Fraction], skip: NDArray[np.bool_] | None = None) -> Fraction:
+def exact_dot(rows: Any, i: int, point: Sequence[Fraction], skip: NDArray[np.bool_] | None = None) -> Fraction:
+    """Return the activity of row `i` of a CSR matrix at a point, without the columns to `skip`."""
     start, stop = rows.indptr[i], rows.indptr[i + 1]
     total = Fraction(0)
     for j, value in zip(rows.indices[start:stop].tolist(), rows.data[start:stop].tolist(), strict=True):
@@ -235,7 +240,8 @@ def _dot(rows: Any, i: int, point: Sequence[Fraction], skip: NDArray[np.bool_] |
     return total
 
 
-def _excess(values: Sequence[Fraction], lower: NDArray[np.float64], upper: NDArray[np.float64]) -> Fraction:
+def exact_excess(values: Sequence[Fraction], lower: NDArray[np.float64], upper: NDArray[np.float64]) -> Fraction:
+    """Return by how much the value that is farthest outside leaves its bounds; 0 where none does."""
     worst = Fraction(0)
     for value, low, high in zip(values, lower.tolist(), upper.tolist(), strict=True):
         if math.isfinite(low):
@@ -245,7 +251,7 @@ def _excess(values: Sequence[Fraction], lower: NDArray[np.float64], upper: NDArr
     return worst
 
 
-def _dual_violation(
+def exact_dual_violation(
     cost: NDArray[np.float64],
     columns: Any,
     dual: dict[int, Fraction],
@@ -309,7 +315,7 @@ def _whole(square: Any, wanted: Sequence[Fraction]) -> _Whole:
     return _Whole(entries, [int(value * 2**s) for value, s in zip(wanted, shift, strict=True)], shift)
 
 
-def _solve(square: Any, wanted: Sequence[Fraction]) -> _Numbers:
+def solved_exactly(square: Any, wanted: Sequence[Fraction]) -> _Numbers:
     """Solve ``square @ x = wanted`` exactly; the right-hand side is dyadic."""
     if 0 < len(wanted) <= _FEW:
         return _eliminated(square.toarray().tolist(), list(wanted))

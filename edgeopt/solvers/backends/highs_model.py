@@ -56,7 +56,7 @@ EASIER_QUADRATIC: tuple[Mapping[str, Any], ...] = (
 """The same for a quadratic program, which one algorithm of HiGHS takes."""
 
 _MOST_PRODUCTS, _MOST_SECOND = 500_000_000, 20_000_000
-"""Most products of coefficients of squares that are summed to the matrix of second derivatives, and its most entries."""
+"""Most products of coefficients that are summed to the matrix of second derivatives, and most entries of it."""
 
 HELD = Range(smallest=1e-12, largest=1e15)
 """Numbers that HiGHS takes as they are: it drops smaller coefficients without a word, and refuses larger ones."""
