@@ -67,12 +67,6 @@ class Declared(HasProgram[DecisionT]):
         return sizes_of(self.declared_fields, self.__dict__)
 
     @property
-    def quadratic(self) -> bool:
-        """Whether the objective holds squares of variables."""
-        goal = self.declaration.goal
-        return goal is not None and goal.curved
-
-    @property
     def dimensions(self) -> dict[str, int]:
         """Size of each dimension by name."""
         return dict(self.declaration.sizes)

@@ -101,6 +101,12 @@ class Formulation(BatchAxis[NamedDecision], Declared[NamedDecision]):
         """Whether there are binaries or whole numbers among the variables."""
         return any(variable.integral for variable in self.declaration.variables.values())
 
+    @property
+    def quadratic(self) -> bool:
+        """Whether the objective holds squares of variables."""
+        goal = self.declaration.goal
+        return goal is not None and goal.curved
+
     # Decisions.
 
     def decide(self, **arrays: Any) -> NamedDecision:

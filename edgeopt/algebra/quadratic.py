@@ -135,7 +135,8 @@ def _wrong_factors(node: Expression, values: Values, sign: float) -> Iterator[st
         data = node.operands[1] if node.operands[0] is curved else node.operands[0]
         array = np.asarray(values.of(data))
         if fields := sorted(set(_fields_in(data))):
-            wrong = np.argwhere(~(sign * array >= 0))
+            # A divisor of 0 is wrong whatever its sign.
+            wrong = np.argwhere(~(sign * array > 0) if node.detail == "divide" else ~(sign * array >= 0))
             if len(wrong):
                 index = ", ".join(str(int(i)) for i in wrong[0])
                 name = data.detail if data.kind == "field" else f"what is made of {', '.join(fields)}"

@@ -78,7 +78,7 @@ def _pyomo_squares(squares: Squares, variables: list[Any]) -> Any:
             linear_coefs=by_row.data[place].tolist(),
             linear_vars=[variables[j] for j in by_row.indices[place].tolist()],
         )
-        total += weight * inner**2 if inner.nargs() > 1 else weight * offset**2
+        total += weight * inner**2 if place.stop > place.start else weight * offset**2
     return total
 
 

@@ -153,6 +153,9 @@ def _quadratic_quality(problem: HasProgram, outcome: Outcome, options: Options, 
     """Prove a quadratic program's optimum from the solver's own point, or else by duals that HiGHS supplies."""
     if not _closed(problem, outcome, options.relative_gap) and not budget.spent:
         other = _relaxed(problem.program(), budget.left())
+        if isinstance(other.certificate, PrimalRay) and other.certificate.holds(problem):
+            message = "the solver says optimal; HiGHS found a ray along which the objective improves for ever"
+            return replace(other, message=message, statistics=outcome.statistics)
         if isinstance(other.certificate, LinearDual):
             outcome = _tighter(problem, outcome, other.certificate)
             outcome = _polished(problem, outcome, replace(other, decision=problem.decode(other.decision.values)))

@@ -81,7 +81,8 @@ def dual_bound(
         _compute_exactly(program, y, low, high, lower, upper, _EXACT_ENTRIES if softness is None else _FEW_ENTRIES)
         given = _corrected(program, y, low, high, lower, upper, softness) if corrected else 0.0
         if softness is not None:
-            given += _above_sum(np.where(y == 0, 0.0, softness * y * y))
+            priced = y != 0
+            given += _above_sum(softness[priced] * y[priced] * y[priced])
         columns = _least(low, high, lower, upper)
         used = y != 0
         rows = _product(y[used], np.where(y > 0, program.row_lower, program.row_upper)[used])
@@ -195,7 +196,8 @@ def _corrected(
             sides = np.maximum(_finite_size(program.row_lower), _finite_size(program.row_upper))
             given = float(size @ sides) * (1.0 + program.rows * UNIT)
             if softness is not None:
-                given += _above_sum(np.where(size == 0, 0.0, softness * (2.0 * np.abs(y) + size) * size))
+                moves = size != 0
+                given += _above_sum((softness * (2.0 * np.abs(y) + size) * size)[moves])
             return given
     return 0.0
 

@@ -89,8 +89,9 @@ def test_an_unknown_method_points_to_plain_numbers():
 @pytest.mark.parametrize(
     "use",
     [
-        lambda x: x * x,
-        lambda x: x**2,
+        lambda x: x * (x + 1),
+        lambda x: x**3,
+        lambda x: 2**x,
         lambda x: 1.0 / x,
         lambda x: abs(x),
         lambda x: np.abs(x),

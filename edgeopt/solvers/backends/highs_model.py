@@ -146,6 +146,7 @@ def _goal(program: Program) -> tuple[int, NDArray[np.float64], float, sparse.csc
         )
     hessian, gradient, constant = squares.expanded()
     lower = sparse.csc_array(sparse.tril(hessian))
+    lower.eliminate_zeros()
     return 1, sign * program.cost + gradient, sign * program.offset + constant, lower
 
 
