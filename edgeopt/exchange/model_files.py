@@ -85,13 +85,15 @@ def write_program(program: Program, path: str | Path) -> None:
 
     Raises
     ------
+    UnsupportedPairError
+        If the objective has squares.
     InvalidProblemError
         If the ending is unknown, or a number is one that the format cannot hold.
     DataFormatError
         If the file cannot be written there.
     """
     path = Path(path)
-    program.require_linear("write")
+    program.require_linear("a model file of edgeopt")
     _, spell = _FORMATS[_ending(path, InvalidProblemError)]
     content = "".join(f"{line}\n" for line in spell(program)).encode()
     # Without its time stamp the archive depends on the program alone.
