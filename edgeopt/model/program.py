@@ -270,8 +270,8 @@ class Program(HasProgram[Point]):
         """
         if self.squares is not None:
             raise UnsupportedPairError(
-                f"{what} takes linear objectives only, and this one has {self.squares.count} squares; save, to_cvxpy and "
-                "to_pyomo keep them, without_squares() leaves them out"
+                f"{what} takes linear objectives only, and this one has {self.squares.count} squares; save, to_cvxpy "
+                "and to_pyomo keep them, without_squares() leaves them out"
             )
 
     def write(self, path: str | Path) -> None:
