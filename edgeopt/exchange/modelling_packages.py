@@ -9,6 +9,7 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 
 from ..model.errors import InvalidProblemError
 from ..model.problem import Sense
@@ -104,7 +105,8 @@ def to_cvxpy(program: Program) -> Any:
     The variable is called ``x``. The parameter ``cost`` holds the linear costs; ``row_equal``, ``row_lower``,
     ``row_upper``, ``lower`` and ``upper`` hold the finite bounds, in the order of their rows or columns, one constraint
     each in this order (those that are empty are left out, as are rows without entries that every point satisfies). The
-    matrix and the squares of a quadratic objective are constant, so new costs and bounds re-solve quickly.
+    matrix and the squares of a quadratic objective, with the roots of their weights, are constant, so new costs and
+    bounds re-solve quickly.
     """
     import cvxpy
 
@@ -131,7 +133,10 @@ def to_cvxpy(program: Program) -> Any:
         constraints.append(relation(left, right))
     goal = parameter("cost", program.cost) @ x + program.offset
     if (squares := program.squares) is not None:
-        total = squares.weight @ cvxpy.square(squares.matrix @ x + squares.offset)
+        # Weights outside of the squares would make CVXPY hold a dense matrix of squares by squares.
+        root = np.sqrt(squares.weight)
+        inner = sparse.csr_array(sparse.diags_array(root) @ squares.matrix)
+        total = cvxpy.sum_squares(inner @ x + root * squares.offset)
         goal = goal - total if program.sense is Sense.MAXIMIZE else goal + total
     objective = cvxpy.Maximize(goal) if program.sense is Sense.MAXIMIZE else cvxpy.Minimize(goal)
     return cvxpy.Problem(objective, constraints)
