@@ -161,7 +161,10 @@ class _Stretched:
 
 def _stretched(program: Program, movable: NDArray[np.intp] | None) -> _Stretched | None:
     elastic, bounds = _elastic(program) if movable is None else _elastic_rows(program, movable)
-    solution = _solve(elastic)
+    # That a column is a yes or a no is no demand that could be given up: it is moved only where nothing else helps.
+    solution = _solve(_keeping(elastic, program.columns, _binary_bounds(program, bounds)))
+    if not solution.status.has_decision:
+        solution = _solve(elastic)
     if not solution.status.has_decision:
         return None
     values = solution.decision.values
@@ -233,6 +236,18 @@ def _elastic(program: Program) -> tuple[Program, list[Bound]]:
         column_names=IndexedNames("x", columns),
     )
     return elastic, bounds
+
+
+def _binary_bounds(program: Program, bounds: Sequence[Bound]) -> NDArray[np.bool_]:
+    """Which of the bounds are those of a column whose values are 0 and 1."""
+    binary = program.integrality & (program.lower == 0) & (program.upper == 1)
+    return np.array([not bound.field.startswith("row") and bool(binary[bound.index]) for bound in bounds], bool)
+
+
+def _keeping(elastic: Program, columns: int, kept: NDArray[np.bool_]) -> Program:
+    """Return the elastic program with the stretches of some bounds, which follow its first columns, held at 0."""
+    stretches = np.where(kept, 0.0, elastic.upper[columns:])
+    return replace(elastic, upper=np.concatenate([elastic.upper[:columns], stretches]))
 
 
 def _elastic_rows(program: Program, movable: NDArray[np.intp]) -> tuple[Program, list[Bound]]:

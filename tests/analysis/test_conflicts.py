@@ -147,6 +147,14 @@ def test_demands_that_miss_each_other_by_less_than_the_tolerance():
     assert "but a point satisfies every bound within the tolerance" in str(explanation)
 
 
+def test_a_repair_moves_the_bounds_of_a_binary_only_where_nothing_else_helps():
+    # One item more would be cheaper than the rest of the demand, but there is no third value of a yes or no.
+    held = eo.Program([1.0], [[9.0]], 18.0, np.inf, 0.0, 1.0, True, row_names=["demand"])
+    assert held.explain().repair.text == "row demand >= 18 becomes 9"
+    several = eo.Program([1.0], [[9.0]], 18.0, np.inf, 0.0, 1.5, True, row_names=["demand"])
+    assert "column" in several.explain().repair.text
+
+
 def test_repairs_in_small_and_in_large_units():
     small = eo.Program([1.0], [[1.0]], 2e-12, 3e-12, 0.0, 1e-12).explain().repair
     assert small.text == "row row[0] >= 2e-12 becomes 1e-12"
