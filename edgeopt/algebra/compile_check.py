@@ -34,7 +34,8 @@ class CompilerFaultError(EdgeOptError, AssertionError):
 
 def _point(entries: int) -> NDArray[np.float64]:
     """Return the random point; one that is longer than what is kept repeats it, at a distance that is prime."""
-    return np.resize(_kept_point(), entries)
+    kept = _kept_point()
+    return kept[:entries] if entries <= kept.size else np.resize(kept, entries)  # resize copies all that is kept
 
 
 @lru_cache(maxsize=1)
