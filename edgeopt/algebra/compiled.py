@@ -304,7 +304,13 @@ def _matrix(coordinates: Coordinates, rows: int, column_of: Any, entries: int) -
         column = column_of.astype(column.dtype)[column]
         there = column >= 0
         row, column, data, entries = row[there], column[there], data[there], int(column_of.max(initial=-1)) + 1
-    return sparse.coo_array((data, (row, column)), shape=(rows, entries)).tocsc()
+    matrix = sparse.coo_array((data, (row, column)), shape=(rows, entries)).tocsc()
+    # Summing duplicates leaves views. Where there were none, the arrays behind them serve, which need not be copied.
+    for part in ("data", "indices"):
+        view = getattr(matrix, part)
+        if view.base is not None and view.base.shape == view.shape:
+            setattr(matrix, part, view.base)
+    return matrix
 
 
 def _check_extremes(
