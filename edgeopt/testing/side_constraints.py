@@ -16,6 +16,7 @@ from ..exchange.storage import load, save
 from ..model.outcome import Status
 from ..model.problem import HasProgram
 from ..model.program import IndexedNames, Point, Program
+from ..model.solution import Solution
 from ..model.tolerance import FEASIBILITY
 from ..solving.solve import solve
 from ..solving.verify import verify
@@ -37,8 +38,8 @@ def keeps_a_drawn_row(problem: HasProgram, seed: int = 0) -> None:
 
     Where the program has few points all of them are tried. The solution is read back from a file and verified.
     """
-    program, base = problem.program(), solve(problem, "highs")
-    other = solve(replace(program, cost=-program.cost, offset=-program.offset), "highs")
+    program, base = problem.program(), _solved(problem)
+    other = _solved(replace(program, cost=-program.cost, offset=-program.offset))
     if not base.status.has_decision or not other.status.has_decision:
         return
     row = _drawn(problem, np.random.default_rng(seed))
@@ -47,7 +48,7 @@ def keeps_a_drawn_row(problem: HasProgram, seed: int = 0) -> None:
     most = side * (first + second) / 2.0
     stated = problem.subject_to(drawn=lambda m: side * row @ m.columns <= most)
     by_hand = _with_row(program, side * row, most)
-    found, expected = solve(stated, "highs"), _best(by_hand)
+    found, expected = _solved(stated), _best(by_hand)
     if not found.status.has_decision:
         if expected is None:
             return
@@ -63,7 +64,7 @@ def keeps_a_drawn_row(problem: HasProgram, seed: int = 0) -> None:
 def names_an_impossible_row(problem: HasProgram, seed: int = 0) -> None:
     """Check that a row beyond all bounds makes the problem infeasible, and that the explanation names it."""
     program = problem.program()
-    if not solve(problem, "highs").status.has_decision:
+    if not _solved(problem).status.has_decision:
         return
     row = np.abs(_drawn(problem, np.random.default_rng(seed)))
     row[~np.isfinite(program.upper)] = 0.0
@@ -71,12 +72,18 @@ def names_an_impossible_row(problem: HasProgram, seed: int = 0) -> None:
         return
     largest = float(row @ np.where(row > 0, program.upper, 0.0))
     stated = problem.subject_to(beyond=lambda m: row @ m.columns >= largest + abs(largest) + 1.0)
-    found = solve(stated, "highs")
+    found = _solved(stated)
     if found.status is not Status.INFEASIBLE:
         raise AssertionError(f"with an impossible row it ended {found!r}")
     text = str(stated.explain())
     if "beyond" not in text:
         raise AssertionError(f"the explanation does not name the row 'beyond': {text}")
+
+
+def _solved(problem: HasProgram) -> Solution:
+    """Solve by HiGHS, or by SCIP what only SCIP takes."""
+    program = problem.program()
+    return solve(problem, "scip" if program.quadratic and program.integral else "highs")
 
 
 def _drawn(problem: HasProgram, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -113,7 +120,7 @@ def _best(program: Program) -> float | None:
         kept = [p for p in points if all(v <= FEASIBILITY for v in program.violations(p).values())]
         values = [program.objective(p) for p in kept]
         return min(values, key=lambda value: program.sense.sign * value, default=None)
-    found = solve(program, "highs")
+    found = _solved(program)
     return float(found.objective) if found.status.has_decision else None
 
 
