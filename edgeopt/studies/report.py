@@ -9,13 +9,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..exchange.storage import write_atomically
-from ..model.errors import DataFormatError
+from ..model.errors import DataFormatError, InvalidProblemError
+from .verdicts import Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
     from matplotlib.axes import Axes
+
+
+_COLUMNS = ("claim", "paper", "ours", "unit", "verdict", "note")
 
 
 @dataclass
@@ -41,12 +45,32 @@ class Report:
         except OSError as error:
             raise DataFormatError(f"{self.folder} cannot be made: {error.strerror or error}") from error
 
-    def claim(self, claim: str, paper: Any, ours: Any, unit: str, holds: bool | None, note: str = "") -> None:
-        """Record one number or statement of the paper beside ours; `holds` None where it cannot be decided."""
-        verdict = "not decidable" if holds is None else "yes" if holds else "no"
-        self._claims.append(
-            {"claim": claim, "paper": paper, "ours": ours, "unit": unit, "holds": verdict, "note": note}
-        )
+    def claim(self, claim: str, paper: Any, ours: Any, unit: str, verdict: Verdict | bool, note: str = "") -> None:
+        """Record one number or statement of the paper beside ours, and what the runs say of it.
+
+        Parameters
+        ----------
+        verdict : Verdict or bool
+            A bool is a comparison that no chance touches.
+        note : str
+            What the verdict rests on; why nothing can be decided, where that is so.
+
+        Raises
+        ------
+        InvalidProblemError
+            If a claim is called not decidable and no reason is given.
+        """
+        word = Verdict.of(verdict) if isinstance(verdict, bool) else verdict
+        if word is Verdict.UNDECIDABLE and not note:
+            raise InvalidProblemError(f"the claim {claim!r} is called not decidable; note must say why")
+        self._add(claim, paper, ours, unit, str(word), note)
+
+    def finding(self, what: str, ours: Any, unit: str, note: str = "") -> None:
+        """Record a number that the paper does not have: there is nothing to hold it against."""
+        self._add(what, None, ours, unit, "no claim of the paper", note)
+
+    def _add(self, claim: str, paper: Any, ours: Any, unit: str, verdict: str, note: str) -> None:
+        self._claims.append(dict(zip(_COLUMNS, (claim, paper, ours, unit, verdict, note), strict=True)))
 
     def text(self, paragraph: str) -> None:
         """Add a paragraph to the README."""
@@ -72,7 +96,7 @@ class Report:
         """Write ``claims.csv`` and ``README.md``; return the claims."""
         import pandas as pd
 
-        claims = pd.DataFrame(self._claims, columns=["claim", "paper", "ours", "unit", "holds", "note"])
+        claims = pd.DataFrame(self._claims, columns=list(_COLUMNS))
         write_atomically(self.folder / "claims.csv", claims.to_csv(index=False).encode())
         lines = [f"# {self.title}", "", "## Claims", "", *_markdown(claims), "", "## Results", "", *self._lines]
         write_atomically(self.folder / "README.md", "\n".join(lines).encode())

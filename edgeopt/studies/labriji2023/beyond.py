@@ -50,12 +50,10 @@ def reproduce(report: Report, slots: int, data: Path | None) -> None:
     report.table("exact_rule", both[columns], "The exact optimum of each slot against the paper's surrogate")
     pairs = both.pivot(index=["availability", "tradeoff"], columns="rule", values="energy")
     saved = 1 - pairs["two-regime"] / pairs["lambert-w"]
-    report.claim(
+    report.finding(
         "energy saved by deciding each slot exactly",
-        None,
         f"{100 * saved.min():.1f} to {100 * saved.max():.1f}",
         "%",
-        None,
         "the best decision of a slot need not be the best for the run: the outage queue is a weight",
     )
     _several_users(report)
@@ -116,12 +114,10 @@ def _several_users(report: Report) -> None:
     table = pd.DataFrame(rows, columns=columns)
     report.table("several_users", table, "Users who share 20 MHz and 1 TFLOP/s each: objective of one slot")
     saved = 1 - table.dual_prices / table.equal_parts
-    report.claim(
+    report.finding(
         "several users: what prices save against equal parts of band and host",
-        None,
         f"{100 * saved.min():.1f} to {100 * saved.max():.1f}",
         "%",
-        None,
         "named as future work by the paper",
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..verdicts import Verdict
 from .frameworks import FRAMEWORKS, PAPER
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _claim(report: Report, rows: pd.DataFrame, table: pd.DataFrame) -> None:
     for name, paper in printed.items():
         ours = float(throughput["gus", name])
         note = "scale and tightness of the paper are not given; ours: 300 Mb/slot on average, mean capacity 80"
-        report.claim(f"throughput, {name} (Fig. 6)", paper, round(ours, 1), "Mb/slot", None, note)
+        report.claim(f"throughput, {name} (Fig. 6)", paper, round(ours, 1), "Mb/slot", Verdict.UNDECIDABLE, note)
     by_seed = thirty[thirty.framework == "LSTM"].pivot(index="seed", columns="deployment", values="throughput")
     better = by_seed["gus"] > by_seed["single"]
     report.claim(
@@ -129,12 +130,10 @@ def _claim_causes(report: Report, table: pd.DataFrame) -> None:
         "censored capacity learning": "capacities from accommodated traffic alone, forecast untouched",
         "reserve everything": "no program at all",
     }.items():
-        report.claim(
+        report.finding(
             f"utility at deviation 60: {name}",
-            None,
             round(float(ours[name]), 2),
             "%",
-            None,
             f"{note}; LSTM {ours['LSTM']:.2f}, proposed {ours['proposed']:.2f}",
         )
 

@@ -14,6 +14,7 @@ from ...model.tolerance import EQUAL
 from ...profiles.device import DeviceModel
 from ...profiles.dnn import Chain, LayerTable
 from ...solving.solve import solve
+from ..verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -191,10 +192,17 @@ def claim_latencies(report: Report, plain: StochasticSplit, loaded: StochasticSp
         1e3 * PRINTED["optimum"],
         1e3 * optimum,
         "ms",
-        None,
+        Verdict.UNDECIDABLE,
         f"{unknown}; {1e3 * (optimum + fixed):.1f} ms with model loading and result parsing",
     )
-    report.claim("expected latency of Edgent", 1e3 * PRINTED["edgent"], 1e3 * edgent["edge-first"], "ms", None, unknown)
+    report.claim(
+        "expected latency of Edgent",
+        1e3 * PRINTED["edgent"],
+        1e3 * edgent["edge-first"],
+        "ms",
+        Verdict.UNDECIDABLE,
+        unknown,
+    )
     gain = 1.0 - optimum / min(edgent.values())
     report.claim(
         "reduction against Edgent",
@@ -244,8 +252,8 @@ def claim_genetic(report: Report, genetic: Sequence[Solution], optimum: float) -
         12,
         float(np.median(hits)),
         "iteration",
-        None,
-        f"median first hit; range {min(hits)} to {max(hits)}",
+        Verdict.UNDECIDABLE,
+        f"population and rates are not in the paper; median first hit, range {min(hits)} to {max(hits)}",
     )
 
 
