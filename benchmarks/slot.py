@@ -28,7 +28,7 @@ def plain(environment: Environment, controller: DriftPlusPenalty, block: tuple[n
     """The paper's algorithm as one would write it down."""
     costs, z, h = environment.costs, 0.0, 0.0
     band, total = environment.bandwidth, 0.0
-    for n, gain, speed, _ in zip(*(part.tolist() for part in block), strict=True):
+    for n, gain, speed, *_ in zip(*(part.tolist() for part in block), strict=True):
         noise = environment.noise_density * band / gain
         low, high = (band * math.log2(1 + p / noise) for p in environment.power_bounds)
         argument = (z + h / controller.max_delay) / (controller.tradeoff * noise)
@@ -53,7 +53,7 @@ def over_splits(environment: Environment, controller: DriftPlusPenalty, block: t
     costs, z, h = environment.costs, 0.0, 0.0
     band, total = environment.bandwidth, 0.0
     local = costs.local_flops / environment.local_speed
-    for n, gain, speed, _ in zip(*block, strict=True):
+    for n, gain, speed, *_ in zip(*block, strict=True):
         noise = environment.noise_density * band / gain
         low, high = (band * math.log2(1 + p / noise) for p in environment.power_bounds)
         argument = (z + h / controller.max_delay) / (controller.tradeoff * noise)
@@ -70,7 +70,7 @@ def over_splits(environment: Environment, controller: DriftPlusPenalty, block: t
 
 def compiled(environment: Environment, controller: DriftPlusPenalty, block: tuple[np.ndarray, ...], rule: int) -> float:
     costs, sums = environment.split_costs, np.zeros((20, 7))
-    link = environment.bandwidth, environment.noise_density, *environment.power_bounds
+    link = environment.noise_density, *environment.power_bounds
     control = controller.tradeoff, controller.average_delay, controller.max_delay, controller.outage
     clock, totals = (0, 0, max(1, block[0].size // 20)), (np.zeros(2), sums, np.zeros(costs[0].size))
     run_slots(rule, costs, block, link, control, clock, totals, np.empty((0, 7)))

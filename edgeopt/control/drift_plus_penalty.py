@@ -37,12 +37,19 @@ class SlotState(Record):
         FLOP/s that the edge host has available.
     rate_limit : float
         Rate, bit/s, that no power exceeds.
+    bandwidth : float, optional
+        Hertz; the environment's by default.
     """
 
     arrivals: float
     channel_gain: float
     remote_speed: float
     rate_limit: float = math.inf
+    bandwidth: float | None = None
+
+    def band(self, environment: Environment) -> float:
+        """Bandwidth of the slot, hertz."""
+        return environment.bandwidth if self.bandwidth is None else self.bandwidth
 
 
 @dataclass(frozen=True)
@@ -86,14 +93,15 @@ class DriftPlusPenalty(Record):
 
     def rates(self, state: SlotState, environment: Environment) -> tuple[float, float]:
         """Least and largest rate of a slot, bit/s: Shannon's, at the least and the largest transmit power."""
-        signal = state.channel_gain / (environment.noise_density * environment.bandwidth)
+        bandwidth = state.band(environment)
+        signal = state.channel_gain / (environment.noise_density * bandwidth)
         least, most = environment.power_bounds
-        scale = environment.bandwidth / math.log(2.0)
+        scale = bandwidth / math.log(2.0)
         return scale * math.log1p(least * signal), min(scale * math.log1p(most * signal), state.rate_limit)
 
     def problem(self, state: SlotState, environment: Environment) -> SlotProblem:
         """Return the slot's own problem, for any solver."""
-        costs, bandwidth = environment.costs, environment.bandwidth
+        costs, bandwidth = environment.costs, state.band(environment)
         low, high = self.rates(state, environment)
         return SlotProblem(
             costs.local_flops,
@@ -125,7 +133,7 @@ class DriftPlusPenalty(Record):
             RULES.index(self.rule),
             environment.split_costs,
             slot,
-            (environment.bandwidth, environment.noise_density),
+            (state.band(environment), environment.noise_density),
             (self.delay_queue, self.outage_queue, self.tradeoff, self.max_delay),
         )
         return SlotDecision(split, rate), self._after(delay, late)

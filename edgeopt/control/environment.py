@@ -32,7 +32,7 @@ class Environment(Record):
     local_speed, remote_speed : float
         FLOP/s of the device, and of the edge host when all of it is available.
     bandwidth, noise_density : float
-        Hertz; watt per hertz.
+        Hertz, ``B`` (eq. 11), the same in every slot unless `bandwidths` are given; watt per hertz.
     power_bounds : (float, float)
         Least and largest transmit power, watt; they bound the rate slot by slot.
     mean_gain : float
@@ -45,6 +45,9 @@ class Environment(Record):
         Measured images a slot and power gains, in place of the draws; repeated where the run is longer.
     availabilities : (n,) float, optional
         Measured shares of the edge host that are free, 0 to 1, in place of the draws; repeated likewise.
+    bandwidths : (n,) float, optional
+        Bandwidth of each slot, ``B(t)``, hertz, in place of the constant one; repeated likewise. Positive: a slot
+        without a link has the rate limit 0.
     rate_limits : (n,) float, optional
         Measured link rates, bit/s, that no power exceeds (a cellular trace, say); unlimited by default.
     """
@@ -62,6 +65,7 @@ class Environment(Record):
     gains: OptionalFloats = None  # type: ignore[assignment]
     availabilities: OptionalFloats = None  # type: ignore[assignment]
     rate_limits: OptionalFloats = None  # type: ignore[assignment]
+    bandwidths: OptionalFloats = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         for name in ("local_speed", "remote_speed", "bandwidth", "noise_density", "mean_gain"):
@@ -72,7 +76,7 @@ class Environment(Record):
         low, high = self.power_bounds
         if not 0 <= low <= high:
             raise InvalidProblemError(f"power_bounds are {self.power_bounds}; expected 0 <= least <= largest")
-        for name in ("arrivals", "gains", "availabilities", "rate_limits"):
+        for name in ("arrivals", "gains", "availabilities", "rate_limits", "bandwidths"):
             if (measured := getattr(self, name)) is not None:
                 array = float_array(measured, name)
                 if array.size == 0 or (array < 0).any():
@@ -82,6 +86,11 @@ class Environment(Record):
                     raise InvalidProblemError(
                         f"availabilities[{i}] is {array[i]:g}, more than 1: shares of the host, not percent; divide "
                         "percentages by 100"
+                    )
+                if name == "bandwidths" and (array == 0).any():
+                    i = int((array == 0).argmax())
+                    raise InvalidProblemError(
+                        f"bandwidths[{i}] is 0; bandwidths are positive, and rate_limits of 0 are slots without a link"
                     )
                 assign(self, **{name: array})
 
@@ -97,7 +106,10 @@ class Environment(Record):
         return self.local_seconds, costs.remote_flops, costs.payload_bits, costs.local_energy
 
     def blocks(self, slots: int, seed: int, size: int = 65_536) -> Iterator[tuple[NDArray[np.float64], ...]]:
-        """Yield arrivals, gains, available FLOP/s and rate limits, block by block; the same seed, the same slots."""
+        """Yield what slots show, block by block; the same seed, the same slots.
+
+        Each block is arrivals, gains, available FLOP/s of the host, rate limits and bandwidths, (slots of it,) float.
+        """
         streams = [np.random.default_rng([seed, part]) for part in range(3)]  # each its own, so one can be replaced
         for first in range(0, slots, size):
             count = min(size, slots - first)
@@ -108,7 +120,8 @@ class Environment(Record):
                 self.availabilities, first, count, lambda n: self.availability * (1.0 - streams[2].random(n))
             )
             limits = _or_drawn(self.rate_limits, first, count, lambda n: np.full(n, np.inf))
-            yield arrivals, np.maximum(gains, NEXT_TO_NOTHING), share * self.remote_speed, limits
+            bands = _or_drawn(self.bandwidths, first, count, lambda n: np.full(n, self.bandwidth))
+            yield arrivals, np.maximum(gains, NEXT_TO_NOTHING), share * self.remote_speed, limits, bands
 
 
 def _or_drawn(measured: Any, first: int, count: int, draw: Any) -> NDArray[np.float64]:

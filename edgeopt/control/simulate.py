@@ -132,7 +132,7 @@ def _run(
     energies = environment.costs.local_energy
     queues = np.array([controller.delay_queue, controller.outage_queue])
     sums, chosen = np.zeros((BATCHES, 7)), np.zeros(energies.size)
-    link = environment.bandwidth, environment.noise_density, *environment.power_bounds
+    link = environment.noise_density, *environment.power_bounds
     control = controller.tradeoff, controller.average_delay, controller.max_delay, controller.outage
     batch, first, kept = max(1, (slots - warm_up) // BATCHES), 0, []
     images, everything = 0.0, 0.0

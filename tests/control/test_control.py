@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import edgeopt as eo
@@ -36,8 +38,10 @@ def states(environment: Environment, slots: int, seed: int) -> list[SlotState]:
     ]
 
 
+@pytest.mark.parametrize("bandwidths", [None, [200e6, 5e6, 1e9]])
 @pytest.mark.parametrize("rule", ["lambert-w", "two-regime", "local-only", "remote-only"])
-def test_the_compiled_loop_is_the_solver_slot_after_slot(environment, rule):
+def test_the_compiled_loop_is_the_solver_slot_after_slot(environment, rule, bandwidths):
+    environment = replace(environment, bandwidths=bandwidths)
     controller = DriftPlusPenalty(rule=rule, tradeoff=0.3)
     found = simulate(controller, environment, 300, seed=4, warm_up=0, keep=True).slots[0]
     z, h = 0.0, 0.0
@@ -91,11 +95,10 @@ def test_blocks_do_not_show(environment):
 
 
 def test_measured_values_take_the_place_of_draws(environment):
-    from dataclasses import replace
-
     measured = replace(environment, arrivals=[3.0, 0.0], gains=[1e-10], availabilities=[0.5, 0.25, 0.0])
-    arrivals, gains, speeds, limits = next(measured.blocks(6, 0))
+    arrivals, gains, speeds, limits, bands = next(measured.blocks(6, 0))
     assert np.isinf(limits).all()
+    assert set(bands) == {measured.bandwidth}
     np.testing.assert_array_equal(arrivals, [3, 0, 3, 0, 3, 0])
     assert set(gains) == {1e-10}
     np.testing.assert_allclose(speeds, 21e12 * np.array([0.5, 0.25, 0.0] * 2))
@@ -105,8 +108,6 @@ def test_measured_values_take_the_place_of_draws(environment):
 
 
 def test_a_measured_rate_limit_binds_and_a_dead_link_keeps_everything_local(environment):
-    from dataclasses import replace
-
     limited = replace(environment, rate_limits=[5e7, 0.0, 1e12])
     found = simulate(DriftPlusPenalty(), limited, 90, warm_up=0, keep=True).slots[0]
     assert found.rate[::3].max() <= 5e7
@@ -115,11 +116,26 @@ def test_a_measured_rate_limit_binds_and_a_dead_link_keeps_everything_local(envi
     assert found.rate[2::3].max() > 1e8
 
 
+def test_a_bandwidth_for_each_slot(environment, tmp_path):
+    """B(t) of eq. 11: the same numbers where it is constant, the audit of each slot, files, and what is refused."""
+    constant = simulate(DriftPlusPenalty(), environment, 500, seed=3, warm_up=0).summary
+    same = replace(environment, bandwidth=1.0, bandwidths=[environment.bandwidth])
+    pd.testing.assert_frame_equal(simulate(DriftPlusPenalty(), same, 500, seed=3, warm_up=0).summary, constant)
+    varied = replace(environment, bandwidths=np.random.default_rng(1).uniform(1e6, 4e8, 100))
+    found = simulate(DriftPlusPenalty(rule="two-regime"), varied, 200, seed=3, warm_up=0, audit=True).summary
+    assert found.largest_gap[0] <= 1e-9
+    eo.save(varied, tmp_path / "varied.json")
+    again = eo.load(tmp_path / "varied.json")
+    rows = [simulate(DriftPlusPenalty(), one, 200, seed=3, warm_up=0).summary for one in (varied, again)]
+    pd.testing.assert_frame_equal(*rows)
+    assert rows[0].energy[0] != simulate(DriftPlusPenalty(), environment, 200, seed=3, warm_up=0).summary.energy[0]
+    with pytest.raises(eo.InvalidProblemError, match=r"bandwidths\[1\] is 0; bandwidths are positive"):
+        replace(environment, bandwidths=[1.0, 0.0])
+
+
 @pytest.mark.parametrize("rule", ["two-regime", "lambert-w"])
 @pytest.mark.parametrize("gain", [0.0, 1e-300, 1e-200, 1e-150])
 def test_a_dead_channel_is_audited(environment, gain, rule):
-    from dataclasses import replace
-
     dead = replace(environment, gains=np.full(3, gain))
     controller = DriftPlusPenalty(average_delay=0.05, max_delay=0.1, outage=0.01, rule=rule)
     found = simulate(controller, dead, 60, warm_up=10, audit=True, keep=True)

@@ -167,16 +167,16 @@ def _count(totals, row, k, delay, energy, late, z, h):
 
 
 _F = types.float64
-_ARRAYS = types.Tuple((array(_F, 1),) * 4)
+_ARRAY = array(_F, 1)
 _TOTALS = types.Tuple((array(_F, 1, False), array(_F, 2, False), array(_F, 1, False)))
 
 
 @njit(
     types.void(
         types.intp,
-        _ARRAYS,
-        _ARRAYS,
-        types.UniTuple(_F, 4),
+        types.UniTuple(_ARRAY, 4),
+        types.UniTuple(_ARRAY, 5),
+        types.UniTuple(_F, 3),
         types.UniTuple(_F, 4),
         types.UniTuple(types.intp, 3),
         _TOTALS,
@@ -195,9 +195,9 @@ def run_slots(rule, costs, block, link, control, clock, totals, kept):
     costs : tuple of (splits,) float
         What `Splits` holds.
     block : tuple of (slots,) float
-        Arrivals, channel gains, FLOP/s of the host, and rate limits.
+        Arrivals, channel gains, FLOP/s of the host, rate limits, and bandwidths.
     link : tuple of float
-        Bandwidth, noise density, least and largest power.
+        Noise density, least and largest power.
     control : tuple of float
         Weight V of energy, mean delay that is allowed, deadline, and share of slots that may miss it.
     clock : tuple of int
@@ -208,13 +208,14 @@ def run_slots(rule, costs, block, link, control, clock, totals, kept):
     kept : (slots, 7) or (0, 7) float
         Where to write split, rate, delay, energy, late and the queues before each slot, if they are wanted.
     """
-    splits, band, powers = Splits(*costs), Band(link[0], link[1]), link[2:]
-    arrivals, gains, speeds, limits = block
+    splits, powers = Splits(*costs), link[1:]
+    arrivals, gains, speeds, limits, bandwidths = block
     v, average, deadline, allowed = control
     first, warm_up, batch = clock
     queues, sums, _ = totals
     z, h = queues[0], queues[1]
     for t in range(arrivals.size):
+        band = Band(bandwidths[t], link[0])
         low, high = _rates(gains[t], limits[t], band, powers)
         slot = Slot(arrivals[t], gains[t], speeds[t], low, high)
         k, rate, delay, energy, missed = _decide(rule, splits, slot, band, Weights(z, h, v, deadline))
