@@ -40,6 +40,7 @@ def test_a_short_route_runs_several_parts_on_one_server_and_used_servers_come_fi
     assert single.services["servers"].tolist() == [("b",), ("b",)]  # b is in use already
 
 
+@pytest.mark.slow
 def test_geant_with_networks_of_the_zoo(any_data):
     topology = totem.read_topology(any_data / "geant/original_format/Geant-topology-anonymised.xml")
     traffic = totem.read_archive(any_data / "geant/geant_totem_tm_15min.npz").iloc[:96]

@@ -38,7 +38,14 @@ def results(model, args, kwargs):
         return tensors_in(model(*args, **kwargs))
 
 
-@pytest.mark.parametrize("name", list(made_networks.NETWORKS))
+SOME = [
+    name if place % 6 == 0 else pytest.param(name, marks=pytest.mark.slow)
+    for place, name in enumerate(made_networks.NETWORKS)
+]
+"""All networks that are made for tests, of which `make test` takes every sixth: each is exported several times."""
+
+
+@pytest.mark.parametrize("name", SOME)
 def test_every_cut_gives_what_the_model_gives(name):
     """Left then right equals the model, and what crosses weighs what torch.save writes of it."""
     model, args, kwargs, found = captured(name)
@@ -72,7 +79,7 @@ def saved_bytes(tensor: torch.Tensor) -> int:
         return sum(entry.file_size for entry in archive.infolist() if "/data/" in entry.filename)
 
 
-@pytest.mark.parametrize("name", list(made_networks.NETWORKS))
+@pytest.mark.parametrize("name", SOME)
 def test_the_work_is_that_worked_out_by_hand(name):
     table = LayerTable.of(captured(name)[3])
     assert table.macs == made_networks.NETWORKS[name][3]
@@ -269,6 +276,7 @@ def test_modes_are_said():
     assert LayerTable.from_module(nn.Linear(2, 2).eval(), torch.ones(1, 2)).notes == ()
 
 
+@pytest.mark.slow
 def test_a_graph_that_differs_is_never_taken():
     """What no front end sees: a model that reads the clock of its own calls."""
     calls = iter(range(10**6))

@@ -83,6 +83,7 @@ def test_word_length():
             LayerTable.from_module(nn.Sequential(model), value, wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(zoo.NETWORKS))
 def test_macs_are_torchs_own_count(name):
     with torch.device("meta"):
@@ -123,6 +124,7 @@ def test_a_residual_block_is_one_unit_and_exits_share_names():
     assert late.macs + early.macs - 64 * 27 * 4 == table.macs
 
 
+@pytest.mark.slow
 def test_cut_points_are_where_one_tensor_is_alive():
     """By the definition: cut the execution order, count the tensors that cross."""
     for model, value in [

@@ -40,6 +40,7 @@ def run(parts, value):
 
 
 SLOW = ("vgg16", "mobilenet_v2", "resnet18", "deepface")
+ELSEWHERE = ["detector", "experts", "attention", "chunks", "encoder_layer", "cells"]
 NETWORKS = ["alexnet", "transformer_encoder", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 
 
@@ -92,6 +93,7 @@ def test_a_decision_is_a_deployment():
                 assert (run(parts, value) - model(value)[exit]).abs().max() <= 1e-6
 
 
+@pytest.mark.slow
 def test_parts_can_be_exported():
     model, value = network("resnet18")
     units = LayerTable.from_module(model, value).chain().units
@@ -166,7 +168,7 @@ def test_a_decision_that_does_not_fit_is_refused(decision, exit, message):
         split_module(model, decision, value, exit=exit)
 
 
-@pytest.mark.parametrize("name", ["unet", "detector", "experts", "attention", "chunks", "encoder_layer", "cells"])
+@pytest.mark.parametrize("name", ["unet", *(pytest.param(name, marks=pytest.mark.slow) for name in ELSEWHERE)])
 def test_layers_may_lie_anywhere(name):
     """Placements drawn at random over three tiers: branches apart, results that come back."""
     build, args, kwargs, _ = made_networks.NETWORKS[name]

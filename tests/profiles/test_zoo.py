@@ -32,6 +32,7 @@ def test_published_sizes_to_the_last_digit(name, parameters, macs):
     assert (found.parameters, found.macs) == (parameters, macs)
 
 
+@pytest.mark.slow
 def test_sizes_worked_by_hand():
     width, feedforward, tokens = 512, 2048, 128
     layer = 4 * width * (width + 1) + width * feedforward * 2 + feedforward + width + 4 * width
@@ -43,6 +44,7 @@ def test_sizes_worked_by_hand():
     assert table("deepface").parameters == local + others
 
 
+@pytest.mark.slow
 def test_mobilenet_can_be_cut_at_the_papers_points():
     chain = table("mobilenet_v2").chain()
     assert sum(name.count("..") for name in chain.names) == 10  # the residual bottlenecks are units
