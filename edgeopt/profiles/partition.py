@@ -1,8 +1,7 @@
 """From decision to deployment: a network cut into one torch module for each tier it visits.
 
 The parts share the network's parameters, run one after the other exactly what the network runs, and hand over the
-tensors that cross each cut. Each is a plain ``torch.fx.GraphModule``: it can be moved, saved or exported like any
-module.
+tensors that cross each cut. Each is a plain ``torch.fx.GraphModule``; ``part.save`` writes it as an exported program.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +18,9 @@ from ..formulations.graph_split import GraphSplitDecision
 from ..model.errors import InvalidProblemError
 from ..model.records import plain
 from .capture import Capture, Dynamic, capture
-from .capture.parts import Port, pieces
+from .capture.parts import pieces
 from .capture.placement import placed_pieces, scheduled
+from .capture.ports import Port
 from .dnn import LayerTable
 
 if TYPE_CHECKING:
@@ -52,6 +53,12 @@ class Part:
     units: tuple[str, ...]
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+
+    def save(self, path: str | Path) -> None:
+        """Write the part to a file for `load_part`, or for torch alone: :mod:`edgeopt.profiles.deployment.files`."""
+        from .deployment.files import save_part
+
+        save_part(self, path)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -14,41 +14,13 @@ from typing import TYPE_CHECKING, Any
 from ...model.errors import InvalidProblemError
 from .observation import NUMBER, Value
 from .operators import OperatorGraph, Sort
+from .ports import EntryCheck, Port
 from .program import attribute
 
 if TYPE_CHECKING:
-    import torch
     from torch import fx
 
     from .crossing import Crossings
-
-
-@dataclass(frozen=True)
-class Port:
-    """Something that a part takes or gives.
-
-    Attributes
-    ----------
-    name : str
-        Its name.
-    shape : tuple of int
-        On the example; empty for a number.
-    dtype : torch.dtype or None
-        Type of a tensor; None for a number, a size that a later part cannot know otherwise.
-    bits : int
-        Bits in its own type.
-    sides : tuple of (int or str)
-        For each dimension its size, or the name of a size that may change.
-    result : tuple of int
-        As which results of the network this is returned, if it is.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: torch.dtype | None
-    bits: int
-    sides: tuple[int | str, ...] = ()
-    result: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -204,13 +176,16 @@ class Builder:
             return Port(node.name, (), None, 8 * NUMBER)
         traced = getattr(node.meta.get("val"), "shape", value.shape)
         fixed = not self.source.program.dynamic
-        sides = tuple(
-            size if fixed or isinstance(side, int) else str(side)
-            for side, size in zip(traced, value.shape, strict=True)
-        )
+        sides = tuple(size if fixed else _side(side) for side, size in zip(traced, value.shape, strict=True))
         results = self.source.results
         returned = tuple(index for index, result in enumerate(results) if result is node)
         return Port(node.name, value.shape, value.dtype, 8 * value.bytes, sides, returned)
+
+
+def _side(side: Any) -> int | str:
+    """Return a size of the trace: a number, also where torch found that a symbol can only be this one."""
+    text = str(side)
+    return int(text) if text.isdecimal() else text
 
 
 def _without_strides(target: Any) -> Any:
@@ -220,30 +195,3 @@ def _without_strides(target: Any) -> Any:
     aten = torch.ops.aten
     views = (aten.view.default, aten._unsafe_view.default, aten._reshape_copy.default)
     return aten.reshape.default if target in views else target
-
-
-class EntryCheck:
-    """Refuses tensors of another shape or type before the part runs: some kernels of torch would end the process."""
-
-    def __init__(self, inputs: tuple[Port, ...]) -> None:
-        self.inputs = inputs
-
-    def __call__(self, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
-        """Compare the arguments with what the part was captured for."""
-        if len(args) != len(self.inputs):
-            raise InvalidProblemError(f"the part takes {len(self.inputs)} inputs; it was given {len(args)}")
-        sizes: dict[str, Any] = {}
-        for port, value in zip(self.inputs, args, strict=True):
-            if port.dtype is None:
-                continue
-            if getattr(value, "dtype", None) != port.dtype:
-                raise InvalidProblemError(
-                    f"{port.name} is {getattr(value, 'dtype', type(value).__name__)}; the part takes {port.dtype}"
-                )
-            fits = len(value.shape) == len(port.sides)
-            for side, size in zip(port.sides, value.shape, strict=False):
-                fits &= (size == side) if isinstance(side, int) else (size == sizes.setdefault(side, size))
-            if not fits:
-                raise InvalidProblemError(
-                    f"{port.name} has shape {tuple(value.shape)}; the part takes ({', '.join(map(str, port.sides))})"
-                )

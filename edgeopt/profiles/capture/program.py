@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -76,17 +77,22 @@ def attribute(module: torch.nn.Module, path: str) -> Any:
     return found
 
 
-def from_exported(exported: torch.export.ExportedProgram, model: torch.nn.Module, route: str, dynamic: bool) -> Program:
-    """Return an exported program as a graph that reads the parameters of `model` as attributes."""
+def from_exported(
+    exported: torch.export.ExportedProgram, model: torch.nn.Module, names: Sequence[str], route: str, dynamic: bool
+) -> Program:
+    """Return an exported program as a graph that reads the parameters of `model` as attributes.
+
+    `names` are those of the call's tensors, which the graph's inputs get.
+    """
     from torch import fx
     from torch.export.graph_signature import InputKind, OutputKind
 
     held: dict[str, Any] = {}
     graph, copies = fx.Graph(), dict[fx.Node, fx.Node]()
-    signature = exported.graph_signature
+    signature, inputs = exported.graph_signature, iter(names)
     for spec, node in zip(signature.input_specs, _placeholders(exported.graph), strict=True):
         if spec.kind is InputKind.USER_INPUT:
-            copies[node] = graph.placeholder(node.name)
+            copies[node] = graph.placeholder(as_identifier(next(inputs)))
         else:
             target = str(spec.target if spec.target is not None else node.name)
             name, value = _held(exported, model, target)
@@ -109,6 +115,11 @@ def from_exported(exported: torch.export.ExportedProgram, model: torch.nn.Module
     _own_buffers(held, writes)
     graph.output((*results, *writes.values()))
     return finished(held, graph, route, dynamic, writes)
+
+
+def as_identifier(name: str) -> str:
+    """Return the name of a tensor of a call as Python allows it: ``batch['left']`` as ``batch_left``."""
+    return re.sub(r"\W+", "_", name).strip("_") or "x"
 
 
 def _placeholders(graph: fx.Graph) -> list[fx.Node]:

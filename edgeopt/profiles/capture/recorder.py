@@ -51,7 +51,7 @@ def recorded(copy: torch.nn.Module, model: torch.nn.Module, call: Call) -> Progr
         return programs.finished(record.held, record.graph, "recorder", dynamic=False)
     graph_module = torch.fx.GraphModule(record.held, record.graph)
     exported = torch.export.export(graph_module, tuple(call.fresh().tensors), strict=False).run_decompositions({})
-    return programs.from_exported(exported, graph_module, "recorder", dynamic=False)
+    return programs.from_exported(exported, graph_module, call.names, "recorder", dynamic=False)
 
 
 @contextmanager
@@ -88,8 +88,8 @@ class _Record:
         self._tainted: set[fx.Node] = set()
         self._model = model
         self._attributes = dict(_attributes(copy))
-        for index, tensor in enumerate(self.inputs):
-            node = self.graph.placeholder(f"tensors_{index}")
+        for name, tensor in zip(call.names, self.inputs, strict=True):
+            node = self.graph.placeholder(programs.as_identifier(name))
             self._know(tensor, node)
             self._tainted.add(node)
 

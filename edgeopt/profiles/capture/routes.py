@@ -59,7 +59,7 @@ def captured(copy: torch.nn.Module, model: torch.nn.Module, call: Call, sizes: S
     met: dict[str, str] = {}
     for route, way in ways:
         try:
-            with at_rest(), _quiet():
+            with at_rest(), quiet():
                 found = way()
             notes = verify(copy, found, call, sizes)
         except DifferenceError as error:
@@ -67,11 +67,21 @@ def captured(copy: torch.nn.Module, model: torch.nn.Module, call: Call, sizes: S
         except Exception as error:  # whatever a model's own code raises when its tensors are symbols
             met.setdefault(route, reason(error))
         else:
-            if any(sizes) and not found.dynamic:
-                notes.append("its graph holds for the sizes of the example only")
+            notes += _fixed(found, call, sizes)
             return found, notes
     said = "; ".join(f"{route}: {why}" for route, why in met.items())
     raise InvalidProblemError(f"{type(model).__name__} cannot be captured. {said}. {_ADVICE}")
+
+
+def _fixed(found: Program, call: Call, sizes: Sizes) -> list[str]:
+    """Say which of the sizes that should be free the graph fixes to those of the example."""
+    if any(sizes) and not found.dynamic:
+        return ["its graph holds for the sizes of the example only"]
+    notes = []
+    for name, which, node in zip(call.names, sizes, found.inputs, strict=True):
+        shape = node.meta["val"].shape if which else ()
+        notes += [f"its graph fixes dimension {d} of {name} to {shape[d]}" for d in which if str(shape[d]).isdecimal()]
+    return notes
 
 
 _ADVICE = (
@@ -81,7 +91,7 @@ _ADVICE = (
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep back what torch writes of graphs that it refuses, page by page: the refusal says it in a line."""
     loggers = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict) if name.startswith("torch")]
     loud = [logger for logger in loggers if not logger.disabled]
@@ -99,6 +109,8 @@ def _quiet() -> Iterator[None]:
 def _exporter(
     copy: torch.nn.Module, model: torch.nn.Module, call: Call, sizes: Sizes, strict: bool
 ) -> Callable[[], Program]:
+    route = "strict export" if strict else "export"
+
     def export() -> Program:
         import torch
         from torch.export import Dim
@@ -109,7 +121,7 @@ def _exporter(
         spec: dict[str, Any] | None = {"tensors": shapes} if any(sizes) else None
         exported = torch.export.export(wrapped(copy, call), (given,), dynamic_shapes=spec, strict=strict)
         exported = exported.run_decompositions({})
-        return programs.from_exported(exported, model, "strict export" if strict else "export", any(sizes))
+        return programs.from_exported(exported, model, call.names, route, any(sizes))
 
     return export
 

@@ -1,0 +1,1 @@
+"""Parts that leave this process: files of :func:`torch.export.save`, ONNX, and early exits at run time."""
