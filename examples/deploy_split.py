@@ -1,49 +1,151 @@
-"""From a decision to running parts: AlexNet split over two processes, predicted beside measured latency.
+"""From a decision to running parts: networks split over two and three processes, predicted beside measured latency.
 
-The layers are timed on this machine. A "device" runs every layer several times over, so that it is honestly slower than
-the "edge server"; their link is a loopback socket throttled to a stated rate. The exact split is solved, the network is
-cut into torch modules, the parts run in two processes, and what was predicted is compared with what is measured.
+The layers are timed on this machine. A device and an edge server run every part several times over, so that they are
+honestly slower than the last tier; the links between the processes are loopback sockets throttled to stated rates. The
+exact split is solved, the network is cut into parts, the parts are saved as files, and each process loads its own with
+torch alone: neither edgeopt nor the model's source is there. Four networks: a chain, a U-Net whose skip connection
+crosses the cut, a detector with two heads, and one with early exits.
 """
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
+import json
 import socket
 import struct
+import subprocess
+import sys
+import tempfile
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
-import edgeopt as eo
-from edgeopt.profiles import zoo
-from edgeopt.profiles.dnn import LayerTable
-from edgeopt.profiles.measure import measure
-from edgeopt.profiles.partition import Part, split_module
-
-NETWORK, PATIENCE = "alexnet", 60.0
-HEADER = struct.Struct("!IQ")
+PATIENCE = 60.0
+SIZE = struct.Struct("!Q")
 
 
-def send(connection: socket.socket, index: int, value: torch.Tensor, rate: float) -> None:
-    """Send a tensor as plain bytes, taking the time that the link would take."""
-    payload = value.contiguous().numpy().tobytes()
-    time.sleep(8 * len(payload) / rate)
-    connection.sendall(HEADER.pack(index, len(payload)) + payload)
+# ------------------------------------------------------------------------------ a process that runs the parts of a tier
 
 
-def receive(connection: socket.socket) -> tuple[int, bytes] | None:
-    """Receive the number of a part and the bytes of its input; None where the other side has hung up."""
-    head = exactly(connection, HEADER.size)
-    if head is None:
-        return None
-    index, size = HEADER.unpack(head)
-    return index, exactly(connection, size)
+class Tier:
+    """Runs the parts of one tier; talks to the tier on either side."""
+
+    def __init__(self, folder: Path, number: int, left: socket.socket | None, right: socket.socket | None) -> None:
+        self.plan = json.loads((folder / "plan.json").read_text())
+        self.number, self.sides = number, {-1: left, 1: right}
+        self.modules = {
+            index: torch.export.load(folder / f"{index}.pt2").module()
+            for index, part in enumerate(self.plan["parts"])
+            if part["tier"] == number
+        }
+        self.begin({}, 0)
+
+    def begin(self, inputs: dict[str, torch.Tensor], inference: int) -> None:
+        """Forget the inference before."""
+        self.inference = inference
+        self.held, self.known, self.results = dict(inputs), {-1: set(), 1: set()}, list(self.plan["results"])
+        self.exit = len(self.plan["exits"]) - 1
+
+    def serve(self) -> None:
+        """Run what the left side hands over until it hangs up."""
+        while (message := self.receive(-1)) is not None:
+            self.proceed(message["part"])
+
+    def proceed(self, index: int) -> None:
+        """Run parts from one on; hand over what the next tier needs, and come back when it hands over to here."""
+        parts = self.plan["parts"]
+        while True:
+            while index < len(parts) and parts[index]["tier"] == self.number:
+                self.run(index)
+                index = len(parts) if self.leaves(index) else index + 1
+            following = parts[index]["tier"] if index < len(parts) else 0
+            if following == self.number:
+                return
+            side = 1 if following > self.number else -1
+            self.send(side, index)
+            if side < 0:
+                return
+            index = self.receive(1)["part"]
+
+    def run(self, index: int) -> None:
+        """Run a part, several times over where this tier plays a slow one."""
+        part = self.plan["parts"][index]
+        given = [self.held[name] for name in part["inputs"]]
+        for _ in range(self.plan["slow"][self.number]):
+            result = self.modules[index](*given)
+        self.held.update(zip(part["outputs"], result if len(part["outputs"]) > 1 else (result,), strict=True))
+
+    def leaves(self, index: int) -> bool:
+        """Whether a part was the last one of an early exit that is sure enough."""
+        for number, exit in enumerate(self.plan["exits"][:-1]):
+            if exit["after"] == index:
+                sure = float(self.held[exit["result"]].double().softmax(-1).max())
+                if sure >= exit["threshold"]:
+                    self.exit, self.results = number, [exit["result"]]
+                    return True
+        return False
+
+    def send(self, side: int, index: int) -> None:
+        """Send what is needed on one side and is not there yet, taking the time that the link would take."""
+        parts = self.plan["parts"][index:]
+        needed = [name for part in parts if (part["tier"] - self.number) * side > 0 for name in part["inputs"]]
+        needed += self.results if side < 0 else []
+        names = [n for n in dict.fromkeys(needed) if n in self.held and n not in self.known[side]]
+        self.known[side].update(names)
+        tensors = [self.held[name].contiguous() for name in names]
+        described = [
+            (n, str(t.dtype).removeprefix("torch."), tuple(t.shape)) for n, t in zip(names, tensors, strict=True)
+        ]
+        payload = b"".join(t.reshape(-1).view(torch.uint8).numpy().tobytes() for t in tensors)
+        head = json.dumps(
+            {
+                "inference": self.inference,
+                "part": index,
+                "tensors": described,
+                "exit": self.exit,
+                "results": self.results,
+            }
+        ).encode()
+        wait(8 * len(payload) / self.plan["rates"][self.number if side > 0 else self.number - 1])
+        self.sides[side].sendall(SIZE.pack(len(head)) + SIZE.pack(len(payload)) + head + payload)
+
+    def receive(self, side: int) -> dict[str, Any] | None:
+        """Receive tensors and the number of the next part; None where the other side has hung up."""
+        sizes = exactly(self.sides[side], 2 * SIZE.size)
+        if sizes is None:
+            return None
+        head, payload = (SIZE.unpack_from(sizes, at)[0] for at in (0, SIZE.size))
+        message = json.loads(exactly(self.sides[side], head))
+        content, at = exactly(self.sides[side], payload) if payload else bytearray(), 0
+        if message["inference"] != self.inference:
+            self.begin({}, message["inference"])
+        for name, kind, shape in message["tensors"]:
+            dtype = getattr(torch, kind)
+            size = int(np.prod(shape)) * dtype.itemsize
+            self.held[name] = (
+                torch.frombuffer(content, dtype=torch.uint8, count=size, offset=at).view(dtype).reshape(shape)
+            )
+            self.known[side].add(name)
+            at += size
+        self.exit, self.results = message["exit"], message["results"]
+        return message
 
 
-def exactly(connection: socket.socket, size: int) -> bytes | None:
+def wait(seconds: float) -> None:
+    """Wait to the tenth of a millisecond; some systems let nothing sleep less than several."""
+    until = time.perf_counter() + seconds
+    time.sleep(max(0.0, seconds - 0.01))
+    while time.perf_counter() < until:
+        pass
+
+
+def exactly(connection: socket.socket, size: int) -> bytearray | None:
     """Read `size` bytes, or None at the end of the stream."""
     parts = bytearray()
     while len(parts) < size:
@@ -51,110 +153,259 @@ def exactly(connection: socket.socket, size: int) -> bytes | None:
         if not part:
             return None
         parts += part
-    return bytes(parts)
+    return parts
 
 
-def tensor(payload: bytes, part: Part) -> torch.Tensor:
-    """Rebuild the tensor that a part expects."""
-    return torch.from_numpy(np.frombuffer(bytearray(payload), dtype=np.float32).reshape(part.input_shape))
+def connected(port: int) -> socket.socket:
+    """Connect to a process on this machine."""
+    connection = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
 
 
-def parts_of(tiers: list[int]) -> tuple[Part, ...]:
-    """Build the network from its seed and cut it; both processes do the same."""
+def serve(folder: Path, number: int, port: int) -> None:
+    """Be a tier: print the port at which the tier before it finds this one, and run parts until that hangs up."""
     torch.set_num_threads(1)
-    return split_module(zoo.build(NETWORK), np.array(tiers), zoo.example_input(NETWORK))
-
-
-def edge_server(port: multiprocessing.Queue, tiers: list[int], rate: float) -> None:
-    """Serve the parts on tier 1 until the device hangs up."""
-    parts = parts_of(tiers)
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener, torch.no_grad():
+    with ExitStack() as stack, torch.inference_mode():
+        right = stack.enter_context(closing(connected(port))) if port else None
+        listener = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0))))
+        tier = Tier(folder, number, None, right)
+        assert "edgeopt" not in sys.modules
+        print(listener.getsockname()[1], flush=True)
         listener.settimeout(PATIENCE)
-        for part in parts:  # once before anyone measures
-            if part.tier == 1:
-                part.module(torch.zeros(part.input_shape))
-        port.put(listener.getsockname()[1])
-        connection, _ = listener.accept()
-        with closing(connection):
-            connection.settimeout(PATIENCE)
-            while (message := receive(connection)) is not None:
-                index, payload = message
-                send(connection, index, parts[index].module(tensor(payload, parts[index])), rate)
+        tier.sides[-1] = stack.enter_context(closing(listener.accept()[0]))
+        tier.sides[-1].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        tier.serve()
 
 
-def infer(parts: tuple[Part, ...], connection: socket.socket, value: torch.Tensor, slow: int, rate: float):
-    """Run one inference: the device's parts here, `slow` times over, the edge's parts over the socket."""
+# ------------------------------------------------------------------------------------------------------- the networks
+
+
+class UNet(nn.Module):
+    """Downwards, upwards, and a skip connection at each size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        wide = [3, 16, 32, 64]
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(wide))
+        self.bottom = nn.Conv2d(64, 64, 3, padding=1)
+        self.up = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in ((128, 32), (64, 16), (32, 4)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return a map of four classes."""
+        skips = []
+        for layer in self.down:
+            skips.append(layer(x).relu())
+            x = nn.functional.max_pool2d(skips[-1], 2)
+        x = self.bottom(x).relu()
+        for layer in self.up:
+            skip = skips.pop()
+            x = layer(torch.cat([nn.functional.interpolate(x, size=skip.shape[-2:]), skip], 1)).relu()
+        return x
+
+
+class Detector(nn.Module):
+    """The dense part of a detector: a backbone, and a head each for classes and boxes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        wide = [3, 24, 48, 96, 96]
+        self.backbone = nn.Sequential(
+            *(m for a, b in pairwise(wide) for m in (nn.Conv2d(a, b, 3, 2, padding=1), nn.ReLU()))
+        )
+        self.classes, self.boxes = (
+            nn.Sequential(nn.Conv2d(96, 96, 3, padding=1), nn.ReLU(), nn.Conv2d(96, n, 1)) for n in (20, 4)
+        )
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return scores and boxes for each cell."""
+        features = self.backbone(images)
+        return {"scores": self.classes(features).sigmoid(), "boxes": self.boxes(features)}
+
+
+# -------------------------------------------------------------------------------------------- planning, and the device
+
+
+def lay_out(folder: Path, parts: Any, results: list[str], exits: list[dict[str, Any]], rates: Any, slow: Any) -> None:
+    """Save the parts and what the processes have to know of them."""
     for index, part in enumerate(parts):
-        if part.tier == 0:
-            for _ in range(slow):
-                result = part.module(value)
-            value = result
-            continue
-        send(connection, index, value, rate)
-        answer = receive(connection)
-        if answer is None:
-            raise ConnectionError("the edge server hung up")
-        following = parts[index + 1] if index + 1 < len(parts) else None
-        shape = following.input_shape if following else part.output_shape
-        value = torch.from_numpy(np.frombuffer(bytearray(answer[1]), dtype=np.float32).reshape(shape))
-    return value
+        part.save(folder / f"{index}.pt2")
+    ports = [
+        {"tier": p.tier, "inputs": [port.name for port in p.inputs], "outputs": [port.name for port in p.outputs]}
+        for p in parts
+    ]
+    plan = {"parts": ports, "results": results, "exits": exits, "rates": list(rates), "slow": list(slow)}
+    (folder / "plan.json").write_text(json.dumps(plan))
 
 
-def deploy(tiers: list[int], slow: int, rate: float, repeats: int) -> tuple[float, float]:
-    """Return the median latency of the deployed split, seconds, and its largest difference from the whole network."""
-    context = multiprocessing.get_context("spawn")
-    port = context.Queue()
-    server = context.Process(target=edge_server, args=(port, tiers, rate), daemon=True)
-    server.start()
-    try:
-        parts, model = parts_of(tiers), zoo.build(NETWORK)
-        value = torch.randn(zoo.example_input(NETWORK).shape, generator=torch.Generator().manual_seed(0))
-        with closing(socket.create_connection(("127.0.0.1", port.get(timeout=PATIENCE)), PATIENCE)) as connection:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with torch.no_grad():
-                difference = (infer(parts, connection, value, slow, rate) - model(value)).abs().max()
-                times = []
-                for _ in range(repeats):
-                    started = time.perf_counter()
-                    infer(parts, connection, value, slow, rate)
-                    times.append(time.perf_counter() - started)
-        return float(np.median(times)), float(difference)
-    finally:
-        server.join(5.0)
-        server.kill()
+def deploy(
+    folder: Path, tiers: int, calls: list[dict[str, torch.Tensor]]
+) -> list[tuple[float, int, list[torch.Tensor]]]:
+    """Start a process for each further tier, run inferences, return seconds, exit and results of each."""
+    with ExitStack() as stack:
+        port = 0
+        for number in range(tiers - 1, 0, -1):
+            command = [sys.executable, __file__, "--serve", str(folder), str(number), str(port)]
+            process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            stack.callback(process.terminate)
+            port = int(process.stdout.readline())
+        right = stack.enter_context(closing(connected(port)))
+        stack.enter_context(torch.inference_mode())
+        device, found = Tier(folder, 0, None, right), []
+        for number, inputs in enumerate(calls, start=1):
+            started = time.perf_counter()
+            device.begin(inputs, number)
+            device.proceed(0)
+            seconds = time.perf_counter() - started
+            found.append((seconds, device.exit, [device.held[name] for name in device.results]))
+        return found
+
+
+def seconds_of(model: nn.Module, value: torch.Tensor, slow: tuple[int, ...], repeats: int) -> dict[str, np.ndarray]:
+    """Return the seconds of each layer on each tier: the fastest quarter, for other programs slow the rest down."""
+    from edgeopt.profiles.measure import measure
+
+    measured = measure(model, value, threads=1, repeats=repeats)
+    return {name: seconds * np.array(slow) for name, seconds in zip(measured.name, measured.seconds_low, strict=True)}
+
+
+def exits_of(table: Any, seconds: dict[str, np.ndarray]) -> list[Any]:
+    """Return the exits of a network as the formulation takes them."""
+    import edgeopt as eo
+
+    found = []
+    for number, chain in enumerate(table.exits()):
+        times = np.array([seconds[name] for name in chain.table.names])
+        units = np.stack([chain.total(column) for column in times.T], axis=1)
+        found.append(eo.Exit((number + 1) / len(table.outputs), units, chain.output_bits, chain.names))
+    return found
+
+
+def said_of(parts: Any) -> str:
+    """Return the tiers in order, and what crosses behind each part."""
+    return " | ".join(f"{part.tier}: {len(part.outputs)} x {part.output_bits / 8e3:.1f} kB" for part in parts)
+
+
+def report(name: str, predicted: float, measured: float, gap: float, parts: Any) -> None:
+    """Print one deployment; raise where its results are not the model's."""
+    if gap > 1e-6:
+        raise SystemExit(f"{name}: the parts differ from the whole network by {gap:.1e}")
+    print(
+        f"{name:30s} predicted {1e3 * predicted:7.1f} ms, measured {1e3 * measured:7.1f} ms "
+        f"({measured / predicted - 1:+4.0%}); differs by {gap:.0e}; {said_of(parts)}",
+        flush=True,
+    )
+
+
+def difference(found: list[torch.Tensor], expected: Any) -> float:
+    """Return the largest difference between results and the model's own."""
+    wanted = list(expected.values()) if isinstance(expected, dict) else [expected]
+    return max(float((a - b).abs().max()) for a, b in zip(found, wanted, strict=True))
+
+
+def split(name: str, model: nn.Module, value: torch.Tensor, rates: Any, slow: tuple[int, ...], repeats: int) -> None:
+    """Solve, deploy and compare a network with any data flow; a chain on the device and at the edge alone besides."""
+    import edgeopt as eo
+    from edgeopt.profiles.capture import capture
+    from edgeopt.profiles.dnn import LayerTable
+    from edgeopt.profiles.partition import split_module
+
+    captured = capture(model, value)
+    table, seconds = LayerTable.of(captured), seconds_of(model, value, slow, repeats)
+    if table.chain().units > 4 and len(table.outputs) == 1:
+        problem = eo.StochasticSplit(exits_of(table, seconds), [1.0], rates[0], rates[1:] or None)
+        decisions = {"exact": eo.solve(problem).decision}
+        decisions |= {place: eo.solve(problem, place).decision for place in ("local-only", "remote-only")}
+    else:
+        times = np.array([seconds[layer] for layer in table.names])
+        bits = [layer.output_bits for layer in table.layers]
+        problem = eo.GraphSplit(
+            times, table.edges, table.input_bits, bits, rates[0], rates[1:] or None, outputs=table.outputs
+        )
+        decisions = {"exact": eo.solve(problem).decision}
+    for solver, decision in decisions.items():
+        parts = split_module(captured, decision)
+        outputs = {index: port.name for part in parts for port in part.outputs for index in port.result}
+        inputs = [{captured.graph.inputs[0].name: torch.randn(value.shape)} for _ in range(repeats + 2)]
+        with tempfile.TemporaryDirectory() as folder:
+            lay_out(Path(folder), parts, [outputs[k] for k in sorted(outputs)], [], rates, slow)
+            runs = deploy(Path(folder), len(slow), inputs)
+        with torch.inference_mode():
+            gap = max(difference(run[2], model(*given.values())) for run, given in zip(runs, inputs, strict=True))
+        measured = float(np.quantile([run[0] for run in runs[2:]], 0.25))  # the first two warm up
+        report(f"{name}, {len(slow)} tiers, {solver}", problem.objective(decision), measured, gap, parts)
+
+
+def leave_early(model: nn.Module, value: torch.Tensor, rates: Any, slow: tuple[int, ...], repeats: int) -> None:
+    """Calibrate, solve, deploy and compare a network with early exits."""
+    import edgeopt as eo
+    from edgeopt.profiles.capture import capture
+    from edgeopt.profiles.deployment.confidence import calibrate
+    from edgeopt.profiles.deployment.early_exit import split_exits
+    from edgeopt.profiles.dnn import LayerTable
+
+    captured = capture(model, value)
+    table, seconds = LayerTable.of(captured), seconds_of(model, value, slow, repeats)
+    problem = eo.StochasticSplit(
+        exits_of(table, seconds), [0.3, 0.2, 0.1, 0.1, 0.3], rates[0], rates[1:] or None, shared_trunk=True
+    )
+    decision = eo.solve(problem).decision
+    with torch.inference_mode():
+        rule = calibrate(model(torch.randn(500, *value.shape[1:])), problem.weights)
+    staged = split_exits(captured, decision)
+    exits, after = [], -1
+    for number, stage in enumerate(staged.stages):
+        after += len(stage)
+        threshold = rule.thresholds[number] if number < len(rule.thresholds) else -np.inf
+        exits.append({"after": after, "result": staged.result_of(number), "threshold": threshold})
+    calls = [{captured.graph.inputs[0].name: torch.randn(value.shape)} for _ in range(8 * repeats)]
+    with tempfile.TemporaryDirectory() as folder:
+        lay_out(Path(folder), staged.parts, [exits[-1]["result"]], exits, rates, slow)
+        runs = deploy(Path(folder), len(slow), calls)
+    with torch.inference_mode():
+        gap = max(
+            difference(found, model(*given.values())[exit]) for (_, exit, found), given in zip(runs, calls, strict=True)
+        )
+    seconds_by_exit = staged.latencies(seconds, rates[0], rates[1:] or None)
+    left = np.bincount([run[1] for run in runs], minlength=len(exits)) / len(runs)
+    measured = [np.quantile([s for s, exit, _ in runs[2:] if exit == k] or [0.0], 0.25) for k in range(len(exits))]
+    name = f"BranchyNet, {len(slow)} tiers"
+    report(name, float(left @ seconds_by_exit), float(left @ measured), gap, staged.parts)
+    for number, share in enumerate(left):
+        print(
+            f"  exit {number}: asked for {problem.weights[number]:4.0%}, left {share:4.0%}; predicted "
+            f"{1e3 * seconds_by_exit[number]:6.1f} ms, measured {1e3 * measured[number]:6.1f} ms"
+        )
 
 
 def main() -> None:
     """Measure, solve, split, deploy, compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rate", type=float, default=50e6, help="rate of the link, bit/s")
-    parser.add_argument("--slow", type=int, default=4, help="how many times the device runs each layer")
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions")
+    parser.add_argument("--rates", type=float, nargs=2, default=[50e6, 200e6], help="rates of the two links, bit/s")
+    parser.add_argument(
+        "--slow", type=int, nargs=2, default=[6, 2], help="how many times device and edge run each part"
+    )
+    parser.add_argument("--quick", action="store_true", help="two tiers, fewer repetitions")
+    parser.add_argument("--serve", nargs=3, metavar=("FOLDER", "TIER", "PORT"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    model, value = zoo.build(NETWORK), zoo.example_input(NETWORK)
-    chain = LayerTable.from_module(model, value).chain()
-    measured = measure(model, value, threads=1, repeats=3 if arguments.quick else 15)
-    edge = chain.total(measured.set_index("name").seconds.loc[list(chain.table.names)].to_numpy())
-    exit = eo.Exit(1.0, np.stack([arguments.slow * edge, edge], axis=1), chain.output_bits, chain.names)
-    problem = eo.StochasticSplit([exit], [1.0], arguments.rate)
-    best = eo.solve(problem)
-    print(f"{NETWORK}: {chain.units} units; link {arguments.rate / 1e6:g} Mbit/s; device {arguments.slow}x slower")
-    everywhere = {
-        "exact split": best.decision,
-        "all on the device": eo.solve(problem, "local-only").decision,
-        "all at the edge": eo.solve(problem, "remote-only").decision,
+    if arguments.serve:
+        serve(Path(arguments.serve[0]), int(arguments.serve[1]), int(arguments.serve[2]))
+        return
+    from edgeopt.profiles import zoo
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    repeats = 3 if arguments.quick else 15
+    networks = {
+        "AlexNet": (zoo.build("alexnet"), zoo.example_input("alexnet")),
+        "U-Net": (UNet().eval(), torch.zeros(1, 3, 96, 96)),
+        "detector": (Detector().eval(), torch.zeros(1, 3, 128, 128)),
     }
-    for name, decision in everywhere.items():
-        tiers = decision.tiers[0].tolist()
-        latency, difference = deploy(tiers, arguments.slow, arguments.rate, 5 if arguments.quick else 20)
-        if difference > 1e-6:
-            raise SystemExit(f"{name}: the parts differ from the whole network by {difference:.1e}")
-        parts = split_module(model, decision, value)
-        cuts = ", ".join(f"{part.output_bits / 8e3:.1f} kB {part.output_shape}" for part in parts[:-1]) or "none"
-        print(
-            f"{name:18s} predicted {1e3 * problem.objective(decision):7.1f} ms, measured {1e3 * latency:7.1f} ms, "
-            f"differs by {difference:.1e}; tensors between the parts: {cuts}"
-        )
+    for tiers in (2,) if arguments.quick else (2, 3):
+        rates, slow = arguments.rates[: tiers - 1], (*arguments.slow[: tiers - 1], 1)
+        for name, (model, value) in networks.items():
+            split(name, model, value, rates, slow, repeats)
+        leave_early(zoo.build("branchy_alexnet"), zoo.example_input("branchy_alexnet"), rates, slow, repeats)
 
 
 if __name__ == "__main__":

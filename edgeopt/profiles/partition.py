@@ -18,7 +18,7 @@ from ..formulations.graph_split import GraphSplitDecision
 from ..model.errors import InvalidProblemError
 from ..model.records import plain
 from .capture import Capture, Dynamic, capture
-from .capture.parts import pieces
+from .capture.parts import Piece, pieces
 from .capture.placement import placed_pieces, scheduled
 from .capture.ports import Port
 from .dnn import LayerTable
@@ -26,6 +26,7 @@ from .dnn import LayerTable
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
+    from torch import fx
 
     from .capture.operators import OperatorGraph
 
@@ -142,7 +143,7 @@ def split_module(
         Part(piece.module, int(tiers[first]), chain.names[first:last], piece.inputs, piece.outputs)
         for piece, (first, last) in zip(found, pairwise(bounds), strict=True)
     )
-    _compare(parts, chain.table.cuts.graph, captured)
+    compare_parts(parts, chain.table.cuts.graph, captured)
     return parts
 
 
@@ -175,13 +176,21 @@ def _placed_parts(captured: Capture, decision: GraphSplitDecision) -> tuple[Part
     layers = {node: layer for layer, nodes in enumerate(table.nodes) for node in nodes if node in graph.place}
     runs = scheduled(graph, {node: int(tiers[layer]) for node, layer in layers.items()}, layers)
     found = placed_pieces(table.cuts, [run for _, run in runs])
-    names = [tuple(dict.fromkeys(table.names[layers[graph.operators[i]]] for i in run)) for _, run in runs]
-    parts = tuple(
+    parts = parts_of_runs(table, layers, runs, found)
+    compare_parts(parts, graph, captured)
+    return parts
+
+
+def parts_of_runs(
+    table: LayerTable, layers: Mapping[fx.Node, int], runs: Sequence[tuple[int, list[int]]], found: Sequence[Piece]
+) -> tuple[Part, ...]:
+    """Return the parts of runs of operators, each on a tier, with the names of their layers."""
+    operators = table.cuts.graph.operators
+    names = [tuple(dict.fromkeys(table.names[layers[operators[i]]] for i in run)) for _, run in runs]
+    return tuple(
         Part(piece.module, tier, units, piece.inputs, piece.outputs)
         for piece, (tier, _), units in zip(found, runs, names, strict=True)
     )
-    _compare(parts, graph, captured)
-    return parts
 
 
 def run_parts(parts: Sequence[Part], inputs: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -208,7 +217,7 @@ def run_parts(parts: Sequence[Part], inputs: Mapping[str, Any]) -> tuple[Any, ..
     return tuple(results[index] for index in sorted(results))
 
 
-def _compare(parts: Sequence[Part], graph: OperatorGraph, captured: Capture) -> None:
+def compare_parts(parts: Sequence[Part], graph: OperatorGraph, captured: Capture) -> None:
     """Raise unless the composition of the parts gives what the captured network gives on the example."""
     import torch
 

@@ -33,15 +33,16 @@ def scheduled(
     graph : OperatorGraph
         The operators.
     tiers, layers : dict
-        Tier and layer of each operator; a layer is on one tier.
+        Tier and layer of each operator that is to run; a layer is on one tier. What the others give is there.
     """
     members: dict[int, list[int]] = defaultdict(list)
     waits: dict[int, set[int]] = defaultdict(set)
-    for index, operator in enumerate(graph.operators):
-        layer = layers[operator]
+    for operator, layer in layers.items():
+        index = graph.place[operator]
         members[layer].append(index)
         makers = (graph.maker(source) for source in graph.reads(operator))
-        waits[layer] |= {layers[graph.operators[maker]] for maker in makers if maker >= 0} - {layer}
+        needed = {layers.get(graph.operators[maker]) for maker in makers if maker >= 0}
+        waits[layer] |= {other for other in needed if other is not None and other != layer}
     runs: list[tuple[int, list[int]]] = []
     left, done = sorted(members), set[int]()
     while left:
