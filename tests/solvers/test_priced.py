@@ -147,34 +147,6 @@ def test_disjoint_groups_are_exact():
     assert eo.solve(program, "priced").objective == pytest.approx(expected, rel=1e-9)
 
 
-def fleet(devices: int, options: int, seed: int = 0) -> eo.Program:
-    """Return devices that each take one of several options and share a server."""
-    rng = np.random.default_rng(seed)
-    size = devices * options
-    device = np.repeat(np.arange(devices), options)
-    cost, load = rng.uniform(0.1, 1.0, size), rng.uniform(0.0, 1.0, size)
-    matrix = sparse.vstack(
-        [sparse.csc_array((np.ones(size), (device, np.arange(size)))), sparse.csc_array(load[None])], format="csc"
-    )
-    side = np.r_[np.ones(devices), 0.2 * devices]
-    lower = np.r_[np.ones(devices), -np.inf]
-    return eo.Program(cost, matrix, row_lower=lower, row_upper=side, upper=1.0, integrality=True)
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_a_small_fleet_meets_highs(seed):
-    program = fleet(6, 3, seed)
-    found, other = eo.solve(program, "priced"), eo.solve(program, "highs")
-    assert found.status == other.status
-    if found.status == "optimal":
-        assert found.objective == pytest.approx(other.objective, rel=1e-7)
-
-
-def test_a_large_fleet_is_proved():
-    found = eo.solve(fleet(10_000, 20), "priced", relative_gap=1e-5)
-    assert (found.status, found.proved) == ("optimal", True)
-
-
 def test_what_it_does_not_take_is_refused():
     with pytest.raises(eo.UnsupportedPairError, match="binary columns only"):
         eo.solve(eo.Program([1.0], [[1.0]], row_lower=[2.0], upper=3.0, integrality=True), "priced")

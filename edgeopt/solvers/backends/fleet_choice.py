@@ -2,7 +2,8 @@
 
 See :mod:`..compiled.fleet_hulls`. The edge at which the row is full gives its price, and with it the bound of the
 linear relaxation; the edges before it give a placement that fits, to which single switches are added. With thousands of
-devices hardly anything is missing to the bound; with few, an integer program settles the options that are still open.
+devices hardly anything is missing to the bound; what is, labels settle (:mod:`..compiled.fleet_labels`), and where they
+become too many an integer program over the options that are still open.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
+from ...model.cached import cached_property
 from ...model.outcome import Options, Outcome, Status
 from ...model.program import Point, Program
 from ...model.tolerance import FEASIBILITY, OPTIMALITY, ROUNDOFF, SOLVER
@@ -29,8 +31,11 @@ _SWITCHES = 50
 _ROUNDING = 1e-11
 """Part of a row's terms by which it may be missed by rounding: less than the judge excuses."""
 
-_SMALL_CORE, _LARGE_CORE, _PATIENCE = 1_000, 20_000, 2.0
-"""Open options that an integer program is always asked about, most that it is asked about at all, and its seconds."""
+_LABELS = 300_000
+"""Most combinations of switches that are held before an integer program is asked."""
+
+_LARGE_CORE, _PATIENCE = 20_000, 2.0
+"""Most open options that an integer program is asked about, and its seconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,15 +92,18 @@ class Fleet:
         grouped = one[matrix.indices]
         if not np.array_equal(column[grouped], np.arange(program.columns)):
             return None  # a column without a device, or with two
-        device_row, group = np.unique(matrix.indices[grouped], return_inverse=True)
-        if device_row.size != int(one.sum()):
+        device_row, number = np.flatnonzero(one), np.cumsum(one) - 1
+        group = number[matrix.indices[grouped]]
+        options = np.bincount(group, minlength=device_row.size)
+        if (options == 0).any():
             return None  # a device without options
         weight = np.zeros(program.columns)
         weight[column[~grouped]] = matrix.data[~grouped]
         side = 1.0 if np.isfinite(upper) else -1.0
-        order = np.argsort(group, kind="stable")
+        sorted_ = (group[1:] >= group[:-1]).all()
+        order = np.arange(group.size) if sorted_ else np.argsort(group, kind="stable")
         cost = np.where(program.upper > 0, program.sense.sign * program.cost, np.inf)
-        start = np.searchsorted(group[order], np.arange(device_row.size + 1))
+        start = np.append(0, np.cumsum(options))
         return cls(
             program,
             device_row.astype(np.int64),
@@ -108,10 +116,17 @@ class Fleet:
             side,
         )
 
-    @property
+    @cached_property
     def device(self) -> NDArray[np.int64]:
         """(columns,) device of each option."""
         return np.repeat(np.arange(self.group_row.size), np.diff(self.start))
+
+    @cached_property
+    def allowed(self) -> float:
+        """What the shared row may be missed by from rounding."""
+        if (self.weight == np.floor(self.weight)).all():
+            return 0.0
+        return _ROUNDING * float(np.abs(self.weight).sum()) / self.group_row.size
 
     def duals(self, price: float) -> NDArray[np.float64]:
         """Return the program's row duals at a price of the shared row, >= 0."""
@@ -134,8 +149,7 @@ def price_fleet(fleet: Fleet, options: Options) -> Outcome:
     devices, size = fleet.group_row.size, fleet.cost.size
     chosen, edges, rates = np.empty(devices, np.int64), np.empty(size, np.int64), np.empty(size)
     count = hulls(fleet.start, fleet.cost, fleet.weight, chosen, edges, rates)
-    terms = float(np.abs(fleet.weight).sum())
-    allowed = 0.0 if (fleet.weight == np.floor(fleet.weight)).all() else _ROUNDING * terms / devices
+    allowed = fleet.allowed
     if (chosen < 0).any() or float(fleet.weight[chosen].sum()) > fleet.cap + allowed:
         return Outcome(Status.INFEASIBLE, message="the lightest options of all devices do not fit into the shared row")
     order = np.argsort(-rates[:count], kind="stable")
@@ -151,27 +165,69 @@ def price_fleet(fleet: Fleet, options: Options) -> Outcome:
 
 
 def _judged(fleet: Fleet, chosen: NDArray[np.int64], price: float, options: Options) -> Outcome:
-    """Return the outcome of a choice at the best price; an integer program settles what little is open."""
+    """Return the outcome of a choice at the best price; labels, or an integer program, settle what is open."""
     reduced = fleet.cost + price * fleet.weight
     least = np.minimum.reduceat(reduced, fleet.start[:-1])
     bound = float(least.sum()) - price * fleet.cap
     certificate = LinearDual(fleet.duals(price))
-    asked = OPTIMALITY if options.relative_gap is None else options.relative_gap
     cost, offset = float(fleet.cost[chosen].sum()), fleet.program.sense.sign * fleet.program.offset
-    open_ = np.flatnonzero(reduced - least[fleet.device] <= (cost - bound) * (1.0 + 1e-9))
-    sharper = options.relative_gap is None and open_.size <= _SMALL_CORE
-    if _within(cost, bound, offset, SOLVER if sharper else asked):
+    if _within(cost, bound, offset, SOLVER if options.relative_gap is None else options.relative_gap):
         return Outcome.optimal(fleet.point(chosen), certificate)
-    word = bound
-    if open_.size <= _LARGE_CORE and options.remaining() > 0:
-        chosen, word = _settled(fleet, chosen, open_, bound, options)
-        cost = float(fleet.cost[chosen].sum())
+    excess = reduced - least[fleet.device]
+    chosen, complete = _searched(fleet, chosen, excess, price, cost - bound)
+    cost = float(fleet.cost[chosen].sum())
+    word = cost if complete else bound
+    if not complete and not _within(cost, bound, offset, _asked(options)) and options.remaining() > 0:
+        open_ = np.flatnonzero(excess <= (cost - bound) * (1.0 + 1e-9))
+        if open_.size <= _LARGE_CORE:
+            chosen, word = _settled(fleet, chosen, open_, bound, options)
+            cost = float(fleet.cost[chosen].sum())
     point = fleet.point(chosen)
-    if _within(cost, bound, offset, asked):
+    if _within(cost, bound, offset, _asked(options)):
         return Outcome.optimal(point, certificate)
-    if _within(cost, word, offset, SOLVER if options.relative_gap is None else asked):
+    if _within(cost, word, offset, SOLVER if options.relative_gap is None else _asked(options)):
         return Outcome.optimal(point, certificate, bound=fleet.program.sense.sign * (word + offset))
     return Outcome.feasible(point, certificate, message="what is left is the duality gap of whole decisions")
+
+
+def _asked(options: Options) -> float:
+    return OPTIMALITY if options.relative_gap is None else options.relative_gap
+
+
+def _searched(
+    fleet: Fleet, chosen: NDArray[np.int64], excess: NDArray[np.float64], price: float, missing: float
+) -> tuple[NDArray[np.int64], bool]:
+    """Return the best choice, and whether every one that might be better than `chosen` was gone through."""
+    from ..compiled.fleet_labels import search
+
+    device = fleet.device
+    open_ = np.flatnonzero(excess < missing)
+    open_ = open_[np.lexsort((excess[open_], device[open_]))]
+    # A device's first is its cheapest, at the price: what all others are switched from.
+    devices, at = np.unique(device[open_], return_index=True)
+    base = open_[at]
+    others = np.delete(open_, at)
+    owner = np.searchsorted(devices, device[others])
+    least = np.full(devices.size, np.inf)
+    np.minimum.at(least, owner, excess[others])
+    others = others[np.lexsort((excess[others], owner, least[owner]))]
+    owner = np.searchsorted(devices, device[others])
+    first = np.append(np.flatnonzero(np.diff(owner, prepend=-1)), others.size)
+    shift, picked = fleet.weight[others] - fleet.weight[base[owner]], np.zeros(others.size, bool)
+    room = fleet.cap - float(fleet.weight[base].sum())
+    found = chosen
+    if room >= -fleet.allowed and price * room < missing:
+        missing, found = price * room, base
+    _, complete = search(first, shift, excess[others], price, room, fleet.allowed, missing, _LABELS, picked)
+    if picked.any():
+        found = base.copy()
+        found[owner[picked]] = others[picked]
+    if found is chosen:
+        return chosen, complete
+    if float(fleet.weight[found].sum()) > fleet.cap + fleet.allowed:
+        return chosen, False  # summed in another order it does not fit
+    better = float(fleet.cost[found].sum()) < float(fleet.cost[chosen].sum())
+    return (found if better else chosen), complete
 
 
 def _within(cost: float, bound: float, offset: float, asked: float) -> bool:

@@ -49,7 +49,8 @@ def hulls(start, cost, weight, lightest, edges, rates):
                 before = edges[count - 1] if count > begun else lightest[d]
                 if cost[j] >= cost[before]:
                     break
-                rate = (cost[before] - cost[j]) / (weight[j] - weight[before])
+                heavier = weight[j] - weight[before]
+                rate = (cost[before] - cost[j]) / heavier if heavier > 0.0 else np.inf
                 if count > begun and rate >= rates[count - 1]:
                     count -= 1
                     continue
