@@ -8,6 +8,7 @@ from .algebra.fields import Index as Index
 from .algebra.fields import Mask as Mask
 from .algebra.fields import data as data
 from .algebra.formulation import Formulation as Formulation
+from .analysis.admission import Settlement as Settlement
 from .analysis.admission import admit as admit
 from .analysis.conflicts import explain as explain
 from .analysis.sensitivities import sensitivity as sensitivity

@@ -1,5 +1,6 @@
 """The public names of this room and where they live; `__init__.py` reads this file, and type checkers do."""
 
+from .admission import Settlement as Settlement
 from .admission import admit as admit
 from .conflicts import explain as explain
 from .energy_fronts import EnergyFront as EnergyFront

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ..analysis.admission import penalties, second_stage
 from ..model.errors import InvalidOptionError, InvalidProblemError
 from .given import take
 from .lp import LinearProgramLayer
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
     from torch import Tensor
 
     from ..formulations.revenue import RevenueMaximization
@@ -147,7 +149,7 @@ class RevenueLayer(torch.nn.Module):
 
 
 class Admission(torch.nn.Module):
-    """What gets through of a reservation, differentiable: :func:`edgeopt.admit` as a module.
+    """What gets through of a reservation, and what it earns, differentiable: :func:`edgeopt.admit` as a module.
 
     Parameters
     ----------
@@ -155,22 +157,37 @@ class Admission(torch.nn.Module):
         Network and services.
     recourse : {"throttle", "optimal"}
         As for :func:`edgeopt.admit`.
+    sla_penalty : float or (services,) float
+        As for :func:`edgeopt.admit`.
     """
 
     density: Tensor
     resources: Tensor
     services: Tensor
+    unit_revenue: Tensor
+    unit_cost: Tensor
+    sla_penalty: Tensor
 
-    def __init__(self, problem: RevenueMaximization, recourse: str = "throttle") -> None:
+    def __init__(
+        self, problem: RevenueMaximization, recourse: str = "throttle", *, sla_penalty: ArrayLike = 0.0
+    ) -> None:
         super().__init__()
         if recourse not in ("throttle", "optimal"):
             raise InvalidOptionError(f"recourse is {recourse!r}; expected 'throttle' or 'optimal'")
-        self.recourse = RevenueLayer(problem) if recourse == "optimal" else None
+        penalty = penalties(sla_penalty, problem.services)
+        self.recourse = RevenueLayer(second_stage(problem, penalty)) if recourse == "optimal" else None
         density = problem.density.toarray()
-        self.register_buffer("density", torch.tensor(density), persistent=False)
         resources, services = np.nonzero(density)
-        self.register_buffer("resources", torch.tensor(resources), persistent=False)
-        self.register_buffer("services", torch.tensor(services), persistent=False)
+        kept = {
+            "density": density,
+            "resources": resources,
+            "services": services,
+            "unit_revenue": problem.unit_revenue,
+            "unit_cost": problem.unit_revenue - problem.unit_profit,
+            "sla_penalty": penalty,
+        }
+        for name, array in kept.items():
+            self.register_buffer(name, torch.tensor(array), persistent=False)
 
     def forward(self, reserved: Tensor, traffic: Tensor, capacity: Tensor) -> Tensor:
         """Return what is admitted (..., services) of `reserved` under the true traffic and capacities."""
@@ -184,3 +201,11 @@ class Admission(torch.nn.Module):
         index = self.services.expand(*wanted.shape[:-1], -1)
         through = ones.scatter_reduce(-1, index, share[..., self.resources], "amin")
         return wanted * through
+
+    def revenue(self, reserved: Tensor, traffic: Tensor, capacity: Tensor) -> Tensor:
+        """Return what `reserved` earns (...,): income of what is admitted, less reservation cost and penalty."""
+        admitted: Tensor = self(reserved, traffic, capacity)
+        broken = torch.minimum(reserved, traffic) - admitted
+        income, cost, penalty = (w.to(admitted) for w in (self.unit_revenue, self.unit_cost, self.sla_penalty))
+        earned: Tensor = admitted * income - reserved * cost - broken * penalty
+        return earned.sum(dim=-1)

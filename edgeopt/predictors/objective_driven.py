@@ -41,7 +41,8 @@ class ObjectiveDriven(nn.Module):
     layer : RevenueLayer
         Reserves; its own capacities are what the controller believes at first (their mean, say).
     admission : Admission, optional
-        What gets through under the truth, for ``loss="regret"`` and ``"realised"``.
+        What gets through under the truth and what it earns, reservation cost and SLA penalty included, for
+        ``loss="regret"`` and ``"realised"``.
     capacities : {"known", "mean", "learned", "observed"}
         ``"known"``: those handed to `fit`; ``"mean"``: the layer's own, fixed; ``"learned"``: the layer's own to start
         with, improved by gradient and kept positive; ``"observed"``: the layer's own, improved by `observe` from what
@@ -126,7 +127,7 @@ class ObjectiveDriven(nn.Module):
             raise InvalidOptionError(f"loss is {kind!r}; expected forecast, supervised, regret or realised")
         if self.admission is None or truth is None:
             raise InvalidOptionError(f"loss {kind!r} needs an admission and the true capacities")
-        got = self.layer.revenue(self.admission(self(past), traffic, truth.expand(len(traffic), -1)))
+        got = self.admission.revenue(self(past), traffic, truth.expand(len(traffic), -1))
         if kind == "realised":
             return -got.mean()
         possible = self.layer.revenue(best)

@@ -6,7 +6,8 @@ difference of two revenues:
 - **prediction**: the oracle's revenue less the optimum of the program that was planned with (negative where the
   forecast promised too much),
 - **solver gap**: that optimum less what the plan in use promises; never negative,
-- **recourse**: what the plan promises less what the recourse lets through under the truth.
+- **recourse**: what the plan promises less what it earns under the truth: what the recourse does not let through, what
+  is reserved for traffic that does not come (eq. 3 of Lyu et al. 2024 charges what is reserved), and SLA penalties.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from ..solving.solve import solve
 from ..solving.verify import verify
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +66,8 @@ def regret_ledger(
     plan: AdmissionDecision,
     recourse: Recourse = "throttle",
     oracle: Solution | None = None,
+    *,
+    sla_penalty: ArrayLike = 0.0,
 ) -> RegretLedger:
     """Account for the regret of a plan.
 
@@ -80,6 +83,8 @@ def regret_ledger(
         As for :func:`edgeopt.admit`.
     oracle : Solution, optional
         Solution of `truth`, if it is at hand.
+    sla_penalty : float or (services,) float
+        As for :func:`edgeopt.admit`.
 
     Raises
     ------
@@ -94,7 +99,7 @@ def regret_ledger(
     best = _proved(oracle if oracle is not None else solve(truth), truth, "oracle")
     planned = _proved(solve(forecast), forecast, "optimum of the forecast")
     promised = np.atleast_1d(forecast.objective(plan))
-    realised = np.atleast_1d(truth.objective(admit(plan, truth, recourse)))
+    realised = np.atleast_1d(admit(plan, truth, recourse, sla_penalty=sla_penalty).revenue)
     # The exact optimum is proved within rounding; a plan that ties with it has no gap.
     gap = np.maximum(planned - promised, 0.0)
     return RegretLedger(best, realised, best - promised - gap, gap, promised - realised)

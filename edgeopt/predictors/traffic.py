@@ -79,20 +79,26 @@ class LSTMPredictor(TrafficPredictor):
         Size of the hidden state.
     bidirectional : bool
         Whether a second LSTM reads the window backwards (the paper's Bi-LSTM).
+    residual : bool
+        Whether the LSTM corrects the last value, so that an untrained one repeats it: hard to beat on smooth traffic.
+        The paper's own LSTM is ``residual=False``: it forecasts the value itself.
     """
 
-    def __init__(self, series: int, window: int, hidden: int = 64, *, bidirectional: bool = False) -> None:
+    def __init__(
+        self, series: int, window: int, hidden: int = 64, *, bidirectional: bool = False, residual: bool = True
+    ) -> None:
         super().__init__(series, window)
+        self.residual = residual
         self.lstm = nn.LSTM(series, hidden, batch_first=True, bidirectional=bidirectional)
         self.head = nn.Linear(hidden * (2 if bidirectional else 1), series)
         nn.init.zeros_(self.head.bias)
 
     def scaled(self, past: Tensor) -> Tensor:
-        """Correct the last value by what the LSTM makes of the window."""
+        """Return what the LSTM makes of the window, or the last value corrected by it."""
         _, (state, _) = self.lstm(past)
-        correction = self.head(state.transpose(0, 1).flatten(1))
+        made = self.head(state.transpose(0, 1).flatten(1))
         # Softplus of the inverse softplus: without a correction the forecast is the last value itself.
-        return nn.functional.softplus(_inverse_softplus(past[:, -1]) + correction)
+        return nn.functional.softplus(_inverse_softplus(past[:, -1]) + made if self.residual else made)
 
 
 class LinearPredictor(TrafficPredictor):

@@ -56,6 +56,66 @@ def test_throttling_by_hand():
     np.testing.assert_allclose(eo.admit([5.0, 4.0], roomy).admitted, [4 * 0.75, 4 * 7 / 8])
 
 
+def priced(seed: int, batch: int | None = None) -> eo.RevenueMaximization:
+    return replace(network(seed, batch=batch), compute_price=[0.1, 0.2, 0.0], link_price=0.15)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(["throttle", "optimal"]), st.sampled_from([None, 3]))
+def test_the_account_is_eq_3_and_no_reservation_beats_the_oracle(seed, recourse, batch):
+    problem = priced(seed, batch)
+    rng = np.random.default_rng(seed + 1)
+    reserved, penalty = rng.uniform(0, 4, problem.traffic.shape), rng.uniform(0, 2, problem.services)
+    found = eo.admit(reserved, problem, recourse, sla_penalty=penalty)
+    # Eq. 3 written out: prices times densities times what is reserved.
+    taken = reserved @ problem.compute_density.toarray().T @ problem.compute_price
+    taken = taken + reserved @ problem.link_density.toarray().T @ problem.link_price
+    broken = np.minimum(reserved, problem.traffic) - found.admitted
+    expected = found.admitted @ problem.unit_revenue - taken - broken @ penalty
+    np.testing.assert_allclose(found.revenue, expected, atol=1e-9)
+    np.testing.assert_allclose(found.income - found.reservation_cost - found.penalty, expected, atol=1e-9)
+    assert np.all(found.revenue <= np.asarray(eo.solve(problem).objective) + 1e-9)
+    if recourse == "optimal":
+        assert np.all(found.revenue >= eo.admit(reserved, problem, sla_penalty=penalty).revenue - 1e-9)
+
+
+@pytest.mark.parametrize("batch", [None, 3])
+def test_the_optimum_earns_its_objective_and_a_hundredfold_reservation_loses(batch):
+    problem = priced(5, batch)
+    best = eo.solve(problem)
+    settled = eo.admit(best.decision, problem, sla_penalty=1.0)
+    np.testing.assert_allclose(settled.revenue, best.objective, rtol=1e-9)
+    np.testing.assert_allclose(settled.penalty, 0.0, atol=1e-9)
+    blind = eo.admit(100.0 * problem.traffic, problem)
+    assert np.all(blind.revenue < 0)
+    assert np.all(problem.objective(blind) > 0)  # what it admits alone looks well
+    assert isinstance(settled.revenue, float if batch is None else np.ndarray)
+
+
+def test_a_settlement_is_a_decision_that_can_be_stored(tmp_path):
+    problem = priced(2)
+    settled = eo.admit(problem.traffic, problem, sla_penalty=0.5)
+    eo.save(settled, tmp_path / "settled.json")
+    again = eo.load(tmp_path / "settled.json")
+    assert isinstance(again, eo.Settlement)
+    assert again.revenue == settled.revenue
+    np.testing.assert_array_equal(again.reserved, problem.traffic)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "message"),
+    [
+        (-1.0, r"sla_penalty\[0\] is -1.0 .*must not be negative"),
+        ([1.0, np.nan], r"sla_penalty\[1\] is nan"),
+        ([1.0, 1.0, 1.0], r"sla_penalty has shape \(3,\); expected one number or \(2,\)"),
+    ],
+)
+def test_bad_penalties_are_refused(penalty, message):
+    problem = eo.RevenueMaximization([1.0, 1.0], [[1.0, 0.0]], [[1.0, 1.0]], [3.0], [4.0], [4.0, 9.0])
+    with pytest.raises(eo.InvalidProblemError, match=message):
+        eo.admit([1.0, 1.0], problem, sla_penalty=penalty)
+
+
 @pytest.mark.parametrize(
     ("reserved", "recourse", "error", "message"),
     [

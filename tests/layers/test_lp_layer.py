@@ -380,6 +380,29 @@ def test_admission_is_the_one_of_numpy_and_has_its_gradient(recourse):
     assert torch.autograd.gradcheck(module, (reserved, traffic, capacity), eps=1e-7, atol=1e-5)
 
 
+@pytest.mark.parametrize("recourse", ["throttle", "optimal"])
+def test_what_a_reservation_earns_is_the_account_of_numpy_and_has_its_gradient(recourse):
+    from dataclasses import replace
+
+    rng = np.random.default_rng(18)
+    problem = replace(network(rng), compute_price=0.1, link_price=rng.uniform(0, 0.2, 6))
+    penalty = rng.uniform(0, 1, problem.services)
+    reserved, traffic, capacity = (
+        torch.tensor(rng.uniform(0.2, 3.0, (5, size)), requires_grad=True)
+        for size in (problem.services, problem.services, problem.resources)
+    )
+    module = Admission(problem, recourse, sla_penalty=penalty)
+    truth = replace(
+        problem,
+        traffic=traffic.detach().numpy(),
+        compute_capacity=capacity.detach().numpy()[:, :4],
+        link_capacity=capacity.detach().numpy()[:, 4:],
+    )
+    expected = eo.admit(reserved.detach().numpy(), truth, recourse, sla_penalty=penalty).revenue
+    np.testing.assert_allclose(module.revenue(reserved, traffic, capacity).detach().numpy(), expected, atol=1e-9)
+    assert torch.autograd.gradcheck(module.revenue, (reserved, traffic, capacity), eps=1e-7, atol=1e-5)
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of cvxpylayers itself
 def test_cvxpylayers_takes_the_exported_problem_and_agrees():
     cvxpylayers = pytest.importorskip("cvxpylayers.torch", reason="cvxpylayers is not installed")

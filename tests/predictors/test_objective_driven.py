@@ -41,7 +41,11 @@ def samples(traffic: np.ndarray, problem: eo.RevenueMaximization):
     return tuple(tuple(t[part] for t in tensors) for part in (cut.train, cut.validation, cut.test))
 
 
-@pytest.mark.parametrize("make", [LSTMPredictor, LinearPredictor, SeasonalNaive])
+def plain(series: int, window: int) -> LSTMPredictor:
+    return LSTMPredictor(series, window, residual=False)
+
+
+@pytest.mark.parametrize("make", [LSTMPredictor, plain, LinearPredictor, SeasonalNaive])
 def test_forecasts_are_never_negative_and_bad_input_is_refused(make):
     predictor = make(3, WINDOW)
     predictor.fit_scale(torch.rand(50, 3) * 7)
@@ -53,6 +57,16 @@ def test_forecasts_are_never_negative_and_bad_input_is_refused(make):
         predictor.fit_scale(torch.tensor([[1.0, -1.0, 2.0]]))
     with pytest.raises(eo.InvalidOptionError, match="series is 0"):
         make(0, WINDOW)
+
+
+def test_a_residual_lstm_starts_as_the_last_value_and_a_plain_one_does_not():
+    past = torch.rand(8, WINDOW, 3) + 0.5
+    for residual in (True, False):
+        torch.manual_seed(0)
+        predictor = LSTMPredictor(3, WINDOW, residual=residual)
+        torch.nn.init.zeros_(predictor.head.weight)
+        expected = past[:, -1] if residual else torch.full((8, 3), float(np.log(2.0)))
+        torch.testing.assert_close(predictor(past), expected)
 
 
 def test_seasonal_naive_repeats_the_season():
@@ -223,13 +237,14 @@ def test_a_model_learns_capacities_from_what_got_through():
         ObjectiveDriven(SeasonalNaive(8, WINDOW), layer).observe(traffic, traffic, traffic)
 
 
+@pytest.mark.parametrize("price", [0.0, 0.1])
 @pytest.mark.parametrize("recourse", ["throttle", "optimal"])
 @pytest.mark.parametrize("solver", ["simplex", "greedy"])
-def test_the_ledger_adds_up_and_the_solver_part_is_never_negative(recourse, solver):
+def test_the_ledger_adds_up_and_the_solver_part_is_never_negative(recourse, solver, price):
     from dataclasses import replace
 
     rng = np.random.default_rng(6)
-    problem = network(rng, services=8)
+    problem = replace(network(rng, services=8), compute_price=price, link_price=price)
     truth = replace(problem, traffic=rng.uniform(0.2, 2.0, (30, 8)))
     believed = problem.capacity * rng.uniform(0.7, 1.3, 6)
     forecast = replace(
@@ -239,7 +254,9 @@ def test_the_ledger_adds_up_and_the_solver_part_is_never_negative(recourse, solv
         link_capacity=believed[3:],
     )
     plan = eo.solve(forecast, solver).decision
-    ledger = regret_ledger(truth, forecast, plan, recourse)
+    ledger = regret_ledger(truth, forecast, plan, recourse, sla_penalty=0.5 * bool(price))
+    settled = eo.admit(plan, truth, recourse, sla_penalty=0.5 * bool(price))
+    np.testing.assert_allclose(ledger.realised, settled.revenue, atol=1e-12)
     np.testing.assert_allclose(ledger.prediction + ledger.solver_gap + ledger.recourse, ledger.regret, atol=1e-9)
     assert (ledger.solver_gap >= 0).all()
     assert (ledger.regret >= -1e-9).all()
