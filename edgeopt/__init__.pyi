@@ -22,6 +22,8 @@ from .exchange.packages.pulp import from_pulp as from_pulp
 from .exchange.packages.pyomo import from_pyomo as from_pyomo
 from .exchange.storage import load as load
 from .exchange.storage import save as save
+from .formulations.compressed_split import CompressedSplit as CompressedSplit
+from .formulations.compressed_split import CompressedSplitDecision as CompressedSplitDecision
 from .formulations.constrained import Constrained as Constrained
 from .formulations.graph_split import GraphSplit as GraphSplit
 from .formulations.graph_split import GraphSplitDecision as GraphSplitDecision

@@ -1,0 +1,61 @@
+"""What side constraints may say of a compressed split, and what a bound of its program demands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from .moves import move_columns
+
+if TYPE_CHECKING:
+    from ...model.explanation import Bound
+    from .problem import CompressedSplit
+
+
+def compressed_words(problem: CompressedSplit, columns: Any) -> dict[str, Any]:
+    """Return the words of a compressed split; see its method ``words``."""
+    moves = move_columns(problem.moves.possible)
+    tensor, before, here, precision = moves
+    layers, tiers, ways = problem.layers, problem.tiers, problem.sent_bits.shape[1]
+
+    def indicators(rows: Any, where: Any, count: int) -> Any:
+        used = np.flatnonzero(where)
+        return sparse.coo_array((np.ones(used.size), (rows[used], used)), shape=(count, tensor.size))
+
+    def total(values: Any) -> Any:
+        return columns.linear(sparse.csr_array(values[moves][None]))
+
+    found = {
+        "runs": columns.linear(
+            indicators(tensor * tiers + here, tensor < layers, layers * tiers), layers=layers, tiers=tiers
+        ),
+        "sent": columns.linear(
+            indicators(tensor * ways + precision, before != here, (layers + 1) * ways),
+            tensors=layers + 1,
+            precisions=ways,
+        ),
+        "latency": total(problem.seconds),
+        "lost": total(problem.lost),
+    }
+    return found if problem.compute_power is None else found | {"energy": total(problem.joules)}
+
+
+def compressed_demands(problem: CompressedSplit, bounds: Sequence[Bound]) -> list[str]:
+    """Return bounds of a compressed split's program in words, each demand once."""
+    program, found = problem.program(), dict[str, None]()
+    flows = program.rows - len(problem.moves.names)
+    for bound in bounds:
+        if bound.field.startswith("row") and bound.index >= flows:
+            name = problem.moves.names[bound.index - flows]
+            said = {
+                "accuracy_floor": f"the accuracy is at least {problem.accuracy_floor:g}",
+                "max_energy": f"the energy is at most {problem.max_energy} J",
+                "max_latency": f"the latency is at most {problem.max_latency} s",
+            }
+            found[f"{said[name]} ({name})"] = None
+        else:
+            found["every layer runs on one tier that can run it, after the layer before it"] = None
+    return list(found)
