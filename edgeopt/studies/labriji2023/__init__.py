@@ -33,5 +33,5 @@ def reproduce(folder: Path, *, quick: bool = False, data: Path | None = None) ->
     report = Report(folder, TITLE)
     slots, seeds = (20_000, 3) if quick else (200_000, 20)
     paper.reproduce(report, slots, seeds)
-    beyond.reproduce(report, slots, data)
+    beyond.reproduce(report, slots, min(seeds, 5), data)
     return report.write()
