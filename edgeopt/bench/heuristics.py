@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PAPERS = {
-    "genetic": "genetic algorithm (Zuo 2024)",
+    "genetic": "genetic algorithm (Zuo 2024), separate genes",
     "edgent": "Edgent (Li et al. 2018, in Zuo 2024)",
     "neurosurgeon": "Neurosurgeon (Kang et al. 2017)",
     "algorithm-1": "Algorithm 1 (Giannakas et al. 2025)",

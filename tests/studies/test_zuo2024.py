@@ -11,7 +11,7 @@ import edgeopt as eo
 from edgeopt.data import portend
 from edgeopt.data.folder import data_folder
 from edgeopt.studies import find, studies
-from edgeopt.studies.zuo2024 import measured, paper, regimes
+from edgeopt.studies.zuo2024 import measured, paper, readings, regimes
 
 mpl.use("Agg")
 
@@ -30,6 +30,26 @@ def test_the_whole_study_quickly(any_data, tmp_path):
     gaps = pd.read_csv(tmp_path / "report" / "measured_gaps.csv").set_index(["networks", "solver"])
     assert (gaps["mean gap [%]"] >= -1e-9).all()
     assert gaps.xs("shortest-path", level="solver")["optimal in [%]"].tolist() == [100.0, 100.0]
+
+
+def test_the_readings_of_table_4_2():
+    """An outside reading of the paper found these optima, none with a gap to Edgent."""
+    tables = paper.chains()
+    found = readings.reading_frame(paper.problem(tables), tables)
+    assert found["optimum [ms]"].tolist() == pytest.approx([36.88, 12.8, 43.1, 38.4, 19.1], abs=0.06)
+    assert found["Edgent above it [%]"].abs().max() < 1e-9
+    first = paper.problem(tables)
+    again = readings.read_as(first, tables, *readings.READINGS[0])
+    assert eo.solve(again).objective == pytest.approx(eo.solve(first).objective)
+
+
+def test_the_printed_transfer_sends_the_output_of_the_layer_behind_it():
+    exits = [eo.Exit(1.0, [[9.0, 1.0], [1.0, 9.0]], [8.0, 4.0, 2.0])]
+    problem = eo.StochasticSplit(exits, [1.0], 1.0)
+    decision = eo.SplitDecision([np.array([1, 0])])
+    # By (4.5): up with Output_1 = 4, down with Output_2 = 2; truly up with the input 8, down with Output_1 = 4.
+    assert problem.objective(decision) == pytest.approx(1 + 1 + 8 + 4)
+    assert paper.printed_transfers(problem).objective(decision) == pytest.approx(1 + 1 + 4 + 2)
 
 
 def test_without_data_the_measured_part_is_left_out_and_said(tmp_path, monkeypatch):

@@ -29,10 +29,12 @@ def reproduce(folder: Path, *, quick: bool = False, data: Path | None = None) ->
     data : Path, optional
         Folder of the data sets; the part on measured profiles is left out without it.
     """
-    from . import measured, paper, regimes
+    from . import measured, paper, readings, regimes
 
     report = Report(folder, TITLE)
     paper.reproduce(report, runs=5 if quick else 20)
+    tables = paper.chains()
+    readings.reproduce(report, paper.problem(tables), tables)
     regimes.reproduce(report, quick=quick)
     if data is None:
         report.text("The measured profiles (Scission, PORTEND) were left out: there is no data folder (`--data`).")
