@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -26,14 +27,22 @@ class Finished(NamedTuple):
 
 
 def finish(
-    program: Program, start: NDArray[np.bool_] | None, absolute_gap: float, seconds: float, options: Options
+    program: Program,
+    start: NDArray[np.bool_] | None,
+    absolute_gap: float,
+    seconds: float,
+    options: Options,
+    enough: float = -math.inf,
 ) -> Finished:
-    """Solve a small program of binary columns to an absolute gap, within `seconds` and the time limit."""
+    """Solve a small minimisation over binary columns to an absolute gap, within `seconds` and the time limit.
+
+    A point whose cost is `enough` or less ends the search too.
+    """
     import highspy
 
     limits = Options(time_limit=min(seconds, options.remaining()), seed=options.seed, threads=options.threads)
     model = load(program)
-    configure(model, program, limits, mip_abs_gap=absolute_gap, mip_rel_gap=0.0)
+    configure(model, program, limits, mip_abs_gap=absolute_gap, mip_rel_gap=0.0, objective_target=enough)
     if start is not None:
         model.setSolution(start.size, np.arange(start.size, dtype=np.int32), start.astype(float))
     run(model, limits)

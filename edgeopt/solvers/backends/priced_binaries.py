@@ -13,17 +13,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from ...model.outcome import Options, Outcome, Status
-from ...model.program import Point, Program
+from ...model.program import Program
 from ...model.tolerance import FEASIBILITY, OPTIMALITY, ROUNDOFF, SOLVER
 from ...verification.infeasibility import FarkasRay
 from ...verification.linear_dual import LinearDual
 from .adapter_outcome import trivial
 from .open_columns import finish
+from .polished_prices import linear_prices, polishable
 from .priced_points import Found, allowance, nearest, rounded
 from .row_prices import Choice, PricedRows, ascend, threads_of
+from .standard_binaries import Standard
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +42,7 @@ _SMOOTHER, _FIRST_ROUND, _LAST_ROUND = 0.2, 0.2, 1e-7
 _SMALL_CORE, _LARGE_CORE = 1_000, 20_000
 """Open columns that an integer program is always asked about, and most that it is asked about at all."""
 
-_NEAR_CORE = 10
+_NEAR_CORE = 2
 """Columns for each row, nearest to their threshold, among which a better point is sought where more are open."""
 
 _PATIENCE = 2.0
@@ -62,65 +63,11 @@ def refusal(program: Program) -> str | None:
     return None
 
 
-@dataclass(frozen=True, eq=False)
-class _Standard:
-    """A program as a minimisation over its free columns, rows and costs scaled by powers of two."""
-
-    rows: PricedRows
-    free: NDArray[np.bool_]
-    fixed_cost: float
-    cost_exponent: int
-    row_exponent: NDArray[np.int64]
-    program: Program
-
-    @classmethod
-    def of(cls, program: Program, threads: int) -> _Standard:
-        sign, matrix = program.sense.sign, program.matrix
-        free = program.lower < program.upper
-        cost, lower, upper, fixed_cost = sign * program.cost, program.row_lower, program.row_upper, 0.0
-        if not free.all():
-            held = np.where(free, 0.0, program.lower)
-            fixed_cost, activity = float(cost @ held), matrix @ held
-            cost, matrix, lower, upper = cost[free], matrix[:, free], lower - activity, upper - activity
-        largest = np.zeros(program.rows)
-        np.maximum.at(largest, matrix.indices, np.abs(matrix.data))
-        row_exponent = np.where(largest > 0, -np.frexp(np.where(largest > 0, largest, 1.0))[1] + 1, 0).astype(np.int64)
-        cost_exponent = 1 - int(np.frexp(np.abs(cost).max(initial=0.0) or 1.0)[1])
-        if row_exponent.any():
-            data = np.ldexp(matrix.data, row_exponent[matrix.indices])
-            matrix = sparse.csc_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
-        rows = PricedRows(
-            np.ldexp(cost, cost_exponent),
-            matrix,
-            np.ldexp(lower, row_exponent),
-            np.ldexp(upper, row_exponent),
-            threads,
-        )
-        return cls(rows, free, fixed_cost, cost_exponent, row_exponent, program)
-
-    def objective(self, cost: float) -> float:
-        """Return the program's objective (as a minimisation) of a scaled cost."""
-        return math.ldexp(cost, -self.cost_exponent) + self.fixed_cost + self.program.sense.sign * self.program.offset
-
-    def dual(self, price: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the program's own row duals of scaled prices."""
-        unscaled: NDArray[np.float64] = np.ldexp(price, self.row_exponent - self.cost_exponent)
-        return self.program.sense.sign * unscaled
-
-    def point(self, taken: NDArray[np.bool_]) -> Point:
-        """Return the program's point of the columns taken."""
-        if self.free.all():
-            return Point(taken)
-        values = self.program.lower.copy()
-        values[self.free] = taken
-        return Point(values)
-
-
 @dataclass
 class _Search:
     """What is known so far: the best prices with what the columns choose at them, and the best point."""
 
-    problem: _Standard
+    problem: Standard
     options: Options
     price: NDArray[np.float64]
     choice: Choice | None = None
@@ -175,7 +122,7 @@ def price_binaries(program: Program, options: Options) -> Outcome:
     if (known := trivial(program)) is not None:
         return known
     started = time.monotonic()
-    problem = _Standard.of(program, threads_of(options))
+    problem = Standard.of(program, threads_of(options))
     search = _Search(problem, options, np.zeros(program.rows))
     rounds = _find_prices(search)
     if problem.rows.columns and search.bound > problem.rows.dearest:
@@ -191,6 +138,7 @@ def _find_prices(search: _Search) -> int:
     rows, options = search.problem.rows, search.options
     price, allowed = _sampled_prices(rows, options)
     mu, rounds = _smoothing_after(rows) if price.any() else _FIRST_ROUND * rows.scale, 0
+    polished = polishable(rows)
     while True:
         price, smoothed = ascend(rows, price, mu, 0.0, options)
         search.note(price, allowed)
@@ -198,14 +146,24 @@ def _find_prices(search: _Search) -> int:
         if search.closed or search.bound > rows.dearest or options.remaining() <= 0:
             return rounds
         # Once prices are far better than the point, sharper ones bring it no nearer.
-        sharp = smoothed.exact - smoothed.value < 0.01 * search.missing and rounds > _LEAST_ROUNDS
+        enough = _ROUGH if polished and search.found else _SHARP
+        sharp = smoothed.exact - smoothed.value < enough * search.missing and rounds > _LEAST_ROUNDS * (not polished)
         if sharp or mu < _LAST_ROUND * rows.scale:
-            return rounds
+            break
         mu *= _SMOOTHER
+    if polished and search.choice is not None:
+        exact = linear_prices(rows, search.choice, options)
+        if exact is not None:
+            search.note(exact, allowed)
+    return rounds
 
 
 _LEAST_ROUNDS = 3
-"""Rounds after which sharp prices end the search for others: each gives another point."""
+"""Rounds after which sharp prices end the search for others, where no linear program follows: each gives a point."""
+
+_SHARP, _ROUGH = 0.01, 0.5
+"""What the smoothing may be worth, in units of what the point misses: where prices are final, and before a linear
+program makes them so."""
 
 _SAMPLE_ROUNDS = 3
 
@@ -271,9 +229,11 @@ def _solve_core(search: _Search, open_: NDArray[np.intp], complete: bool, second
     )
     gap = SOLVER if search.options.relative_gap is None else search.options.relative_gap
     size = abs(search.problem.objective(search.bound))
-    absolute = math.ldexp(0.5 * gap * size, search.problem.cost_exponent)
+    allowed = math.ldexp(gap * size, search.problem.cost_exponent)
     start = None if search.found is None else search.found.taken[open_]
-    ended = finish(core, start, absolute, seconds, search.options)
+    # A point within the gap that was asked for ends a search that cannot prove more than the prices do.
+    enough = -math.inf if complete else search.bound + 0.99 * allowed - held_cost
+    ended = finish(core, start, 0.5 * allowed, seconds, search.options, enough)
     if ended.values is not None:
         taken[open_] = ended.values
         cost = float(rows.cost[taken].sum())

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 _NEAREST = 50
 """Columns for each row among which the repair looks first."""
 
+_FLIPS, _WIDTH, _EXCHANGED, _LEAST_EXCHANGED = 3, 15, 10, 2_000
+"""Columns that one exchange flips at most, that are tried to mend a row, and that exchanges are made of: for each row,
+and at least."""
+
+_EXCHANGE_WORK, _LEAST_SAVED = 2e7, 1e-13
+"""Visits of matrix entries (a tenth of a second) for the exchanges of one point, and what one saves of the cost."""
+
 _ROUNDING = 1e-11
 """What a row may miss by rounding, relative to its side and terms: less than the judge excuses."""
 
@@ -67,9 +74,32 @@ def rounded(rows: PricedRows, choice: Choice, allowed: NDArray[np.float64], opti
         return None
     # What the repair took too much goes first, the dearest of it before the rest, then whatever else the rows spare.
     flipped = taken[order] != choice.taken[order]
-    order = np.concatenate([order[flipped][::-1], order[~flipped]])
-    improve(order, *rows.entries, rows.cost, rows.lower, rows.upper, allowed, activity, taken)
-    return Found(taken, float(rows.cost[taken].sum()))
+    again = np.concatenate([order[flipped][::-1], order[~flipped]])
+    improve(again, *rows.entries, rows.cost, rows.lower, rows.upper, allowed, activity, taken)
+    return exchanged(rows, order, allowed, Found(taken, float(rows.cost[taken].sum())), options)
+
+
+def exchanged(
+    rows: PricedRows, order: NDArray[np.intp], allowed: NDArray[np.float64], found: Found, options: Options
+) -> Found:
+    """Return a point made cheaper by flips of a few columns at a time, all among the first of `order`."""
+    from ..compiled.priced_exchanges import exchange
+
+    near = order[: max(_LEAST_EXCHANGED, _EXCHANGED * rows.rows)]
+    # The entries of each row stand in the order of `near`, so the columns nearest to their threshold come first.
+    part = rows.matrix[:, near].tocsr()
+    rowwise = part.indptr.astype(np.intp), near[part.indices], part.data
+    taken, work, saved = found.taken.copy(), _EXCHANGE_WORK, 1.0
+    activity = rows.matrix @ taken.astype(float)
+    least = _LEAST_SAVED * max(abs(found.cost), rows.scale)
+    sides = rows.lower, rows.upper, allowed
+    while saved > 0.0 and work > 0.0 and options.remaining() > 0:
+        saved, work = exchange(
+            near, *rows.entries, *rowwise, rows.cost, *sides, activity, taken, _FLIPS, _WIDTH, least, work
+        )
+    # Sums that went to and fro are added up anew.
+    cost, broken = float(rows.cost[taken].sum()), _broken(rows, rows.matrix @ taken.astype(float), allowed)
+    return Found(taken, cost) if cost < found.cost and not broken else found
 
 
 class _Attempt(NamedTuple):
