@@ -3,33 +3,34 @@
 Each site sees its own series. Its feature block F0 turns their past into features z; its exit F1 answers from z at
 once. The cloud's block F2 answers from the features of all sites. One builder makes the networks of both papers:
 
-* ``"conv3d"`` (Giannakas et al. 2025, V-A): F0 has 32 filters of size 3, F1 two linear layers (64, M), F2 16 filters of
-  size 5 and linear layers 128, 64, M, all on traffic boxes;
+* ``"conv3d"`` (Giannakas et al. 2025, V-A): F0 has 32 filters of size 3, F1 one linear layer (64, M), F2 16 filters of
+  size 5 and linear layers 128, 64, M, all on pooled traffic boxes (:mod:`.blocks` says how the sizes fit);
 * ``"conv"`` and ``"lstm"`` (Ehsanian and Spyropoulos 2025, III): one block at each site, three blocks and four linear
   layers in the cloud, over long windows.
 
-The papers leave strides, padding and hidden sizes open. Chosen here: padding that keeps the box; ``"conv"`` halves the
-window in each of its blocks; ``"lstm"`` reads an hour (6 slots) at a step and has 32 hidden units at a site, 64 in the
-cloud.
+The second paper leaves its sizes open. Chosen here: both kinds read an hour (6 slots) at a step; ``"conv"`` has 16
+filters and halves the window in each block of the cloud; ``"lstm"`` has 32 hidden units at a site, 64 in the cloud.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from ..model.errors import InvalidOptionError, InvalidProblemError
 from ..profiles.capture.work import count_work
+from .blocks import HOUR, dropped, exit_of, features_of, remote_of
 from .boxes import box_shape
+from .demand_exits import DEMAND_EXITS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 KINDS = ("conv3d", "conv", "lstm")
-_HOUR = 6
+EXITS = ("residual", "printed")
 
 
 class Site(nn.Module):
@@ -41,30 +42,20 @@ class Site(nn.Module):
     cells, window : int
         Series that the site sees, and the past of each.
     dropout : float
-        Behind the features and inside the exit.
+        Of the neurons of F0, before they are pooled, and inside the exit.
     exits : bool
         Whether the site has an exit of its own.
     """
 
     def __init__(self, kind: str, cells: int, window: int, dropout: float, exits: bool) -> None:
         super().__init__()
-        self.shape = box_shape(cells)
-        self.block: nn.Module
-        if kind == "lstm":
-            self.block, width = _Hours(cells, 32), 32
-        elif kind == "conv":
-            self.block, width = _Boxed(self.shape, _conv(1, 16, 3, 2)), 16 * -(-window // 2) * cells
-        else:
-            self.block, width = _Boxed(self.shape, _conv(1, 32, 3, 1)), 32 * window * cells
+        self.block, self.pool = features_of(kind, cells, window)
         self.dropout = nn.Dropout(dropout)
-        self.exit: nn.Sequential | None = None
-        if exits:
-            wide = nn.Flatten() if kind != "lstm" else _Latest()
-            self.exit = nn.Sequential(wide, nn.Linear(width, 64), nn.ReLU(), nn.Dropout(dropout), nn.Linear(64, cells))
+        self.exit = exit_of(kind, cells, window, dropout) if exits else None
 
     def forward(self, past: Tensor) -> Tensor:
         """Return the features of (batch, cells, window)."""
-        z: Tensor = self.dropout(self.block(past))
+        z: Tensor = self.pool(self.dropout(self.block(past)))
         return z
 
     def random_exit(self) -> nn.Sequential:
@@ -89,10 +80,11 @@ class Site(nn.Module):
         """Return answers of the exit with dropout, (count, batch, cells)."""
         exit_ = self.random_exit()
         z = self.block(past)
-        several = _dropped(z.expand(count, *z.shape), self.dropout.p, generator).flatten(0, 1)
+        several = self.pool(dropped(z.expand(count, *z.shape), self.dropout.p, generator).flatten(0, 1))
         for layer in exit_:
-            several = _dropped(several, layer.p, generator) if isinstance(layer, nn.Dropout) else layer(several)
-        return several.view(count, len(past), -1)
+            several = dropped(several, layer.p, generator) if isinstance(layer, nn.Dropout) else layer(several)
+        answers: Tensor = several.view(count, len(past), -1)
+        return answers
 
 
 class DDNN(nn.Module):
@@ -103,16 +95,19 @@ class DDNN(nn.Module):
     kind : {"conv3d", "conv", "lstm"}
         Sort of blocks.
     series, window : int
-        Number M of series and N of past values.
+        Number M of series and N of past values; N a multiple of 6 for ``"conv"`` and ``"lstm"``.
     sites : int or sequence of int sequences
         Number of sites, which then share the series equally in their order, or the series of each.
     dropout : float
         At the edge, while training and for the uncertainty rule.
     exits : bool
         Whether the sites have exits; without, this is the centralised network of the same remote capacity.
-    residual : bool
-        Whether all exits answer with a correction of the latest demand, which the features then carry along. The
-        papers' networks do not; on 25 cells of Milano they cost more than a sixth more.
+    exit : {"residual", "printed"}
+        What an exit's last layer gives: a correction of the latest demand, which the features then carry along, or, as
+        the papers' networks do, the allocation itself.
+    remote : {"blocks", "deepcog", "dlinear", "transformer"}
+        The cloud's block: the paper's, or a network that reads the demand of the sites instead of their features
+        (:mod:`.demand_exits`).
 
     Raises
     ------
@@ -129,24 +124,32 @@ class DDNN(nn.Module):
         sites: int | Sequence[Sequence[int]] = 1,
         dropout: float = 0.1,
         exits: bool = True,
-        residual: bool = True,
+        exit: str = "residual",
+        remote: str = "blocks",
     ) -> None:
         super().__init__()
-        if kind not in KINDS:
-            raise InvalidOptionError(f"kind is {kind!r}; expected one of {', '.join(KINDS)}")
-        if kind == "lstm" and window % _HOUR:
-            raise InvalidOptionError(f"window is {window}; the LSTM reads {_HOUR} slots at a step: take a multiple")
+        known = (("kind", kind, KINDS), ("exit", exit, EXITS), ("remote", remote, ("blocks", *DEMAND_EXITS)))
+        for name, value, values in known:
+            if value not in values:
+                raise InvalidOptionError(f"{name} is {value!r}; expected one of {', '.join(values)}")
+        if kind != "conv3d" and window % HOUR:
+            raise InvalidOptionError(f"window is {window}; {kind!r} reads {HOUR} slots at a step: take a multiple")
         if not 0 <= dropout < 1:
             raise InvalidOptionError(f"dropout is {dropout}; expected a share below 1")
-        self.kind, self.series, self.window, self.residual = kind, series, window, residual
+        self.kind, self.series, self.window, self.residual = kind, series, window, exit == "residual"
+        self.reads_demand = remote != "blocks"
         self.cells = _shares(series, sites)
         sizes = [len(own) for own in self.cells]
         if kind != "lstm" and len(set(sizes)) > 1:
             raise InvalidOptionError(f"sites have {sizes} series; boxes can be joined only where all are of one size")
-        self.sites = nn.ModuleList(Site(kind, size, window, dropout, exits) for size in sizes)
+        edge = kind if exits or not self.reads_demand else "demand"  # nobody would read the features
+        self.sites = nn.ModuleList(Site(edge, size, window, dropout, exits) for size in sizes)
         rows, columns = box_shape(sizes[0])
-        box = (rows * len(sizes), columns)
-        self.remote = _remote(kind, box, series, window, len(sizes))
+        self.remote: nn.Module
+        if self.reads_demand:
+            self.remote = DEMAND_EXITS[remote](series, window)
+        else:
+            self.remote = remote_of(kind, (rows * len(sizes), columns), series, window, len(sizes))
 
     @property
     def exits(self) -> bool:
@@ -211,15 +214,23 @@ class DDNN(nn.Module):
         sent : (batch, sites) bool, optional
             Sites that send their features; zeros stand in for those that do not. All do by default.
         """
+        answer = self._start(past)
+        if self.reads_demand:
+            answer += self.remote(past if sent is None else past * self._of_cells(sent))
+            return answer
         parts = list(features)
         if sent is not None:
             parts = [z * sent[:, i].view(-1, *[1] * (z.ndim - 1)) for i, z in enumerate(parts)]
         joined = torch.cat(parts, dim=-1 if self.kind == "lstm" else 3)
         correction: Tensor = self.remote(joined)
         order = torch.as_tensor([cell for own in self.cells for cell in own])
-        answer = self._start(past)
         answer[:, order] += correction
         return answer
+
+    def _of_cells(self, sent: Tensor) -> Tensor:
+        """Return for each series whether its site sends, (batch, series, 1)."""
+        site = [next(i for i, own in enumerate(self.cells) if cell in own) for cell in range(self.series)]
+        return sent[:, site, None]
 
     def _start(self, past: Tensor) -> Tensor:
         """Return what the answers are added to."""
@@ -231,13 +242,16 @@ class DDNN(nn.Module):
         features = self.features(past)
         return self.local(features, past), self.cloud(features, past)
 
-    def local_biases(self) -> list[nn.Parameter]:
-        """Return the last bias of each site's exit."""
+    def local_margins(self) -> list[nn.Parameter]:
+        """Return what is added to the answers of each site's exit, one number for each of its series."""
         return [_last_bias(site) for site in self.sites]
 
-    def remote_bias(self) -> nn.Parameter:
-        """Return the last bias of the cloud, in the order of the sites' series."""
-        return _last_bias(self.remote)
+    def remote_margin(self) -> tuple[nn.Parameter, list[int]]:
+        """Return what is added to the answers of the cloud, and the series of each of its numbers."""
+        if self.reads_demand:
+            margin = self.remote.get_parameter("margin")
+            return margin, list(range(self.series))
+        return _last_bias(self.remote), [cell for own in self.cells for cell in own]
 
     def edge_parameters(self) -> int:
         """Return the number of parameters at all sites together."""
@@ -267,14 +281,8 @@ def resources(model: DDNN) -> dict[str, dict[str, float]]:
     return {name: {"flops": 2 * m, "macs": m, "parameters": float(sizes[name])} for name, m in macs.items()}
 
 
-def _dropped(values: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Dropout from a generator of its own."""
-    keep = torch.rand(values.shape, generator=generator) >= share  # half the time of bernoulli_
-    return (values * keep).div_(1.0 - share)
-
-
 def _last_bias(part: nn.Module) -> nn.Parameter:
-    """Return the bias of the last linear layer of a part."""
+    """Return the bias of its last linear layer."""
     return [module for module in part.modules() if isinstance(module, nn.Linear)][-1].bias
 
 
@@ -288,64 +296,3 @@ def _shares(series: int, sites: int | Sequence[Sequence[int]]) -> list[list[int]
     if sorted(cell for own in shares for cell in own) != list(range(series)):
         raise InvalidOptionError(f"sites must share the series 0 to {series - 1}: each at exactly one site")
     return shares
-
-
-def _conv(channels: int, filters: int, size: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv3d(channels, filters, size, stride=(stride, 1, 1), padding=size // 2), nn.ReLU())
-
-
-def _remote(kind: str, box: tuple[int, int], series: int, window: int, sites: int) -> nn.Sequential:
-    places = box[0] * box[1]
-    if kind == "conv3d":
-        head = _head(16 * window * places, (128, 64), series)
-        return nn.Sequential(_conv(32, 16, 5, 1), nn.Flatten(), *head)
-    if kind == "lstm":
-        return nn.Sequential(nn.LSTM(32 * sites, 64, 3, batch_first=True), _Latest(), *_head(64, (128, 64, 64), series))
-    left = -(-window // 2)
-    blocks = []
-    for channels, filters in ((16, 16), (16, 16), (16, 8)):
-        blocks.append(_conv(channels, filters, 3, 2))
-        left = -(-left // 2)
-    return nn.Sequential(*blocks, nn.Flatten(), *_head(8 * left * places, (128, 64, 64), series))
-
-
-def _head(width: int, hidden: Sequence[int], outputs: int) -> list[nn.Module]:
-    layers: list[nn.Module] = []
-    for size in hidden:
-        layers += [nn.Linear(width, size), nn.ReLU()]
-        width = size
-    return [*layers, nn.Linear(width, outputs)]
-
-
-class _Boxed(nn.Module):
-    """From (batch, cells, window) to a box (batch, 1, window, rows, columns), and through a block."""
-
-    def __init__(self, shape: tuple[int, int], block: nn.Module) -> None:
-        super().__init__()
-        self.shape, self.block = shape, block
-
-    def forward(self, past: Tensor) -> Tensor:
-        box = past.transpose(1, 2).reshape(len(past), 1, -1, *self.shape)
-        z: Tensor = self.block(box)
-        return z
-
-
-class _Hours(nn.Module):
-    """An LSTM that reads an hour of all cells at a step, from (batch, cells, window) to (batch, hours, hidden)."""
-
-    def __init__(self, cells: int, hidden: int) -> None:
-        super().__init__()
-        self.lstm = nn.LSTM(cells * _HOUR, hidden, batch_first=True)
-
-    def forward(self, past: Tensor) -> Tensor:
-        hours = past.reshape(*past.shape[:2], -1, _HOUR).transpose(1, 2).flatten(2)
-        z: Tensor = self.lstm(hours)[0]
-        return z
-
-
-class _Latest(nn.Module):
-    """The last step of a sequence, or of what an LSTM returns."""
-
-    def forward(self, sequence: Any) -> Tensor:
-        steps: Tensor = sequence[0] if isinstance(sequence, tuple) else sequence
-        return steps[:, -1]

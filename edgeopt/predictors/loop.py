@@ -193,11 +193,13 @@ class Loop(lightning.LightningModule):
             return False
 
 
-def run(loop: Loop, epochs: int, **options: Any) -> None:
+def run(loop: Loop, epochs: int, watch: Callable[[int], None] | None = None, **options: Any) -> None:
     """Train until there are `epochs` in all; the module ends with its best weights, after an error too.
 
     Parameters
     ----------
+    watch : callable, optional
+        Called after each epoch, with its number.
     options
         Of Lightning's trainer.
 
@@ -213,7 +215,7 @@ def run(loop: Loop, epochs: int, **options: Any) -> None:
     stopping = EarlyStopping("score", patience=loop.options["patience"], check_finite=False)
     trainer = lightning.Trainer(
         max_epochs=epochs - book.done,
-        callbacks=[stopping, Keeper(book, stopping)],
+        callbacks=[stopping, Keeper(book, stopping), *([_Watcher(watch, book.done)] if watch else [])],
         logger=False,
         enable_model_summary=False,
         accelerator="auto",
@@ -289,6 +291,20 @@ class Keeper(Checkpoint):
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """End with the best weights here too."""
         self.give(pl_module.module)
+
+
+class _Watcher(lightning.Callback):
+    """Tell somebody that an epoch is over."""
+
+    def __init__(self, watch: Callable[[int], None], done: int) -> None:
+        self.watch, self.done = watch, done
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        pl_module.module.eval()
+        try:
+            self.watch(self.done + trainer.current_epoch + 1)
+        finally:
+            pl_module.module.train()
 
 
 class _Order(RandomSampler):

@@ -8,26 +8,30 @@ goes beyond them: a mistake may weigh what it costs, and one regression of the b
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
-from torch import nn
 
 from ..model.errors import InvalidOptionError
 from ..model.records import number
-from ..model.tolerance import least_count
 from ..solving.solve import solve
-from .boxes import box_shape
+from .baseline_rules import Cloud as Cloud
+from .baseline_rules import Edge as Edge
+from .baseline_rules import Oracle as Oracle
+from .baseline_rules import RandomRule as RandomRule
+from .baseline_rules import Rule as Rule
+from .baseline_rules import random_cost as random_cost
+from .classifiers import fit_network
 from .samples import check_samples
-from .training import train
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from .classifiers import Said
     from .ddnn import DDNN
     from .exits import ExitSamples
 
@@ -36,90 +40,6 @@ _TOGETHER = 256
 
 VIEWS = ("past", "features", "local")
 """What a learned rule can look at."""
-
-
-class Rule(ABC):
-    """Base of all rules.
-
-    Parameters
-    ----------
-    min_local_fraction : float
-        Share L0 of the samples that should stay local; a rule meets it on the samples that it was fitted on.
-    """
-
-    threshold: float = 0.5
-
-    def __init__(self, min_local_fraction: float = 0.5) -> None:
-        self.min_local_fraction = number(min_local_fraction, "min_local_fraction", at_least=0.0, at_most=1.0)
-
-    @abstractmethod
-    def scores(self, samples: ExitSamples) -> NDArray[np.float64]:
-        """Return the score of each sample, from what the edge knows; above the threshold it is offloaded."""
-
-    def fit(self, samples: ExitSamples) -> Self:
-        """Learn from samples of the training period: here, the threshold alone."""
-        return self.keep_share(samples)
-
-    def keep_share(self, samples: ExitSamples) -> Self:
-        """Set the threshold to where the least number of these samples that L0 asks for stays local."""
-        scores = np.sort(self.scores(samples))
-        kept = least_count(self.min_local_fraction, len(scores))
-        self.threshold = float(scores[kept - 1]) if kept else -np.inf
-        return self
-
-    def decide(self, samples: ExitSamples) -> NDArray[np.bool_]:
-        """Return whether each sample stays local."""
-        return np.asarray(self.scores(samples) <= self.threshold)
-
-
-class Edge(Rule):
-    """Everything local."""
-
-    def scores(self, samples: ExitSamples) -> NDArray[np.float64]:
-        """All 0."""
-        return np.zeros(len(samples))
-
-    def fit(self, samples: ExitSamples) -> Self:
-        """Learn nothing."""
-        return self
-
-
-class Cloud(Edge):
-    """Everything remote."""
-
-    def scores(self, samples: ExitSamples) -> NDArray[np.float64]:
-        """All 1."""
-        return np.ones(len(samples))
-
-
-class RandomRule(Rule):
-    """Each sample stays local with probability L0."""
-
-    def __init__(self, min_local_fraction: float = 0.5, seed: int = 0) -> None:
-        super().__init__(min_local_fraction)
-        self.seed = seed
-
-    def scores(self, samples: ExitSamples) -> NDArray[np.float64]:
-        """Uniform draws."""
-        return np.random.default_rng(self.seed).random(len(samples))
-
-    def fit(self, samples: ExitSamples) -> Self:
-        """Take L0 as the threshold."""
-        self.threshold = self.min_local_fraction
-        return self
-
-
-class Oracle(Rule):
-    """The exact optimum of the offline problem on the very samples that it decides: a bound, no rule to deploy."""
-
-    def scores(self, samples: ExitSamples) -> NDArray[np.float64]:
-        """Return the true benefit of the cloud."""
-        return samples.benefit
-
-    def decide(self, samples: ExitSamples) -> NDArray[np.bool_]:
-        """Solve the offline problem."""
-        local: NDArray[np.bool_] = solve(samples.problem(self.min_local_fraction)).decision.local
-        return local
 
 
 class UncertaintyRule(Rule):
@@ -213,7 +133,8 @@ class LearnedRule(Rule):
         for name, values in ((self.view, seen), ("benefit", samples.benefit)):
             check_samples(values, name)
         if isinstance(self.estimator, str):
-            self._fitted = _network(seen, target, weight, self.estimator, self.seed, self.epochs, probability)
+            network = self._network(seen, target[:, None], weight[:, None], probability=probability)
+            self._fitted = partial(_column, network, 0)
             return
         from sklearn.base import clone
 
@@ -224,6 +145,19 @@ class LearnedRule(Rule):
         fitted = clone(self.estimator).fit(flat, target, sample_weight=weight)
         answer = (lambda x: fitted.predict_proba(x)[:, 1]) if probability else fitted.predict
         self._fitted = lambda view: np.asarray(answer(view.reshape(len(view), -1)), dtype=float)
+
+    def _network(
+        self, seen: NDArray[np.float32], target: NDArray[np.float64], weight: NDArray[np.float64], *, probability: bool
+    ) -> Said:
+        return fit_network(
+            seen,
+            target,
+            weight,
+            kind=self.estimator,
+            seed=self.seed,
+            epochs=self.epochs,
+            probability=probability,
+        )
 
 
 class OptimizedRule(LearnedRule):
@@ -245,17 +179,53 @@ class OptimizedRule(LearnedRule):
         found = solve(samples.problem(self.min_local_fraction))
         return found.decision.local, float(found.certificate.multiplier)  # type: ignore[union-attr]
 
+    def lesson(self, samples: ExitSamples) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what the classifier should say of each sample (1 is remote), and what a mistake weighs."""
+        local, critical = self.labels(samples)
+        distance = np.abs(samples.benefit - critical)
+        even = not self.weighted or not distance.any()
+        return (~local).astype(float), np.ones(len(samples)) if even else distance / distance.mean()
+
     def fit(self, samples: ExitSamples) -> Self:
         """Train the classifier."""
         held = slice(round(0.8 * len(samples)), None) if self.calibrated else slice(0, 0)
         learned = samples.rows(slice(0, held.start)) if self.calibrated else samples
-        local, critical = self.labels(learned)
-        distance = np.abs(learned.benefit - critical)
-        even = not self.weighted or not distance.any()
-        weight = np.ones(len(learned)) if even else distance / distance.mean()
-        self._learn(learned, (~local).astype(float), weight, probability=True)
+        self._learn(learned, *self.lesson(learned), probability=True)
         self.threshold = 0.5
         return self.keep_share(samples.rows(held)) if self.calibrated else self
+
+
+def fit_together(rules: Sequence[OptimizedRule], samples: ExitSamples) -> Sequence[OptimizedRule]:
+    """Train the classifiers of several rules as one network with an output for each of them, at the cost of one.
+
+    The paper trains a network for each local share; here the shares have the hidden layers in common.
+
+    Raises
+    ------
+    InvalidOptionError
+        If the rules differ in view, estimator, seed or epochs, or one has no network or is calibrated.
+    """
+    options = {(rule.view, str(rule.estimator), rule.seed, rule.epochs) for rule in rules}
+    if len(options) != 1 or any(rule.calibrated or not isinstance(rule.estimator, str) for rule in rules):
+        raise InvalidOptionError(
+            "rules that are fitted together share view, network, seed and epochs, and none is calibrated; fit these "
+            "one by one"
+        )
+    first = rules[0]
+    seen = getattr(samples, first.view)
+    for name, values in ((first.view, seen), ("benefit", samples.benefit)):
+        check_samples(values, name)
+    targets, weights = (np.stack(part, axis=1) for part in zip(*(r.lesson(samples) for r in rules), strict=True))
+    network = first._network(seen, targets, weights, probability=True)
+    for column, rule in enumerate(rules):
+        rule._fitted = partial(_column, network, column)
+        rule.threshold = 0.5
+    return rules
+
+
+def _column(network: Said, column: int, view: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return what a network says of one of its targets."""
+    return network(view)[:, column]
 
 
 class TransmissionCostRule(OptimizedRule):
@@ -290,74 +260,6 @@ class BenefitRule(LearnedRule):
         """Move the threshold to another local share, without training."""
         self.min_local_fraction = number(min_local_fraction, "min_local_fraction", at_least=0.0, at_most=1.0)
         return self.keep_share(samples)
-
-
-def _network(
-    seen: NDArray[np.float32],
-    target: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    kind: str,
-    seed: int,
-    epochs: int,
-    probability: bool,
-) -> Callable[[NDArray[np.float32]], NDArray[np.float64]]:
-    """Train a small network on all but the last fifth of the samples, which stop it; return what it says of a view."""
-    centre, spread = seen.mean(axis=0), seen.std(axis=0) + 1e-6
-    middle, size = (0.0, 1.0) if probability else (float(target.mean()), float(target.std()) or 1.0)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net = _cnn(seen.shape[1], seen.shape[2]) if kind == "cnn" else _mlp(int(np.prod(seen.shape[1:])))
-
-    def loss(view: torch.Tensor, wanted: torch.Tensor, weigh: torch.Tensor) -> torch.Tensor:
-        answer = net(view)[:, 0]
-        each = (
-            nn.functional.binary_cross_entropy_with_logits(answer, wanted, reduction="none")
-            if probability
-            else (answer - wanted) ** 2
-        )
-        return (weigh * each).mean()
-
-    scaled = torch.from_numpy(((seen - centre) / spread).astype(np.float32))
-    columns = [torch.from_numpy(array.astype(np.float32)) for array in ((target - middle) / size, weight)]
-    cut = round(0.8 * len(seen))
-    parts = [[column[rows] for column in (scaled, *columns)] for rows in (slice(0, cut), slice(cut, None))]
-    train(net, loss, parts[0], parts[1], epochs=epochs, patience=8, seed=seed, rate=3e-3, weight_decay=1e-2)
-
-    def says(view: NDArray[np.float32]) -> NDArray[np.float64]:
-        with torch.no_grad():
-            answer = net(torch.from_numpy(((view - centre) / spread).astype(np.float32)))[:, 0].double()
-        return (torch.sigmoid(answer) if probability else answer * size + middle).numpy()
-
-    return says
-
-
-def _mlp(width: int) -> nn.Module:
-    return nn.Sequential(nn.Flatten(), nn.Linear(width, 64), nn.ReLU(), nn.Dropout(0.2), nn.Linear(64, 1))
-
-
-def _cnn(cells: int, window: int) -> nn.Module:
-    rows, columns = box_shape(cells)
-    return nn.Sequential(
-        _ToBox(rows, columns),
-        nn.Conv3d(1, 32, 3, padding=1),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(32 * window * cells, 64),
-        nn.ReLU(),
-        nn.Dropout(0.2),
-        nn.Linear(64, 1),
-    )
-
-
-class _ToBox(nn.Module):
-    """From (batch, cells, window) to (batch, 1, window, rows, columns)."""
-
-    def __init__(self, rows: int, columns: int) -> None:
-        super().__init__()
-        self.rows, self.columns = rows, columns
-
-    def forward(self, past: torch.Tensor) -> torch.Tensor:
-        return past.transpose(1, 2).reshape(len(past), 1, -1, self.rows, self.columns)
 
 
 def trade_off(

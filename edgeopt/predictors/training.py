@@ -35,6 +35,7 @@ def train(
     seed: int = 0,
     folder: str | Path | None = None,
     progress: bool = False,
+    watch: Callable[[int], None] | None = None,
     devices: int | str = 1,
     strategy: str = "auto",
 ) -> nn.Module:
@@ -60,6 +61,9 @@ def train(
         start, other samples, losses or options are refused.
     progress : bool
         Whether to draw a progress bar.
+    watch : callable, optional
+        Called after each epoch with its number, 1 for the first, while the module is in evaluation mode: to follow what
+        the training makes of other samples. It must draw no random numbers.
     devices, strategy : int or str, str
         Of Lightning's trainer: how many devices (a GPU where there is one), and how they share the work.
         ``"ddp_spawn"`` trains in several processes on CPUs too; `loss` then has to be a function that pickle takes.
@@ -102,7 +106,7 @@ def train(
             book = checkpoints.journal(folder, module, losses, parts, options, epochs)
             if not book.finished(epochs, patience):
                 loop = Loop(module, losses, parts, options, book, Path(faults))
-                run(loop, epochs, devices=devices, strategy=strategy, enable_progress_bar=progress)
+                run(loop, epochs, watch, devices=devices, strategy=strategy, enable_progress_bar=progress)
         finally:
             module.cpu().eval()  # wherever it was trained, it is asked from arrays
     return module

@@ -134,7 +134,7 @@ class Workshop:
                 network.window,
                 sites=network.sites,
                 exits=network.weight > 0,
-                residual=network.residual,
+                exit="residual" if network.residual else "printed",
             )
         path = self._path(network)
         if path.is_file():

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import edgeopt as eo
+from edgeopt.predictors import joint
+from edgeopt.predictors.blocks import _ReachingConv3d
 from edgeopt.predictors.boxes import (
     TrafficBox,
     box_shape,
@@ -19,9 +21,11 @@ from edgeopt.predictors.boxes import (
     shape_distances,
 )
 from edgeopt.predictors.ddnn import DDNN, resources
+from edgeopt.predictors.demand_exits import DLinear
 from edgeopt.predictors.exits import ExitSamples, independent_costs
 from edgeopt.predictors.joint import train_jointly
 from edgeopt.predictors.samples import MinMax, chronological, windows
+from edgeopt.predictors.training import train
 from edgeopt.profiles.costs import AllocationCost
 from edgeopt.profiles.dnn import LayerTable
 from edgeopt.profiles.latency import GIANNAKAS2025, ROUND_TRIP, ExitTimes
@@ -127,7 +131,10 @@ def test_the_answer_comes_in_the_order_of_the_series():
     past = torch.rand(2, 4, 6)
     for answer in model(past):  # all weights 0: the correction is 0
         torch.testing.assert_close(answer, past[:, :, -1])
-    assert (DDNN("conv3d", 4, 6, residual=False)._start(past) == 0).all()
+    printed = DDNN("conv3d", 4, 6, exit="printed").eval()
+    for part in (*printed.sites.parameters(), *printed.remote.parameters()):
+        torch.nn.init.zeros_(part)
+    assert not any(answer.any() for answer in printed(past))
 
 
 @pytest.mark.parametrize(
@@ -135,6 +142,9 @@ def test_the_answer_comes_in_the_order_of_the_series():
     [
         (lambda: DDNN("rnn", 4, 6), "kind is 'rnn'"),
         (lambda: DDNN("lstm", 4, 7), "take a multiple"),
+        (lambda: DDNN("conv", 4, 7), "take a multiple"),
+        (lambda: DDNN("conv3d", 4, 6, exit="plain"), "exit is 'plain'"),
+        (lambda: DDNN("conv3d", 4, 6, remote="lstm"), "remote is 'lstm'"),
         (lambda: DDNN("conv3d", 4, 6, dropout=1.0), "dropout is 1.0"),
         (lambda: DDNN("conv3d", 4, 6, sites=3), "cannot be shared equally"),
         (lambda: DDNN("conv3d", 4, 6, sites=[[0, 1], [1, 2, 3]]), "each at exactly one site"),
@@ -152,13 +162,58 @@ def test_samples_of_another_shape_are_refused():
         DDNN("conv3d", 4, 6)(torch.zeros(1, 6, 4))
 
 
+def test_the_printed_sizes_fit():
+    """F1 64 -> 49, F2 128 -> 64 -> 49: the sizes that the first paper prints, whatever window and cells are."""
+    for cells, window in ((49, 6), (49, 25), (16, 6)):
+        model = DDNN("conv3d", cells, window, exit="printed")
+        widths = [(m.in_features, m.out_features) for m in model.modules() if isinstance(m, torch.nn.Linear)]
+        assert widths == [(64, cells), (128, 64), (64, cells)]
+        filters = [(m.out_channels, m.kernel_size[0]) for m in model.modules() if isinstance(m, torch.nn.Conv3d)]
+        assert filters == [(32, 3), (16, 5)]
+        assert model.features(torch.zeros(1, cells, window))[0].numel() == 32 * 8
+
+
+@pytest.mark.parametrize("size", [(2, 2, 2), (2, 4, 2), (1, 1, 2), (7, 3, 4)])
+def test_taps_that_meet_padding_alone_change_nothing(size):
+    conv, box = _ReachingConv3d(3, 4, 5, padding=2), torch.rand(2, 3, *size)
+    whole = torch.nn.functional.conv3d(box, conv.weight, conv.bias, padding=2)
+    torch.testing.assert_close(conv(box), whole)
+
+
+@pytest.mark.parametrize("remote", ["deepcog", "dlinear", "transformer"])
+@pytest.mark.parametrize("exits", [True, False])
+def test_a_remote_exit_may_read_the_demand(remote, exits):
+    torch.manual_seed(0)
+    model = DDNN("conv3d", 8, 6, sites=2, exits=exits, remote=remote).eval()
+    past = torch.rand(3, 8, 6)
+    features = model.features(past)
+    answer = model.cloud(features, past)
+    assert answer.shape == (3, 8)
+    half = torch.tensor([[True, False]] * 3)  # zeros stand in for what the second site sees
+    torch.testing.assert_close(
+        model.cloud(features, past, half) - past[:, :, -1],
+        model.remote(torch.cat([past[:, :4], torch.zeros(3, 4, 6)], dim=1)),
+    )
+    assert (model.edge_parameters() == 0) == (not exits)
+    margin, series = model.remote_margin()
+    assert (margin.shape, series) == ((8,), list(range(8)))
+
+
+def test_dlinear_is_linear_in_each_window_and_the_same_for_all_series():
+    model = DLinear(3, 30)
+    past = torch.rand(2, 3, 30)
+    torch.testing.assert_close(model(2 * past), 2 * model(past))
+    torch.testing.assert_close(model(past[:, [2, 0, 1]]), model(past)[:, [2, 0, 1]])
+
+
 def test_resources_by_hand():
     found = resources(DDNN("conv3d", 49, 6))
-    features, exit_ = 32 * 27 * 6 * 49, 32 * 6 * 49 * 64 + 64 * 49
+    features, exit_ = 32 * 27 * 6 * 49, 64 * 49
     assert found["edge"]["macs"] == features + exit_
-    cloud = 32 * 16 * 125 * 6 * 49 + 16 * 6 * 49 * 128 + 128 * 64 + 64 * 49
-    assert found["cloud"]["macs"] == cloud
-    assert found["edge"]["parameters"] == 32 * 28 + (32 * 6 * 49 + 1) * 64 + 65 * 49
+    # Of the 125 taps of a filter 27 can reach another of the 2 x 2 x 2 places; the rest meet padding alone.
+    assert found["cloud"]["macs"] == 32 * 16 * 27 * 8 + 128 * 64 + 64 * 49
+    assert found["cloud"]["parameters"] == 16 * (32 * 125 + 1) + 129 * 64 + 65 * 49
+    assert found["edge"]["parameters"] == 32 * 28 + 65 * 49
     lstm = resources(DDNN("lstm", 16, 144))["edge"]
     assert lstm["macs"] == 24 * 4 * 32 * (96 + 32) + 32 * 64 + 64 * 16
     assert resources(DDNN("conv3d", 49, 6, exits=False))["edge"]["macs"] == features
@@ -200,6 +255,71 @@ def test_training_lowers_both_costs_is_repeatable_and_survives_a_kill(traffic, t
     trained(2, tmp_path)
     resumed = trained(4, tmp_path)
     assert ExitSamples.of(resumed, *test, COST).remote_cost.mean() < fresh.remote_cost.mean()
+
+
+def test_each_exit_is_selected_by_its_own_cost_and_margins_are_fitted_again(traffic, monkeypatch):
+    training, validation, _ = parts(traffic)
+    steps = []
+
+    def noted(model, *given, score, **options):
+        before = {name: value.detach().clone() for name, value in model.named_parameters()}
+        train(model, *given, score=score, **options)
+        changed = {name for name, value in model.named_parameters() if not torch.equal(value, before[name])}
+        steps.append((options["epochs"], changed))
+
+    monkeypatch.setattr(joint, "train", noted)
+    torch.manual_seed(0)
+    model = DDNN("conv3d", 8, 6, exit="printed")
+    options = {"local_weight": 0.9, "epochs": 20, "patience": 20, "rate": 3e-3}
+    seen = []
+    train_jointly(
+        model, training, validation, COST, watch=lambda epoch: seen.append((epoch, model.training)), **options
+    )
+    assert seen == [(epoch, False) for epoch in range(1, 21)]
+    assert [epochs for epochs, _ in steps] == [2, 2, 2, 14, 14]  # three widths, both exits, the local exit alone
+    assert {name.split(".")[2] for name in steps[-1][1]} == {"exit"}
+    assert all(value.requires_grad for value in model.parameters())
+    past, demand = (np.concatenate(both) for both in zip(training, validation, strict=True))
+    with torch.no_grad():
+        answers = model(torch.tensor(past, dtype=torch.float32))
+    for answer in answers:  # no other margin would be cheaper on what the margins were fitted on
+        costs = [COST.exact(answer.numpy() + shift, demand).mean(axis=0) for shift in np.linspace(-0.2, 0.2, 41)]
+        assert (COST.exact(answer.numpy(), demand).mean(axis=0) <= np.min(costs, axis=0) + 1e-3).all()
+        assert ((answer.numpy() < demand).mean(axis=0) < 0.5).all()
+
+
+def test_a_series_that_is_left_below_its_demand_is_no_result(traffic):
+    training, validation, _ = parts(traffic)
+    cheap = AllocationCost(under=1e-3)  # a shortfall that costs nothing: never to reserve enough is the best there is
+    with pytest.raises(eo.InvalidProblemError, match=r"the local exit allocates less than the demand of series \d in"):
+        train_jointly(DDNN("conv3d", 8, 6), training, validation, cheap, epochs=1)
+    train_jointly(DDNN("conv3d", 8, 6), training, validation, cheap, epochs=1, max_shortfall=1.0)
+
+
+@pytest.mark.slow
+def test_a_training_that_was_killed_in_any_step_ends_as_it_would_have(traffic, tmp_path, monkeypatch):
+    training, validation, _ = parts(traffic)
+
+    def trained(**options):
+        torch.manual_seed(0)
+        return train_jointly(DDNN("conv3d", 8, 6), training, validation, COST, epochs=10, patience=9, **options)
+
+    whole = trained()
+    for stop in (2, 4, 5):  # of five steps
+
+        def dying(*given, stop=stop, calls=iter(range(9)), **options):  # noqa: B008
+            if next(calls) == stop - 1:
+                options["epochs"] = max(1, options["epochs"] // 2)
+                train(*given, **options)
+                raise KeyboardInterrupt
+            train(*given, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(joint, "train", dying)
+            with pytest.raises(KeyboardInterrupt):
+                trained(folder=tmp_path)
+    resumed = trained(folder=tmp_path)
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
 
 
 def test_shares_are_checked_before_training(traffic):

@@ -23,6 +23,8 @@ from edgeopt.predictors.rules import (
     TransmissionCostRule,
     UncertaintyRule,
     dropout_variance,
+    fit_together,
+    random_cost,
     trade_off,
 )
 
@@ -150,6 +152,30 @@ def test_the_passes_of_one_batch_are_those_of_a_loop():
     np.testing.assert_array_equal(found, dropout_variance(model, past, passes=2000, seed=0))
 
 
+@pytest.mark.slow
+def test_rules_that_are_fitted_together_decide_as_rules_that_are_not():
+    together = fit_together([OptimizedRule(share) for share in (0.3, 0.7)], TRAIN)
+    for rule in together:
+        local = rule.decide(TEST)
+        random, best = random_cost(TEST, local.mean()), TEST.cost(Oracle(local.mean()).decide(TEST))
+        assert TEST.cost(local) < best + 0.2 * (random - best)
+    alone, one = OptimizedRule(0.3).fit(TRAIN), fit_together([OptimizedRule(0.3)], TRAIN)[0]
+    np.testing.assert_array_equal(alone.scores(TEST), one.scores(TEST))
+    for others in ([OptimizedRule(0.3), OptimizedRule(0.3, seed=1)], [OptimizedRule(calibrated=True)]):
+        with pytest.raises(eo.InvalidOptionError, match="fit these one by one"):
+            fit_together(others, TRAIN)
+
+
+def test_the_line_of_random_decisions_is_their_mean():
+    drawn = [TEST.cost(RandomRule(0.3, seed).fit(TRAIN).decide(TEST)) for seed in range(400)]
+    line = random_cost(TEST, [0.0, 0.3, 1.0])
+    assert np.mean(drawn) == pytest.approx(line[1], abs=4 * np.std(drawn) / 20)
+    stay = np.ones(len(TEST), bool)
+    assert line[[0, 2]].tolist() == [TEST.cost(~stay), TEST.cost(stay)]
+    with pytest.raises(eo.InvalidProblemError, match="local_fraction"):
+        random_cost(TEST, 1.5)
+
+
 def test_the_uncertainty_rule_keeps_its_share_of_what_it_was_fitted_on():
     model = DDNN("conv3d", 4, 6)
     for share in (0.0, 0.4, 1.0):
@@ -157,7 +183,7 @@ def test_the_uncertainty_rule_keeps_its_share_of_what_it_was_fitted_on():
         assert rule.decide(TRAIN).mean() == pytest.approx(share, abs=1 / 1200)
     rule.threshold = 0.0
     assert not rule.decide(TEST).any()
-    for layer in (model.sites[0].dropout, model.sites[0].exit[3]):  # one that acts is enough, none is not
+    for layer in (model.sites[0].dropout, model.sites[0].exit[2]):  # one that acts is enough, none is not
         assert rule.scores(TEST).min() > 0
         layer.p = 0.0
     with pytest.raises(eo.InvalidOptionError, match="no active dropout"):
