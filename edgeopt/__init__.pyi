@@ -29,6 +29,8 @@ from .formulations.graph_split import GraphSplit as GraphSplit
 from .formulations.graph_split import GraphSplitDecision as GraphSplitDecision
 from .formulations.offloading import OfflineOffloading as OfflineOffloading
 from .formulations.offloading import OffloadingDecision as OffloadingDecision
+from .formulations.pipelined_split import PipelinedSplit as PipelinedSplit
+from .formulations.pipelined_split import PipelinedSplitDecision as PipelinedSplitDecision
 from .formulations.placement.demand import DemandSamples as DemandSamples
 from .formulations.placement.exits import Exit as Exit
 from .formulations.revenue import AdmissionDecision as AdmissionDecision

@@ -102,6 +102,11 @@ class Formulation(BatchAxis[NamedDecision], Declared[NamedDecision]):
         return any(variable.integral for variable in self.declaration.variables.values())
 
     @property
+    def mixed(self) -> bool:
+        """Whether there are variables of both kinds."""
+        return self.integral and not all(variable.integral for variable in self.declaration.variables.values())
+
+    @property
     def quadratic(self) -> bool:
         """Whether the objective holds squares of variables."""
         goal = self.declaration.goal

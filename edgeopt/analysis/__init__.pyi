@@ -13,5 +13,7 @@ from .sensitivities import Sensitivity as Sensitivity
 from .sensitivities import sensitivity as sensitivity
 from .split_maps import SplitMap as SplitMap
 from .split_maps import split_map as split_map
+from .throughput_fronts import ThroughputFront as ThroughputFront
+from .throughput_fronts import throughput_front as throughput_front
 from .trade_off_curves import TradeOffCurve as TradeOffCurve
 from .trade_off_curves import trade_off_curve as trade_off_curve

@@ -113,10 +113,16 @@ def energy_front(
     Raises
     ------
     InvalidProblemError
-        If a power is negative, shapes disagree, or the problem is a batch.
+        If a power is negative, shapes disagree, or the problem is a batch, or no chain or tree of layers.
     InvalidOptionError
         If `epsilon` is negative, or a layer needs more labels than `max_labels`; says what to do.
     """
+    if not hasattr(problem, "costs"):
+        raise InvalidProblemError(
+            f"energy_front takes a StochasticSplit, not a {type(problem).__name__}: its labels follow chains "
+            "and trees; cap the energy of a GraphSplit instead, problem.subject_to(joules=lambda m: "
+            "m.energy(compute_power, radio_power) <= most)"
+        )
     if problem.batch is not None:
         raise InvalidProblemError("energy_front takes one problem; take problem.instance(i) of a batch")
     epsilon = number(epsilon, "epsilon", at_least=0.0)

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..formulations.graph_split import GraphSplit, GraphSplitDecision
 from ..formulations.placement.costs import PlacementCosts
 from ..formulations.placement.links import between_tiers, link_rates
+from ..formulations.split import SplitDecision, StochasticSplit
+from ..model.batch_axis import batch_of
 from ..model.errors import InvalidProblemError
 from ..solvers.shortest_path import least_latency
+from .envelopes import Line, envelope, least_slope
+from .graph_lines import GraphLines
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
-
-    from ..formulations.split import SplitDecision, StochasticSplit
-
-_SAME = 1e-12
-"""Two latencies closer than this, relatively, are one: float64 can tell no break-point between them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,14 +41,14 @@ class SplitMap:
         Expected latency of each piece without the first link, seconds.
     slopes : (pieces,) float
         Expected bits of each piece over the first link.
-    decisions : tuple of SplitDecision
+    decisions : tuple of SplitDecision or GraphSplitDecision
         Placement of each piece.
     """
 
     breaks: NDArray[np.float64]
     intercepts: NDArray[np.float64]
     slopes: NDArray[np.float64]
-    decisions: tuple[SplitDecision, ...]
+    decisions: tuple[Any, ...]
 
     def __len__(self) -> int:
         return len(self.decisions)
@@ -63,7 +63,7 @@ class SplitMap:
         latency: NDArray[np.float64] = self.intercepts[piece] + self.slopes[piece] / np.asarray(rates, float)
         return latency
 
-    def decision(self, rate: float) -> SplitDecision:
+    def decision(self, rate: float) -> Any:
         """Optimal placement at a rate."""
         return self.decisions[int(self.piece(rate))]
 
@@ -78,17 +78,23 @@ class SplitMap:
                 "to_rate": edges[1:],
                 "intercept": self.intercepts,
                 "slope": self.slopes,
-                "layers_sent": [sum(int((t > 0).sum()) for t in d.tiers) for d in self.decisions],
+                "layers_sent": [_sent(decision) for decision in self.decisions],
             }
         )
 
 
-def split_map(problem: StochasticSplit, uplink_rates: ArrayLike | None = None) -> SplitMap:
+def _sent(decision: SplitDecision | GraphSplitDecision) -> int:
+    """Return how many layers, of all exits, leave the device."""
+    chains = (decision.tiers,) if isinstance(decision, GraphSplitDecision) else decision.tiers
+    return sum(int((tiers > 0).sum()) for tiers in chains)
+
+
+def split_map(problem: StochasticSplit | GraphSplit, uplink_rates: ArrayLike | None = None) -> SplitMap:
     """Return the optimal split as a function of the uplink rate.
 
     Parameters
     ----------
-    problem : StochasticSplit
+    problem : StochasticSplit or GraphSplit
         Its own uplink rate does not matter. A downlink rate that it gives stays as it is; without one the downlink
         follows the uplink.
     uplink_rates : (low, high) or array of rates, optional
@@ -97,20 +103,25 @@ def split_map(problem: StochasticSplit, uplink_rates: ArrayLike | None = None) -
     Raises
     ------
     InvalidProblemError
-        If the problem is a batch, or the range is empty or not above 0.
+        If the problem is a batch or none of the two, or the range is empty or not above 0.
     """
-    if problem.batch is not None:
+    if not isinstance(problem, (StochasticSplit, GraphSplit)):
+        raise InvalidProblemError(
+            f"split_map takes a StochasticSplit or a GraphSplit, and not a {type(problem).__name__}; solve it once for "
+            "each rate"
+        )
+    if batch_of(problem) is not None:
         raise InvalidProblemError("split_map takes one problem; take problem.instance(i) of a batch")
     low, high = _range(uplink_rates)
-    lines = _Lines(problem)
+    lines = GraphLines(problem) if isinstance(problem, GraphSplit) else ChainLines(problem)
     fast = lines.best(1.0 / high)
-    slow = lines.steepest_rate(low) if low == 0.0 else lines.best(1.0 / low)
-    pieces = _envelope(lines, slow, fast)
+    slow = least_slope(lines) if low == 0.0 else lines.best(1.0 / low)
+    pieces = envelope(lines, slow, fast)
     return SplitMap(
         np.array([pieces[k].meets(pieces[k + 1]) for k in range(len(pieces) - 1)]),
         np.array([line.intercept for line in pieces]),
         np.array([line.slope for line in pieces]),
-        tuple(problem.decision_at(line.tiers) for line in pieces),
+        tuple(lines.decision(line) for line in pieces),
     )
 
 
@@ -121,22 +132,6 @@ def _range(rates: ArrayLike | None) -> tuple[float, float]:
     if given.size == 0 or not np.all(given > 0):
         raise InvalidProblemError(f"uplink_rates is {rates!r}; expected rates above 0 bit/s")
     return float(given.min()), float(given.max())
-
-
-@dataclass(frozen=True)
-class _Line:
-    """Expected latency of one placement over the inverse rate."""
-
-    intercept: float
-    slope: float
-    tiers: NDArray[Any]
-
-    def at(self, inverse: float) -> float:
-        return self.intercept + self.slope * inverse
-
-    def meets(self, other: _Line) -> float:
-        """Rate at which this line and a steeper one on the faster side are equal."""
-        return (other.slope - self.slope) / (self.intercept - other.intercept)
 
 
 def by_first_link(problem: StochasticSplit) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -153,7 +148,7 @@ def by_first_link(problem: StochasticSplit) -> tuple[NDArray[np.float64], NDArra
     return between_tiers(first, first if follows else 0.0 * first), between_tiers(others, back)
 
 
-class _Lines:
+class ChainLines:
     """The lines of a problem's placements; asks the exact solver for the lowest one at an inverse rate."""
 
     def __init__(self, problem: StochasticSplit) -> None:
@@ -163,45 +158,19 @@ class _Lines:
         runs = np.where(np.isfinite(costs.tree.exec_time), 0.0, math.inf)
         tree = replace(costs.tree, exec_time=runs)
         self.crossing = PlacementCosts(tree, costs.weights, self.first_link, 0.0 * costs.per_crossing)
-        self.constant = float(problem.constant)
+        self.constant, self.decision_at = float(problem.constant), problem.decision_at
+        self.least = self.of(least_latency(self.crossing)[1]).slope
 
-    def best(self, inverse: float) -> _Line:
+    def best(self, inverse: float) -> Line:
         """Return a line that is lowest at an inverse rate."""
         costs = replace(self.rest, per_bit=self.rest.per_bit + inverse * self.first_link)
         return self.of(least_latency(costs)[1])
 
-    def of(self, tiers: NDArray[Any]) -> _Line:
+    def of(self, tiers: NDArray[Any]) -> Line:
         """Return the line of a placement."""
         intercept = float(self.rest.expected_latency(tiers)) + self.constant
-        return _Line(intercept, float(self.crossing.expected_latency(tiers)), tiers)
+        return Line(intercept, float(self.crossing.expected_latency(tiers)), tiers)
 
-    def steepest_rate(self, low: float) -> _Line:
-        """Return the line that is lowest for ever slower rates: of least slope, and among those of least intercept."""
-        least = self.of(least_latency(self.crossing)[1]).slope
-        inverse = 1.0
-        line = self.best(inverse)
-        while line.slope > least * (1 + _SAME) and inverse < 1e300:
-            inverse *= 16.0
-            line = self.best(inverse)
-        return line
-
-
-def _envelope(lines: _Lines, slow: _Line, fast: _Line) -> list[_Line]:
-    """Lines of the lower envelope from `slow` to `fast`, each steeper than the one before."""
-    pieces, ahead = [slow], [fast]
-    while ahead:
-        here, there = pieces[-1], ahead.pop()
-        if not _apart(here, there):
-            continue
-        inverse = 1.0 / here.meets(there)
-        found = lines.best(inverse)
-        if found.at(inverse) >= here.at(inverse) * (1 - _SAME) or not _apart(here, found):
-            pieces.append(there)
-        else:
-            ahead += [there, found] if _apart(found, there) else [found]
-    return pieces
-
-
-def _apart(slow: _Line, fast: _Line) -> bool:
-    """Whether each of two lines is below the other somewhere, by more than rounding."""
-    return fast.slope > slow.slope * (1 + _SAME) and fast.intercept < slow.intercept * (1 - _SAME)
+    def decision(self, line: Line) -> SplitDecision:
+        """Return the placement of a line."""
+        return self.decision_at(line.tiers)

@@ -89,6 +89,11 @@ class HasProgram(Problem[DecisionT]):
         """Whether the program has integer columns."""
 
     @property
+    def mixed(self) -> bool:
+        """Whether the program has continuous columns beside integer ones; whoever makes one that has says so here."""
+        return False
+
+    @property
     def quadratic(self) -> bool:
         """Whether the program has squares in its objective; whoever makes one that has says so here."""
         return False

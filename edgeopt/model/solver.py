@@ -232,7 +232,9 @@ def _is_there(name: str) -> bool:
 
 
 def _all_integer(problem: HasProgram) -> bool:
-    return bool(problem.integrality.all()) if isinstance(problem, Program) else problem.integral
+    if isinstance(problem, Program):
+        return bool(problem.integrality.all())
+    return problem.integral and not problem.mixed
 
 
 @lru_cache

@@ -3,7 +3,7 @@
 At prices of the caps one backward pass finds the best cut and precisions (Lagrange); the best price of one cap lies
 where two placements, one too heavy and one that fits, meet (Handler and Zang 1980). Placements of whole layers leave a
 gap of some per cent to that bound, which labels close (Dumitrescu and Boland 2003): beginnings of placements, of
-which one goes where another is no dearer and no heavier, or where bounds of the rest show that nothing good comes of it.
+which one goes where another is no dearer and no heavier, or where bounds of the rest rule it out.
 
 References
 ----------

@@ -154,6 +154,11 @@ class Constrained(BatchAxis, HasProgram):
         return bool(self.base.integral)
 
     @property
+    def mixed(self) -> bool:
+        """Whether the base's program has continuous columns, or a maximum or magnitude adds one."""
+        return bool(self.integral and (self.base.mixed or self.auxiliary is not None))
+
+    @property
     def quadratic(self) -> bool:
         """Whether the objective is the base's and has squares."""
         return self.goal is None and bool(self.base.quadratic)
