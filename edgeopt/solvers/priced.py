@@ -2,10 +2,12 @@
 
 A side constraint moved into the objective, at a price, leaves the problem as easy as it was (Lagrange; Geoffrion 1974).
 The best prices bound the optimum; a decision near that bound is put back onto the rows. The row duals that come with it
-are the proof, which any program's checker reads. Three kinds are taken:
+are the proof, which any program's checker reads. Four kinds are taken:
 
 - binary columns under many rows (offloading with rows per day, per user, over windows): smoothed prices, greedy repair;
-- a fleet, where each device chooses one of several options and one row is shared: convex hulls merged by slope;
+- a fleet, where each device chooses one of several options and one row is shared: convex hulls merged by slope, and
+  labels for what they leave open;
+- linear programs over bounded columns (revenue with floors per region): exact, by sifting;
 - a split of a network with one cap (energy, latency): exact, by labels within the gap that the price leaves.
 
 References
@@ -22,16 +24,24 @@ from ..formulations.constrained.cap_price import CapPrice, capped_split
 from ..formulations.constrained.problem import Constrained
 from ..model.outcome import Options, Outcome, Status
 from ..model.program import Program
-from ..model.solver import Columns, solver
+from ..model.solver import solver
 from .backends.capped_split import cheapest_capped
 from .backends.fleet_choice import Fleet, price_fleet
-from .backends.priced_binaries import COLUMNS_PER_ROW, price_binaries, refusal
+from .backends.priced_binaries import COLUMNS_PER_ROW, MOST_ENTRIES, MOST_ROWS, price_binaries
+from .backends.priced_binaries import refusal as refusal_of_binaries
+from .backends.sifting import refusal as refusal_of_linear
+from .backends.sifting import sift
+from .highs import highs
 
 if TYPE_CHECKING:
     from ..formulations.placement.capped import CappedTree
 
 FASTEST_FROM = 200_000
 """Columns from which prices beat integer programming whatever the rows; below, HiGHS closes gaps that prices leave."""
+
+
+SIFTED_FROM = 10_000
+"""Columns from which sifting beats the simplex method over all columns of a linear program."""
 
 
 def _program_of(problem: Any) -> Program:
@@ -43,19 +53,31 @@ def _program_of(problem: Any) -> Program:
 
 def _declined(problem: Any) -> str | None:
     program = _program_of(problem)
-    reason = refusal(program)
+    kind = refusal_of_binaries(program) if program.integral else refusal_of_linear(program)
+    reason = kind or _too_large(program)
     return None if reason is None or Fleet.of(program) is not None else reason
+
+
+def _too_large(program: Program) -> str | None:
+    if program.rows > MOST_ROWS:
+        return f"holds the curvature of at most {MOST_ROWS:,} rows, and these are {program.rows:,}"
+    if program.matrix.nnz > MOST_ENTRIES:
+        return f"takes at most {MOST_ENTRIES:,} matrix entries, and these are {program.matrix.nnz:,}"
+    return None
 
 
 def _defers(problem: Any) -> bool:
     if capped_split(problem) is not None:
         return False
     program = _program_of(problem)
-    few = program.columns < max(FASTEST_FROM, COLUMNS_PER_ROW * program.rows)
+    fastest = FASTEST_FROM if program.integral else SIFTED_FROM
+    few = program.columns < max(fastest, COLUMNS_PER_ROW * program.rows)
     return few and (program.columns < 1000 or Fleet.of(program) is None)
 
 
 def _price(program: Program, options: Options) -> Outcome:
+    if not program.integral:
+        return sift(program, options, highs)
     fleet = Fleet.of(program)
     return price_binaries(program, options) if fleet is None else price_fleet(fleet, options)
 
@@ -87,7 +109,6 @@ def _capped(problem: Constrained, tree: CappedTree) -> Outcome:
     "priced",
     solves=Program,
     exact=True,
-    columns=Columns.INTEGER,
     unprepared=True,
     rank=15,
     options=("time_limit", "relative_gap", "threads"),
@@ -98,8 +119,9 @@ def _capped(problem: Constrained, tree: CappedTree) -> Outcome:
     by_kind={Constrained: _constrained},
 )
 def priced(program: Program, options: Options) -> Outcome:
-    """Price the rows of a program over binary decisions, and repair what the priced decisions choose.
+    """Price the rows of a program over binary decisions, and repair what the priced decisions choose; or sift it.
 
+    A linear program is solved to its optimum: prices tell which columns matter, HiGHS solves the program over these.
     Without ``relative_gap`` it stops at a proved gap of 1e-6, or goes on to 1e-9 where few columns are still open.
     Where whole decisions leave a duality gap that is larger, it says ``feasible`` and how large the gap is, or
     ``optimal`` by the word of HiGHS where that settles the open columns within seconds.

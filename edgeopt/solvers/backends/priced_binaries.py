@@ -17,13 +17,13 @@ import numpy as np
 from ...model.outcome import Options, Outcome, Status
 from ...model.program import Program
 from ...model.tolerance import FEASIBILITY, OPTIMALITY, ROUNDOFF, SOLVER
-from ...verification.infeasibility import FarkasRay
 from ...verification.linear_dual import LinearDual
 from .adapter_outcome import trivial
 from .open_columns import finish
 from .polished_prices import linear_prices, polishable
+from .price_rounds import price_rounds
 from .priced_points import Found, allowance, nearest, rounded
-from .row_prices import Choice, PricedRows, ascend, threads_of
+from .row_prices import Choice, threads_of
 from .standard_binaries import Standard
 
 if TYPE_CHECKING:
@@ -32,12 +32,6 @@ if TYPE_CHECKING:
 MOST_ROWS, MOST_ENTRIES, COLUMNS_PER_ROW = 2_000, 300_000_000, 30
 """Rows whose curvature is held dense, matrix entries that are passed over again and again, and columns for each row
 below which integer programming is faster."""
-
-_SAMPLED, _LEAST_SAMPLE = 100, 20_000
-"""Columns in the sample for each row, and at least."""
-
-_SMOOTHER, _FIRST_ROUND, _LAST_ROUND = 0.2, 0.2, 1e-7
-"""Factor of the smoothing from round to round, and smoothing in units of the mean cost: at first, and at last."""
 
 _SMALL_CORE, _LARGE_CORE = 1_000, 20_000
 """Open columns that an integer program is always asked about, and most that it is asked about at all."""
@@ -56,10 +50,6 @@ def refusal(program: Program) -> str | None:
     whole = np.isin(program.lower, (0.0, 1.0))
     if not (binary | (~free & whole)).all():
         return "prices rows over binary columns only"
-    if program.rows > MOST_ROWS:
-        return f"holds the curvature of at most {MOST_ROWS:,} rows, and these are {program.rows:,}"
-    if program.matrix.nnz > MOST_ENTRIES:
-        return f"takes at most {MOST_ENTRIES:,} matrix entries, and these are {program.matrix.nnz:,}"
     return None
 
 
@@ -125,10 +115,8 @@ def price_binaries(program: Program, options: Options) -> Outcome:
     problem = Standard.of(program, threads_of(options))
     search = _Search(problem, options, np.zeros(program.rows))
     rounds = _find_prices(search)
-    if problem.rows.columns and search.bound > problem.rows.dearest:
-        ray = FarkasRay(problem.dual(search.price))
-        if ray.holds(program):
-            return Outcome(Status.INFEASIBLE, certificate=ray, message="prices prove that no point satisfies the rows")
+    if (refuted := problem.refutation(search.price, search.bound, program)) is not None:
+        return refuted
     _finish(search, time.monotonic() - started)
     return _outcome(search, rounds)
 
@@ -136,21 +124,16 @@ def price_binaries(program: Program, options: Options) -> Outcome:
 def _find_prices(search: _Search) -> int:
     """Improve prices and point round by round; return the number of rounds."""
     rows, options = search.problem.rows, search.options
-    price, allowed = _sampled_prices(rows, options)
-    mu, rounds = _smoothing_after(rows) if price.any() else _FIRST_ROUND * rows.scale, 0
-    polished = polishable(rows)
-    while True:
-        price, smoothed = ascend(rows, price, mu, 0.0, options)
+    allowed, polished, rounds = allowance(rows), polishable(rows), 0
+    for price, smoothed in price_rounds(rows, options):
         search.note(price, allowed)
         rounds += 1
         if search.closed or search.bound > rows.dearest or options.remaining() <= 0:
             return rounds
         # Once prices are far better than the point, sharper ones bring it no nearer.
         enough = _ROUGH if polished and search.found else _SHARP
-        sharp = smoothed.exact - smoothed.value < enough * search.missing and rounds > _LEAST_ROUNDS * (not polished)
-        if sharp or mu < _LAST_ROUND * rows.scale:
+        if smoothed.exact - smoothed.value < enough * search.missing and rounds > _LEAST_ROUNDS * (not polished):
             break
-        mu *= _SMOOTHER
     if polished and search.choice is not None:
         exact = linear_prices(rows, search.choice, options)
         if exact is not None:
@@ -164,27 +147,6 @@ _LEAST_ROUNDS = 3
 _SHARP, _ROUGH = 0.01, 0.5
 """What the smoothing may be worth, in units of what the point misses: where prices are final, and before a linear
 program makes them so."""
-
-_SAMPLE_ROUNDS = 3
-
-
-def _smoothing_after(rows: PricedRows) -> float:
-    """Return the smoothing with which all columns go on where the sample's prices end."""
-    return rows.scale * _FIRST_ROUND * _SMOOTHER ** (_SAMPLE_ROUNDS - 1)
-
-
-def _sampled_prices(rows: PricedRows, options: Options) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return prices from a sample of the columns, all 0 where the sample would not be much smaller; and allowances."""
-    price, allowed = np.zeros(rows.rows), allowance(rows)
-    size = max(_LEAST_SAMPLE, _SAMPLED * rows.rows)
-    if 2 * size > rows.columns:
-        return price, allowed
-    part = rows.sample(size, options.generator())
-    for turn in range(_SAMPLE_ROUNDS):
-        price, here = ascend(part, price, rows.scale * _FIRST_ROUND * _SMOOTHER**turn, 0.0, options)
-        if here.exact > part.dearest:  # too few columns to tell: some row cannot be satisfied by these
-            return np.zeros(rows.rows), allowed
-    return price, allowed
 
 
 def _finish(search: _Search, spent: float) -> None:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
+from ...model.outcome import Outcome, Status
 from ...model.program import Point, Program
+from ...verification.infeasibility import FarkasRay
 from .row_prices import PricedRows
 
 if TYPE_CHECKING:
@@ -64,6 +66,18 @@ class Standard:
         """Return the program's own row duals of scaled prices."""
         unscaled: NDArray[np.float64] = np.ldexp(price, self.row_exponent - self.cost_exponent)
         return self.program.sense.sign * unscaled
+
+    def refutation(self, price: NDArray[np.float64], bound: float, program: Program) -> Outcome | None:
+        """Return the proof, by prices whose bound no cost reaches, that no point satisfies a program's rows; or None.
+
+        The `program` has these rows, in its own numbers, over these columns or those of which they are shares.
+        """
+        if not self.rows.columns or bound <= self.rows.dearest:
+            return None
+        ray = FarkasRay(self.dual(price))
+        if not ray.holds(program):
+            return None
+        return Outcome(Status.INFEASIBLE, certificate=ray, message="prices prove that no point satisfies the rows")
 
     def point(self, taken: NDArray[np.bool_]) -> Point:
         """Return the program's point of the columns taken."""
