@@ -2,7 +2,8 @@
 
 A service is a demand of the traffic matrix that asks for inference by one network. The network is split into parts, the
 parts are put on servers along the shortest route from source to target, and the densities follow: each server takes the
-part's share of the computing, each link what crosses it there, both per unit of input traffic.
+part's share of the computing, each link what crosses it there, both per unit of input traffic. On request a network
+with more work takes more computing than another.
 
 The paper leaves open how many services there are, their densities, prices and the mean capacities behind its tables.
 What is chosen here is an argument with a default, and `Scenario.tightness` says how scarce the result is.
@@ -10,8 +11,9 @@ What is chosen here is an argument with a default, and `Scenario.tightness` says
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     from ..profiles.dnn import Chain
 
-Deployment = Literal["gus", "single"]
+Deployment = Literal["gus", "spread", "single"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +47,15 @@ class SplitModel:
         Share of the computing that each part takes; they add up to 1.
     crossing : (parts + 1,) float
         Bits that enter each part, then those of the result, per bit of input; the first is 1.
+    work : float
+        Computing of the whole network for one bit of input; only its ratio to that of other networks matters. MACs,
+        where the network comes from a chain.
     """
 
     name: str
     compute: NDArray[np.float64]
     crossing: NDArray[np.float64]
+    work: float = 1.0
 
     @classmethod
     def of(cls, name: str, chain: Chain, cuts: Sequence[int]) -> SplitModel:
@@ -66,7 +72,8 @@ class SplitModel:
         macs = np.array([sum(layer.macs for layer in chain.table.layers[part]) for part in chain.parts()], float)
         ends = [-1, *cuts, units - 1]
         compute = np.array([macs[a + 1 : b + 1].sum() for a, b in pairwise(ends)]) / macs.sum()
-        return cls(name, compute, chain.output_bits[np.array(ends) + 1] / chain.output_bits[0])
+        entering = float(chain.output_bits[0])
+        return cls(name, compute, chain.output_bits[np.array(ends) + 1] / entering, float(macs.sum()) / entering)
 
     @classmethod
     def balanced(cls, name: str, chain: Chain, parts: int) -> SplitModel:
@@ -147,6 +154,8 @@ def split_services(
     unit_revenue: float | NDArray[np.float64] = 1.0,
     compute_price: float = 0.0,
     link_price: float = 0.0,
+    own_work: bool = False,
+    mean_density: float = 1.0,
     seed: int = 0,
 ) -> Scenario:
     """Deploy split networks on a topology and write down the revenue program.
@@ -157,10 +166,12 @@ def split_services(
         Every node is a server.
     services : sequence of SplitModel or str
         Networks, in turn for the demands; a name of :mod:`edgeopt.profiles.zoo` is split into `parts` balanced parts.
-    deployment : {"gus", "single"}
-        ``"gus"``: greedy on used servers (Zhang et al. 2021): each part goes to a server of the route that is in use
-        already, the least loaded of them, and to a new one only where there is none left. ``"single"``: the whole
-        network on one server of the route, chosen in the same way.
+    deployment : {"gus", "spread", "single"}
+        ``"gus"``: greedy on used servers (Zhang et al. 2021), which keeps the number of occupied servers low: each part
+        goes to the first server of the rest of the route that is in use and has room for its mean load below
+        `mean_capacity`, to a new one only where there is none, and to the idlest where no server has room.
+        ``"single"``: the whole network on one server of the route, chosen in the same way. ``"spread"``: each part on a
+        server of its own as long as the route has enough, those in use first, the idlest of them before the others.
     traffic : DataFrame, time x (source, target)
         Traffic matrices; the `count` largest demands between different nodes become services.
     mean_total : float
@@ -171,6 +182,11 @@ def split_services(
         Revenue of one Mb.
     compute_price, link_price : float
         Cost of one unit of computing and bandwidth.
+    own_work : bool
+        Whether a network's computing densities are in proportion to its work; else all networks take the same computing
+        for one Mb.
+    mean_density : float
+        Computing that one Mb takes, on the average of all traffic.
     seed : int
         Fixes the capacities.
 
@@ -181,13 +197,15 @@ def split_services(
     InvalidOptionError
         If the deployment is unknown.
     """
-    if deployment not in ("gus", "single"):
-        raise InvalidOptionError(f"deployment is {deployment!r}; expected 'gus' or 'single'")
+    if deployment not in ("gus", "spread", "single"):
+        raise InvalidOptionError(f"deployment is {deployment!r}; expected 'gus', 'spread' or 'single'")
     models = [_model(entry, parts) for entry in services]
     chosen = _demands(topology, traffic, count)
-    used = models if deployment == "gus" else [_whole(model) for model in models]
-    density, table = _deploy(topology, used, chosen, deployment)
     scaled = chosen * (mean_total / float(chosen.sum(axis=1).mean()))
+    used = [_whole(model) for model in models] if deployment == "single" else models
+    used = _with_work(used, scaled.mean().to_numpy(), own_work, mean_density)
+    hosts = _spread_on_used if deployment == "spread" else partial(_greedy_on_used, room=mean_capacity)
+    density, table = _deploy(topology, used, scaled, hosts)
     scaled.columns = table.index
     capacity = normal_capacities(density.shape[0], mean_capacity, deviation, np.random.default_rng(seed))
     problem = _program(topology, density, capacity, scaled, unit_revenue, (compute_price, link_price))
@@ -229,7 +247,16 @@ def _model(entry: SplitModel | str, parts: int) -> SplitModel:
 
 
 def _whole(model: SplitModel) -> SplitModel:
-    return SplitModel(model.name, np.ones(1), model.crossing[[0, -1]])
+    return replace(model, compute=np.ones(1), crossing=model.crossing[[0, -1]])
+
+
+def _with_work(
+    models: list[SplitModel], volume: NDArray[np.float64], own: bool, mean_density: float
+) -> list[SplitModel]:
+    """Return the models with the computing that one Mb takes: the same for all, or in proportion to their own work."""
+    work = np.array([model.work if own else 1.0 for model in models])
+    mean = float(work[np.arange(len(volume)) % len(models)] @ volume / volume.sum())
+    return [replace(m, compute=m.compute * (w * mean_density / mean)) for m, w in zip(models, work, strict=True)]
 
 
 def _demands(topology: Topology, traffic: pd.DataFrame, count: int) -> pd.DataFrame:
@@ -247,7 +274,7 @@ def _demands(topology: Topology, traffic: pd.DataFrame, count: int) -> pd.DataFr
 
 
 def _deploy(
-    topology: Topology, models: list[SplitModel], demands: pd.DataFrame, deployment: Deployment
+    topology: Topology, models: list[SplitModel], demands: pd.DataFrame, choose: Callable[..., list[int]]
 ) -> tuple[sparse.csr_array, pd.DataFrame]:
     """Return densities (servers + links, services) and the table of what runs where."""
     import networkx as nx
@@ -265,7 +292,7 @@ def _deploy(
         except nx.NetworkXNoPath as error:
             raise InvalidProblemError(f"there is no route from {source} to {target} in {topology.name!r}") from error
         places = [topology.nodes.index(node) for node in route]
-        hosts = _greedy_on_used(places, len(model.compute), load)
+        hosts = choose(load[places], volume[k] * model.compute)
         for part, host in enumerate(hosts):
             density[places[host], k] += model.compute[part]
             load[places[host]] += volume[k] * model.compute[part]
@@ -285,11 +312,34 @@ def _deploy(
     return sparse.csr_array(density), pd.DataFrame(rows, index=pd.Index(names, name="service"))
 
 
-def _greedy_on_used(places: list[int], parts: int, load: NDArray[np.float64]) -> list[int]:
-    """Return the position on the route of each part, in order: on servers in use where possible, the idlest first."""
-    positions = list(range(len(places)))
-    used = sorted((p for p in positions if load[places[p]] > 0), key=lambda p: load[places[p]])
-    fresh = [p for p in positions if load[places[p]] == 0]
-    chosen = sorted((used + fresh)[:parts])
+def _greedy_on_used(load: NDArray[np.float64], needs: NDArray[np.float64], room: float) -> list[int]:
+    """Return the position on the route of each part, in order, so that few servers are occupied.
+
+    Parameters
+    ----------
+    load : (servers of the route,) float
+        What runs there already.
+    needs : (parts,) float
+        Mean load of each part.
+    room : float
+        What one server carries.
+    """
+    load, chosen = load.copy(), [0]
+    for need in needs:
+        left = range(chosen[-1], len(load))  # a part never runs before the one that feeds it
+        fits = [place for place in left if load[place] + need <= room]
+        used = [place for place in fits if load[place] > 0]
+        place = (used or fits or [min(left, key=lambda p: load[p])])[0]
+        load[place] += need
+        chosen.append(place)
+    return chosen[1:]
+
+
+def _spread_on_used(load: NDArray[np.float64], needs: NDArray[np.float64]) -> list[int]:
+    """Return the position on the route of each part, in order: servers in use first, the idlest before the others."""
+    positions = range(len(load))
+    used = sorted((p for p in positions if load[p] > 0), key=lambda p: load[p])
+    fresh = [p for p in positions if load[p] == 0]
+    chosen = sorted((used + fresh)[: len(needs)])
     # A route shorter than the parts runs several of them on its last server.
-    return chosen + [chosen[-1]] * (parts - len(chosen))
+    return chosen + [chosen[-1]] * (len(needs) - len(chosen))

@@ -48,7 +48,7 @@ def _deployed(
 ) -> RevenueMaximization:
     from ..data.scenarios import split_services
 
-    scenario = split_services(topology, NETWORKS, "gus", matrices, count=30, mean_capacity=mean_capacity, seed=seed)
+    scenario = split_services(topology, NETWORKS, "spread", matrices, count=30, mean_capacity=mean_capacity, seed=seed)
     chosen = scenario.traffic.dropna().to_numpy()[first : first + count(slots, "slots")]
     problem = scenario.problem
     return replace(
