@@ -2,8 +2,8 @@
 
 The sizes that Giannakas et al. (2025, V-A) print fit together so: F0 has 32 filters of size 3, and its features are
 pooled to 2 x 2 x 2 places; F1 pools them to 2 places, 32 x 2 = 64 -> M; F2 has 16 filters of size 5 on the 8 places,
-16 x 8 = 128 -> 64 -> M. Strides, padding and the sort of pooling are open: padding keeps the box, F0 steps over a long
-window so that a dozen times are left, and pooling averages.
+16 x 8 = 128 -> 64 -> M. Strides, padding and the sort of pooling are open: padding keeps the box, F0 goes over a long
+window in steps of up to its size, so that no slot is left out, and pooling averages.
 """
 
 from __future__ import annotations
@@ -23,21 +23,26 @@ HOUR = 6
 """Slots that ``"conv"`` and ``"lstm"`` read at a step."""
 
 
-def features_of(kind: str, cells: int, window: int) -> tuple[nn.Module, nn.Module]:
-    """Return the feature block F0 of a site, and the pooling of its features, in between which dropout acts.
+def features_of(kind: str, cells: int, window: int) -> nn.Module:
+    """Return the feature block F0 of a site.
 
     The kind ``"demand"`` has no block: the site sends what it sees.
     """
     if kind == "demand":
-        return nn.Identity(), nn.Identity()
+        return nn.Identity()
     if kind == "lstm":
-        return _Hours(cells, 32), nn.Identity()
+        return _Hours(cells, 32)
     shape = box_shape(cells)
     if kind == "conv":
         hour = nn.Conv3d(1, 16, (HOUR, 3, 3), stride=(HOUR, 1, 1), padding=(0, 1, 1))
-        return Boxed(shape, nn.Sequential(hour, nn.ReLU())), nn.Identity()
-    conv = nn.Conv3d(1, 32, 3, stride=(max(1, window // 12), 1, 1), padding=1)
-    return Boxed(shape, nn.Sequential(conv, nn.ReLU())), nn.AdaptiveAvgPool3d((2, 2, 2))
+        return Boxed(shape, nn.Sequential(hour, nn.ReLU()))
+    conv = nn.Conv3d(1, 32, 3, stride=(stride_of(window), 1, 1), padding=1)
+    return Boxed(shape, nn.Sequential(conv, nn.ReLU(), nn.AdaptiveAvgPool3d((2, 2, 2))))
+
+
+def stride_of(window: int) -> int:
+    """Return the steps of a filter of size 3 over a window: longer for a long one, and never over a slot."""
+    return min(3, max(1, window // 8))
 
 
 def exit_of(kind: str, cells: int, window: int, dropout: float) -> nn.Sequential:
@@ -71,9 +76,18 @@ def head(width: int, hidden: Sequence[int], outputs: int) -> list[nn.Module]:
     return [*layers, nn.Linear(width, outputs)]
 
 
-def dropped(values: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Return the values after dropout from a generator of its own."""
-    keep = torch.rand(values.shape, generator=generator) >= share  # half the time of bernoulli_
+def dropout_of(kind: str, share: float) -> nn.Module:
+    """Return the dropout of F0's neurons: of whole filters where it is a convolution."""
+    return nn.Dropout(share) if kind in ("lstm", "demand") else nn.Dropout3d(share)
+
+
+def dropped(values: Tensor, layer: nn.Module, generator: torch.Generator) -> Tensor:
+    """Return the values (…, batch, features) after a layer's dropout, drawn from a generator of its own."""
+    share, shape = layer.p, list(values.shape)
+    assert isinstance(share, float)
+    if isinstance(layer, nn.Dropout3d):  # (…, batch, filters, times, rows, columns): whole filters
+        shape[-3:] = [1, 1, 1]
+    keep = torch.rand(shape, generator=generator) >= share  # half the time of bernoulli_
     return (values * keep).div_(1.0 - share)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .blocks import Boxed
+from .blocks import Boxed, stride_of
 from .boxes import box_shape
 from .training import train
 
@@ -89,6 +89,6 @@ def _mlp(shape: tuple[int, ...], targets: int) -> nn.Module:
 
 def _cnn(shape: tuple[int, ...], targets: int) -> nn.Module:
     _, cells, window = shape
-    conv = nn.Conv3d(1, 32, 3, stride=(max(1, window // 12), 1, 1), padding=1)
+    conv = nn.Conv3d(1, 32, 3, stride=(stride_of(window), 1, 1), padding=1)
     pooled = nn.Sequential(conv, nn.ReLU(), nn.AdaptiveAvgPool3d((2, 1, 1)), nn.Flatten())
     return nn.Sequential(Boxed(box_shape(cells), pooled), nn.Dropout(0.2), nn.Linear(64, targets))

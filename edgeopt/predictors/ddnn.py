@@ -22,7 +22,7 @@ from torch import nn
 
 from ..model.errors import InvalidOptionError, InvalidProblemError
 from ..profiles.capture.work import count_work
-from .blocks import HOUR, dropped, exit_of, features_of, remote_of
+from .blocks import HOUR, dropout_of, dropped, exit_of, features_of, remote_of
 from .boxes import box_shape
 from .demand_exits import DEMAND_EXITS
 
@@ -42,20 +42,20 @@ class Site(nn.Module):
     cells, window : int
         Series that the site sees, and the past of each.
     dropout : float
-        Of the neurons of F0, before they are pooled, and inside the exit.
+        Of the neurons of F0 (whole filters of a convolution) and inside the exit.
     exits : bool
         Whether the site has an exit of its own.
     """
 
     def __init__(self, kind: str, cells: int, window: int, dropout: float, exits: bool) -> None:
         super().__init__()
-        self.block, self.pool = features_of(kind, cells, window)
-        self.dropout = nn.Dropout(dropout)
+        self.block = features_of(kind, cells, window)
+        self.dropout = dropout_of(kind, dropout)
         self.exit = exit_of(kind, cells, window, dropout) if exits else None
 
     def forward(self, past: Tensor) -> Tensor:
         """Return the features of (batch, cells, window)."""
-        z: Tensor = self.pool(self.dropout(self.block(past)))
+        z: Tensor = self.dropout(self.block(past))
         return z
 
     def random_exit(self) -> nn.Sequential:
@@ -68,7 +68,7 @@ class Site(nn.Module):
         """
         if self.exit is None:
             raise InvalidOptionError("this site has no exit; the network is centralised")
-        shares = [layer.p for layer in (self.dropout, *self.exit) if isinstance(layer, nn.Dropout)]
+        shares = [layer.p for layer in (self.dropout, *self.exit) if hasattr(layer, "p")]
         if not any(shares):
             raise InvalidOptionError(
                 "the network has no active dropout at its edge: all passes would give the same answer, of variance 0; "
@@ -80,9 +80,9 @@ class Site(nn.Module):
         """Return answers of the exit with dropout, (count, batch, cells)."""
         exit_ = self.random_exit()
         z = self.block(past)
-        several = self.pool(dropped(z.expand(count, *z.shape), self.dropout.p, generator).flatten(0, 1))
+        several = dropped(z.expand(count, *z.shape), self.dropout, generator).flatten(0, 1)
         for layer in exit_:
-            several = dropped(several, layer.p, generator) if isinstance(layer, nn.Dropout) else layer(several)
+            several = dropped(several, layer, generator) if isinstance(layer, nn.Dropout) else layer(several)
         answers: Tensor = several.view(count, len(past), -1)
         return answers
 
@@ -242,9 +242,9 @@ class DDNN(nn.Module):
         features = self.features(past)
         return self.local(features, past), self.cloud(features, past)
 
-    def local_margins(self) -> list[nn.Parameter]:
-        """Return what is added to the answers of each site's exit, one number for each of its series."""
-        return [_last_bias(site) for site in self.sites]
+    def local_margins(self) -> list[tuple[nn.Parameter, list[int]]]:
+        """Return what is added to the answers of each site's exit, and the series of each of its numbers."""
+        return [(_last_bias(site), own) for site, own in zip(self.sites, self.cells, strict=True)]
 
     def remote_margin(self) -> tuple[nn.Parameter, list[int]]:
         """Return what is added to the answers of the cloud, and the series of each of its numbers."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 WIDTHS = (0.2, 0.1, 0.05)
 """Standard deviations of the error that the cost is averaged over at the start, in the unit of the samples."""
 
-_ANNEALING = 10
+_ANNEALING = 20
 """One epoch in so many goes to each of the widths; shorter trainings have none."""
 
 
@@ -177,9 +177,9 @@ def _fit_margins(model: DDNN, past: Tensor, demand: Tensor, cost: AllocationCost
     """Add to every trained exit's margin, cell by cell, the constant that is cheapest in exact cost."""
     for name, answers in _answers(model, past, exits):
         shift = cheapest_shift(answers, demand, cost)
-        local = zip(model.local_margins(), model.cells, strict=True)
+        margins = model.local_margins() if name == "local" else [model.remote_margin()]
         with torch.no_grad():
-            for margin, own in local if name == "local" else [model.remote_margin()]:
+            for margin, own in margins:
                 margin.add_(shift[own])
 
 

@@ -270,13 +270,13 @@ def test_each_exit_is_selected_by_its_own_cost_and_margins_are_fitted_again(traf
     monkeypatch.setattr(joint, "train", noted)
     torch.manual_seed(0)
     model = DDNN("conv3d", 8, 6, exit="printed")
-    options = {"local_weight": 0.9, "epochs": 20, "patience": 20, "rate": 3e-3}
+    options = {"local_weight": 0.9, "epochs": 40, "patience": 40, "rate": 3e-3}
     seen = []
     train_jointly(
         model, training, validation, COST, watch=lambda epoch: seen.append((epoch, model.training)), **options
     )
-    assert seen == [(epoch, False) for epoch in range(1, 21)]
-    assert [epochs for epochs, _ in steps] == [2, 2, 2, 14, 14]  # three widths, both exits, the local exit alone
+    assert seen == [(epoch, False) for epoch in range(1, 41)]
+    assert [epochs for epochs, _ in steps] == [2, 2, 2, 34, 34]  # three widths, both exits, the local exit alone
     assert {name.split(".")[2] for name in steps[-1][1]} == {"exit"}
     assert all(value.requires_grad for value in model.parameters())
     past, demand = (np.concatenate(both) for both in zip(training, validation, strict=True))
@@ -286,6 +286,18 @@ def test_each_exit_is_selected_by_its_own_cost_and_margins_are_fitted_again(traf
         costs = [COST.exact(answer.numpy() + shift, demand).mean(axis=0) for shift in np.linspace(-0.2, 0.2, 41)]
         assert (COST.exact(answer.numpy(), demand).mean(axis=0) <= np.min(costs, axis=0) + 1e-3).all()
         assert ((answer.numpy() < demand).mean(axis=0) < 0.5).all()
+
+
+@pytest.mark.parametrize("remote", ["blocks", "dlinear"])
+def test_a_network_without_local_exits_is_trained_too(traffic, remote):
+    training, validation, (past, demand) = parts(traffic)
+    torch.manual_seed(0)
+    model = DDNN("conv3d", 8, 6, exits=False, remote=remote)
+    train_jointly(model, training, validation, COST, epochs=2)
+    with torch.no_grad():
+        given = torch.tensor(past, dtype=torch.float32)
+        answer = model.cloud(model.features(given), given).numpy()
+    assert (answer < demand).mean() < 0.5
 
 
 def test_a_series_that_is_left_below_its_demand_is_no_result(traffic):
@@ -302,7 +314,7 @@ def test_a_training_that_was_killed_in_any_step_ends_as_it_would_have(traffic, t
 
     def trained(**options):
         torch.manual_seed(0)
-        return train_jointly(DDNN("conv3d", 8, 6), training, validation, COST, epochs=10, patience=9, **options)
+        return train_jointly(DDNN("conv3d", 8, 6), training, validation, COST, epochs=20, patience=9, **options)
 
     whole = trained()
     for stop in (2, 4, 5):  # of five steps

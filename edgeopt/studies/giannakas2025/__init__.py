@@ -27,8 +27,8 @@ def reproduce(folder: Path, *, quick: bool = False, data: Path | None = None) ->
     data : Path, optional
         Folder of the data sets; traffic is generated where there is none.
     """
-    from .evaluation import Evaluation
+    from .evaluation import evaluate
 
     report = Report(folder, TITLE)
-    Evaluation(report, data, quick).write()
+    evaluate(report, data, quick)
     return report.write()

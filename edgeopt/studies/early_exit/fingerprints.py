@@ -1,0 +1,54 @@
+"""What a kept result depends on, as a short text: data, split, options, code. A result of anything else is not read."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...predictors.allocators import cheapest_shift
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from ...predictors.samples import Split
+    from ...profiles.costs import AllocationCost
+
+NETWORK_CODE = ("blocks", "boxes", "ddnn", "demand_exits", "joint", "loop", "samples", "training")
+"""Modules of the predictors that a trained network depends on."""
+
+RULE_CODE = ("baseline_rules", "classifiers", "exits", "rules")
+"""Modules that a rule's decisions depend on besides."""
+
+
+def fingerprint(*parts: Any) -> str:
+    """Return twelve characters that differ where the parts differ, in their order."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part if isinstance(part, bytes) else repr(part).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()[:12]
+
+
+@cache
+def of_code(modules: tuple[str, ...]) -> str:
+    """Return the fingerprint of the text of some modules of the predictors."""
+    texts = [inspect.getsource(importlib.import_module(f"edgeopt.predictors.{name}")) for name in modules]
+    return fingerprint(*texts, inspect.getsource(cheapest_shift))
+
+
+def of_data(frame: pd.DataFrame, box: NDArray[np.intp], split: Split) -> str:
+    """Return the fingerprint of traffic, of the order of its cells and of how it is split."""
+    values = np.ascontiguousarray(frame.to_numpy(dtype=float))
+    return fingerprint(values.tobytes(), values.shape, [str(name) for name in frame.columns], box.tolist(), split)
+
+
+def of_cost(cost: AllocationCost) -> str:
+    """Return the fingerprint of a cost: its options, and what it says of some allocations."""
+    tried = np.linspace(-0.5, 0.5, 21)
+    return fingerprint(cost, np.round(cost.exact(tried, 0.0), 9).tolist())
