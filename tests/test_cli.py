@@ -237,6 +237,64 @@ def test_profile_lists_layers_and_units(run):
     assert "conv" in run("profile", "alexnet")[1]
 
 
+MANY = """
+import torch
+
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table, self.layer = torch.nn.Embedding(100, 8), torch.nn.Linear(8, 4)
+
+    def forward(self, tokens, frame, *, mask=None, scale=None):
+        y = self.layer(self.table(tokens)) + frame.float().mean()
+        y = y if mask is None else y * mask.unsqueeze(-1)
+        return {"y": y if scale is None else y * scale}
+"""
+
+
+def test_profile_takes_several_inputs_of_any_type_and_keywords(run, tmp_path, monkeypatch):
+    (tmp_path / "many.py").write_text(MANY)
+    monkeypatch.chdir(tmp_path)
+    words = [
+        "--input",
+        "1,6:int64/100",
+        "--input",
+        "1,3,4,4:uint8",
+        "--input",
+        "mask=1,6:bool",
+        "--input",
+        "scale=:float32",
+    ]
+    code, out, _ = run("profile", "many:Model", *words, "--json")
+    rows = json.loads(out)
+    assert code == 0
+    assert rows[-1]["macs"] == 6 * 8 * 4
+    assert {row["kind"] for row in rows} >= {"embedding", "linear", "elementwise"}
+    assert sum(row["layer"].startswith("mul") for row in rows) == 2  # the mask and the scale
+    code, out, _ = run("profile", "many:Model", "--input", "tokens=1,6:int64", "--input", "frame=1,3:uint8", "--json")
+    assert code == 0
+    assert json.loads(out)[-1]["macs"] == 6 * 8 * 4
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1,0", "expected whole numbers above 0"),
+        ("", "expected whole numbers above 0"),
+        ("1,,2", "expected whole numbers above 0"),
+        ("1,2:int65", "torch has no type 'int65'"),
+        ("1,2:load", "torch has no type 'load'"),
+        ("1,2/7", "belongs to whole numbers only"),
+        ("1,2:uint8/300", "that torch.uint8 holds"),
+        ("1,2:bool/2", "belongs to whole numbers only"),
+    ],
+)
+def test_profile_refuses_inputs_that_are_none(run, text, said):
+    code, _, err = run("profile", "alexnet", "--input", text)
+    assert code != 0
+    assert said in " ".join(err.split())
+
+
 def test_profile_takes_a_model_of_ones_own(run, tmp_path, monkeypatch):
     (tmp_path / "ours.py").write_text("import torch\n\ndef build():\n    return torch.nn.Linear(4, 2)\n\nnothing = 3\n")
     monkeypatch.chdir(tmp_path)

@@ -22,8 +22,13 @@ def profile(
     model: Annotated[
         str, typer.Argument(help="A network of edgeopt's zoo (resnet18, …), or MODULE:NAME of a torch model of yours.")
     ],
-    shape: Annotated[
-        str | None, typer.Option("--input", help="Shape of an input, batch included: 1,3,224,224. Known for the zoo.")
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            help="An input, batch included: 1,3,224,224 or 1,128:int64, with the largest number after a slash "
+            "(1,128:int64/30522), or a keyword one: mask=1,128:bool. Once for each input. Known for the zoo.",
+        ),
     ] = None,
     units: Annotated[bool, typer.Option("--units", help="One row for each unit between two possible cuts.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
@@ -34,11 +39,12 @@ def profile(
     Examples:
       edgeopt profile branchy_alexnet --units
       edgeopt profile mypackage.models:build --input 1,3,64,64 --json
+      edgeopt profile mypackage.models:bert --input 1,128:int64/30522 --input attention_mask=1,128:int64/2
     """
     from ..profiles.dnn import LayerTable
 
-    network, example = _model(model, shape)
-    table = LayerTable.from_module(network, example)
+    network, example, keywords = _model(model, inputs or [])
+    table = LayerTable.from_module(network, example, example_kwargs=keywords)
     rows = _units(table) if units else _layers(table)
     show(rows, as_json, f"{model}: {'units, with a possible cut behind each' if units else 'layers'}")
 
@@ -79,17 +85,23 @@ def _units(table: LayerTable) -> list[dict[str, Any]]:
     ]
 
 
-def _model(name: str, shape: str | None) -> tuple[torch.nn.Module, torch.Tensor]:
-    """Model and example input of a name."""
+def _model(name: str, inputs: list[str]) -> tuple[torch.nn.Module, Any, dict[str, torch.Tensor]]:
+    """Model, positional and keyword inputs of a name."""
+    from ..profiles import zoo
+    from .example_inputs import example_inputs
+
+    positional, keywords = example_inputs(inputs)
+    if ":" not in name:
+        return zoo.build(name), positional or zoo.example_input(name), keywords
+    if not inputs:
+        raise InvalidOptionError(f"{name} is a model of yours; give the shape of an input: --input 1,3,224,224")
+    return _own_model(name), positional or None, keywords
+
+
+def _own_model(name: str) -> torch.nn.Module:
+    """Import or build a model of the user's."""
     import torch
 
-    from ..profiles import zoo
-
-    example = None if shape is None else torch.zeros(()).expand(_shape(shape))
-    if ":" not in name:
-        return zoo.build(name), zoo.example_input(name) if example is None else example
-    if example is None:
-        raise InvalidOptionError(f"{name} is a model of yours; give the shape of an input: --input 1,3,224,224")
     module, _, attribute = name.partition(":")
     sys.path.insert(0, str(Path.cwd()))
     try:
@@ -104,14 +116,4 @@ def _model(name: str, shape: str | None) -> tuple[torch.nn.Module, torch.Tensor]
         raise InvalidOptionError(f"{name} cannot be built: {type(error).__name__}: {error}") from error
     if not isinstance(built, torch.nn.Module):
         raise InvalidOptionError(f"{name} gives a {type(built).__name__}; expected a torch.nn.Module")
-    return built.eval(), example
-
-
-def _shape(text: str) -> tuple[int, ...]:
-    try:
-        sizes = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        sizes = ()
-    if not sizes or min(sizes) < 1:
-        raise InvalidOptionError(f"--input is {text!r}; expected whole numbers above 0, as in 1,3,224,224")
-    return sizes
+    return built.eval()

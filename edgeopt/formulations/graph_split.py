@@ -25,7 +25,7 @@ from .placement.cut_network import SINK, SOURCE, CutNetwork, cut_program, place_
 from .placement.data_flow import data_flow, exec_times, returned
 from .placement.energy import all_powers, joules
 from .placement.graph_words import graph_words
-from .placement.links import between_tiers, link_delays, link_rates, rate_array
+from .placement.links import between_tiers, doubt_units, link_delays, link_rates, rate_array
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -166,6 +166,7 @@ class GraphSplit(HasProgram[GraphSplitDecision]):
         if self.uplink_rate.ndim or (self.downlink_rate is not None and self.downlink_rate.ndim):
             raise InvalidProblemError("uplink_rate and downlink_rate are numbers here; a graph has no batch axis")
         _ = self._per_bit
+        doubt_units(self.uplink_rate, self.input_bits, float(times[np.isfinite(times)].max()))
 
     @classmethod
     def of(cls, table: Any, devices: Sequence[Any], uplink_rate: Any, **rest: Any) -> GraphSplit:

@@ -25,7 +25,7 @@ from .placement.costs import PlacementCosts
 from .placement.demand import exit_probabilities
 from .placement.exits import Exit, checked_exits
 from .placement.flow import flow_of_tiers, split_program, tiers_of_flow
-from .placement.links import between_tiers, link_delays, link_rates, rate_array
+from .placement.links import between_tiers, doubt_units, link_delays, link_rates, rate_array
 from .placement.split_words import split_demands, split_words
 from .placement.tree import PlacementTree
 
@@ -172,6 +172,8 @@ class StochasticSplit(BatchAxis[SplitDecision], CertifiesOptimality, HasProgram[
             **optional,
         )
         assign(self, costs=self._costs())
+        longest = max(float(entry.exec_time[np.isfinite(entry.exec_time)].max(initial=0.0)) for entry in exits)
+        doubt_units(self.uplink_rate, max(float(entry.output_bits[0]) for entry in exits), longest)
 
     costs: ClassVar[PlacementCosts]
     """What placements cost; built once, when the problem is."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .capture import Capture
+    from .device import DeviceModel, Weighting
     from .dnn import LayerTable
 
 logger = logging.getLogger(__name__)
@@ -93,6 +94,45 @@ def measure(
     low, median, high = np.quantile(blocks, (0.25, 0.5, 0.75), axis=1)
     logger.info("timed %d layers on %s: %.3g s in all", len(median), device, median.sum())
     return table.frame().assign(seconds=median, seconds_low=low, seconds_high=high)
+
+
+def measure_device(
+    networks: Sequence[tuple[torch.nn.Module, Any]],
+    name: str = "this machine",
+    *,
+    device: str = "cpu",
+    weighting: Weighting = "relative",
+    nonnegative: bool = True,
+    **options: Any,
+) -> DeviceModel:
+    """Time the layers of some networks and regress them: a model of this machine for all kinds that they have.
+
+    Table 4.2 of Zuo (2024) has seven kinds of layers; a model of a device of one's own has those of the networks given.
+
+    Parameters
+    ----------
+    networks : sequence of (model, example input)
+        Best several sizes of each kind: a regression of one row is that row.
+    name : str
+        Of the device.
+    device, **options
+        As in `measure`.
+    weighting, nonnegative
+        As in :meth:`~edgeopt.profiles.device.DeviceModel.fit`; every layer counts alike and no time is negative.
+
+    Raises
+    ------
+    InvalidProblemError
+        If there is no network, or one cannot be captured.
+    """
+    import pandas as pd
+
+    from .device import DeviceModel
+
+    if not networks:
+        raise InvalidProblemError("networks is empty; expected at least one (model, example input)")
+    tables = [measure(model, example, device, **options) for model, example in networks]
+    return DeviceModel.fit(pd.concat(tables), name=name, weighting=weighting, nonnegative=nonnegative)
 
 
 def _times(table: LayerTable, captured: Capture, repeats: int, warmup: int, threads: int) -> NDArray[np.float64]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from torch import fx
 
     from .capture.operators import OperatorGraph
+    from .deployment.onnx_parts import OnnxNames
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,12 @@ class Part:
         from .deployment.files import save_part
 
         save_part(self, path)
+
+    def save_onnx(self, path: str | Path) -> OnnxNames:
+        """Write the part as an ONNX model: :func:`edgeopt.profiles.deployment.onnx_parts.save_onnx`."""
+        from .deployment.onnx_parts import save_onnx
+
+        return save_onnx(self, path)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

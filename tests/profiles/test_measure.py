@@ -9,7 +9,7 @@ from edgeopt.model.errors import InvalidOptionError, InvalidProblemError
 from edgeopt.profiles.capture import capture
 from edgeopt.profiles.device import DeviceModel
 from edgeopt.profiles.dnn import LayerTable
-from edgeopt.profiles.measure import _times, measure
+from edgeopt.profiles.measure import _times, measure, measure_device
 
 QUICK = {"repeats": 3, "warmup": 1}
 
@@ -132,3 +132,21 @@ def test_impossible_models_and_inputs_are_refused():
 def test_an_absent_device_is_refused(device):
     with pytest.raises(InvalidOptionError, match=f"device is '{device}'"):
         measure(nn.ReLU(), torch.zeros(1, 2), device=device)
+
+
+def test_a_model_of_this_machine_is_one_call():
+    """It has every kind of the networks given, those that the paper's table lacks among them."""
+    networks = [
+        (
+            torch.nn.Sequential(torch.nn.Embedding(50, width), torch.nn.GroupNorm(2, 6), torch.nn.Hardsigmoid()).eval(),
+            torch.zeros(1, 6, dtype=torch.int64),
+        )
+        for width in (8, 64)
+    ]
+    found = measure_device(networks, repeats=1, warmup=0)
+    assert set(found.regressions) == {"embedding", "groupnorm", "activation"}
+    predicted = found.predict(LayerTable.from_module(*networks[0]))
+    assert predicted.total > 0
+    assert not predicted.floored.any()
+    with pytest.raises(InvalidProblemError, match="networks is empty"):
+        measure_device([])

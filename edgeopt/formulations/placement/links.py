@@ -6,6 +6,7 @@ the way (Zuo 2024, eq. 4.5), so the time per bit between two tiers is the sum of
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,11 @@ from ...model.records import float_array, read_only, require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+
+_DOUBTFUL = 3600.0
+"""Seconds that one transfer or one layer hardly takes where somebody waits for an inference."""
 
 
 def rate_array(value: Any, field: str) -> NDArray[np.float64]:
@@ -53,6 +59,33 @@ def link_rates(uplink: NDArray[np.float64], backhaul: NDArray[np.float64] | None
     batch = np.broadcast_shapes(first.shape[:-1], rest.shape[:-1])
     parts = [np.broadcast_to(part, (*batch, part.shape[-1])) for part in (first, rest)]
     return np.concatenate(parts, axis=-1)
+
+
+def doubt_units(uplink: NDArray[np.float64], input_bits: float, longest: float) -> None:
+    """Log a warning where a rate or a time looks as if given in another unit: nobody waits an hour for an answer.
+
+    Parameters
+    ----------
+    uplink : (...) float
+        Rates of the first link, bit/s.
+    input_bits : float
+        Bits of the raw input.
+    longest : float
+        The longest finite execution time of a layer, seconds.
+    """
+    slowest = float(uplink.min())
+    if input_bits > _DOUBTFUL * slowest:
+        logger.warning(
+            "uplink_rate is %g bit/s: the raw input, %g bits, takes %g s; rates are in bit/s. Did you mean %g?",
+            slowest,
+            input_bits,
+            input_bits / slowest,
+            1e6 * slowest,
+        )
+    if longest > _DOUBTFUL:
+        logger.warning(
+            "exec_time holds %g s for one layer; times are in seconds. Did you mean %g?", longest, 1e-3 * longest
+        )
 
 
 def link_delays(value: Any, links: int) -> NDArray[np.float64]:

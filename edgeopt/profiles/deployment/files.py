@@ -49,16 +49,20 @@ def save_part(part: Part, path: str | Path) -> None:
     path = Path(path)
     if path.suffix != ".pt2":
         raise InvalidOptionError(f"path is {str(path)!r}; torch reads exported programs from names that end in .pt2")
-    described = {
+    content = io.BytesIO()
+    torch.export.save(exported(part), content, extra_files={DESCRIPTION: json.dumps(described(part))})
+    write_atomically(path, content.getvalue())
+
+
+def described(part: Part) -> dict[str, Any]:
+    """Return what a file says of its part: names, shapes, types and bits of what it takes and gives."""
+    return {
         "format": FORMAT,
         "tier": part.tier,
         "units": part.units,
         "inputs": [_written(port) for port in part.inputs],
         "outputs": [_written(port) for port in part.outputs],
     }
-    content = io.BytesIO()
-    torch.export.save(exported(part), content, extra_files={DESCRIPTION: json.dumps(described)})
-    write_atomically(path, content.getvalue())
 
 
 def load_part(path: str | Path, *, namespaces: Collection[str] = ()) -> Part:
@@ -83,14 +87,14 @@ def load_part(path: str | Path, *, namespaces: Collection[str] = ()) -> Part:
     from ..partition import Part
 
     path = Path(path)
-    described = read_description(path, namespaces)
-    tier, units, inputs, outputs = _read(path, described)
+    found = read_description(path, namespaces)
+    tier, units, inputs, outputs = _read(path, found)
     try:
         with quiet():
             module = _plain(torch.export.load(path).module())
     except Exception as error:  # whatever torch raises
         raise DataFormatError(
-            f"torch {torch.__version__} cannot read {path}, which torch {described['saved_by']} wrote"
+            f"torch {torch.__version__} cannot read {path}, which torch {found['saved_by']} wrote"
         ) from error
     module.register_forward_pre_hook(EntryCheck(inputs))
     return Part(module, tier, units, inputs, outputs)
@@ -127,12 +131,12 @@ def _written(port: Port) -> dict[str, Any]:
     return asdict(port) | {"dtype": None if port.dtype is None else str(port.dtype).removeprefix("torch.")}
 
 
-def _read(path: Path, described: dict[str, Any]) -> tuple[int, tuple[str, ...], tuple[Port, ...], tuple[Port, ...]]:
-    if described.get("format") != FORMAT:
-        raise DataFormatError(f"{path} has format {described.get('format')!r}; this edgeopt reads {FORMAT}")
+def _read(path: Path, found: dict[str, Any]) -> tuple[int, tuple[str, ...], tuple[Port, ...], tuple[Port, ...]]:
+    if found.get("format") != FORMAT:
+        raise DataFormatError(f"{path} has format {found.get('format')!r}; this edgeopt reads {FORMAT}")
     try:
-        ports = [tuple(_port(entry) for entry in described[side]) for side in ("inputs", "outputs")]
-        return int(described["tier"]), tuple(map(str, described["units"])), ports[0], ports[1]
+        ports = [tuple(_port(entry) for entry in found[side]) for side in ("inputs", "outputs")]
+        return int(found["tier"]), tuple(map(str, found["units"])), ports[0], ports[1]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataFormatError(f"{path}: {DESCRIPTION} does not describe a part: {error!r}") from error
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from ..partition import Part
 
 
-def exported(part: Part) -> torch.export.ExportedProgram:
+def exported(part: Part, *, checked: bool = True) -> torch.export.ExportedProgram:
     """Return a part as an exported program, for the sizes that the part takes.
 
-    The program checks shapes and types where edgeopt is not at hand: types by operations of its own, shapes by what
-    torch does before an exported program runs.
+    The program checks shapes and types where edgeopt is not at hand: types by operations of its own (unless not
+    `checked`), shapes by what torch does before an exported program runs.
 
     Raises
     ------
@@ -31,13 +31,13 @@ def exported(part: Part) -> torch.export.ExportedProgram:
     from ..capture.reasons import reason
     from ..capture.state import at_rest
 
-    module = _with_checks(part)
+    module = _copy(part, checked)
     given, sizes = examples(part)
     try:
         with at_rest():
             program = torch.export.export(module, given, dynamic_shapes=sizes)
     except Exception as error:  # whatever torch raises
-        raise InvalidProblemError(f"the part {_name(part)} cannot be exported: {reason(error)}") from error
+        raise InvalidProblemError(f"the part {name_of(part)} cannot be exported: {reason(error)}") from error
     program.example_inputs = None  # zeros of the size of all inputs, which would make the file larger
     # Guards are conditions under which torch traced the part with sizes of 2, among them "is not 1". Sizes that must be
     # equal are checked without them.
@@ -80,8 +80,8 @@ def _graph_module(part: Part) -> fx.GraphModule:
     return part.module
 
 
-def _with_checks(part: Part) -> fx.GraphModule:
-    """Return a copy of a part's graph that checks the types of its inputs itself."""
+def _copy(part: Part, checked: bool) -> fx.GraphModule:
+    """Return a copy of a part's graph, which checks the types of its inputs itself where that is asked for."""
     import torch
     from torch import fx
 
@@ -90,7 +90,7 @@ def _with_checks(part: Part) -> fx.GraphModule:
     placeholders = [node for node in graph.nodes if node.op == "placeholder"]
     with graph.inserting_after(placeholders[-1] if placeholders else None):
         for node, port in reversed(list(zip(placeholders, part.inputs, strict=True))):
-            if port.dtype is not None:
+            if checked and port.dtype is not None:
                 check = torch.ops.aten._assert_tensor_metadata.default
                 graph.call_function(check, (node, None, None, port.dtype))
     return fx.GraphModule(source, graph)
@@ -103,10 +103,10 @@ def _compare(part: Part, program: torch.export.ExportedProgram) -> None:
     from ..capture.state import at_rest
     from ..capture.verify import difference
 
-    if any(node.op == "call_function" and node.target is torch.ops.aten.copy_.default for node in _nodes(part)):
+    if writes_buffers(part):
         return  # a call changes the state that the part shares with the model
     module = program.module()
-    for given in _calls(part):
+    for given in calls_of(part):
         with at_rest():
             torch.manual_seed(0)
             theirs = part.module(*given)
@@ -116,10 +116,10 @@ def _compare(part: Part, program: torch.export.ExportedProgram) -> None:
         for port, a, b in zip(part.outputs, ours if many else (ours,), theirs if many else (theirs,), strict=True):
             gap = difference(a, b) if port.dtype is not None else (None if a == b else f"{a} for {b}")
             if gap is not None:
-                raise InvalidProblemError(f"the exported part {_name(part)} differs: {port.name} by {gap}")
+                raise InvalidProblemError(f"the exported part {name_of(part)} differs: {port.name} by {gap}")
 
 
-def _calls(part: Part) -> Iterator[tuple[Any, ...]]:
+def calls_of(part: Part) -> Iterator[tuple[Any, ...]]:
     """Yield random inputs of the sizes of the trace and, where no size is handed over as a number, of the example."""
     traced = examples(part)[0]
     yield _drawn(traced, part.inputs)
@@ -129,8 +129,11 @@ def _calls(part: Part) -> Iterator[tuple[Any, ...]]:
         yield _drawn(tuple(torch.zeros(port.shape) for port in part.inputs), part.inputs)
 
 
-def _nodes(part: Part) -> list[fx.Node]:
-    return list(_graph_module(part).graph.nodes)
+def writes_buffers(part: Part) -> bool:
+    """Whether a call of a part changes a buffer."""
+    import torch
+
+    return any(node.target is torch.ops.aten.copy_.default for node in _graph_module(part).graph.nodes)
 
 
 def _drawn(like: tuple[Any, ...], ports: tuple[Port, ...]) -> tuple[Any, ...]:
@@ -149,5 +152,6 @@ def _drawn(like: tuple[Any, ...], ports: tuple[Port, ...]) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _name(part: Part) -> str:
+def name_of(part: Part) -> str:
+    """Return the units of a part in words."""
     return f"{part.units[0]} to {part.units[-1]}" if part.units else "of no units"
