@@ -17,6 +17,7 @@ PAGES = [
     ROOT / "docs" / "declare.md",
     ROOT / "docs" / "side_constraints.md",
     ROOT / "docs" / "networks.md",
+    ROOT / "docs" / "placement.md",
     ROOT / "CONTRIBUTING.md",
 ]
 

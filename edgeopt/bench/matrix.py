@@ -21,6 +21,8 @@ COLUMNS = {
     "offloading": "offloading/generated-tiny",
     "split": "split/generated-tiny",
     "graph split": "graph-split/generated-tiny",
+    "compressed split": "compressed-split/generated-tiny",
+    "pipelined split": "pipelined-split/generated-tiny",
     "revenue": "revenue/generated-tiny",
     "slot": "slot/generated-tiny",
     "shared slot": "shared-slot/crowd-two",

@@ -58,7 +58,8 @@ def generated(
     times = rounded(times)
     if cap == "energy":
         most = 3.0 * float(times[:, 0].sum()) * fraction(share, "share")
-        data |= {"compute_power": 3.0, "radio_power": 1.5, "max_energy": round(most, 6)}
+        watts = 3.0 * (1.0 + np.arange(m)) ** 2  # servers are faster, and need more for it
+        data |= {"compute_power": watts, "radio_power": [1.5] * (m - 1), "max_energy": round(most, 6)}
     return CompressedSplit(times, rounded(bits)[:, None] * kept, rounded(loss, 6), 2e7, **data)
 
 
@@ -72,7 +73,7 @@ FAMILIES = (
             "tiny": {"layers": 4, "tiers": 2, "precisions": 2, "budget": 0.004},
             "small": {},
             "typical": {"layers": 200, "seed": 1, "budget": 0.03},
-            "frugal": {"layers": 40, "seed": 2, "cap": "energy", "share": 0.5},
+            "frugal": {"layers": 40, "seed": 2, "cap": "energy", "share": 0.7},
             "adversarial": {"layers": 200, "seed": 3, "budget": 0.03, "adversarial": True},
         },
     ),

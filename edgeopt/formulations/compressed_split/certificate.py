@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -152,20 +153,19 @@ def least_below(
     None where too many beginnings of placements would have to be kept.
     """
     tensors, tiers, ways = moves.cost.shape[0], moves.cost.shape[1], moves.cost.shape[3]
-    most = (moves.caps + moves.allowed)[:, None, None]
-    priced_most = cost + float(prices @ moves.caps) + rounding
+    number = moves.caps.size
+    # Rows of sums: the cost, each weight, and the cost with the weights priced; each has a limit for the whole.
+    priced = moves.cost + np.tensordot(prices, moves.weights, 1)
+    steps = np.concatenate([moves.cost[None], moves.weights, priced[None]]).reshape(number + 2, tensors, tiers, -1)
     reader = np.repeat(np.arange(tiers), ways)
-    at, sums, kept = np.zeros(1, np.intp), np.zeros((1 + moves.caps.size, 1)), 0
-    steps = np.concatenate([moves.cost[None], moves.weights]).reshape(1 + moves.caps.size, tensors, tiers, -1)
+    after = rest[[1, *range(2, number + 2), 0], 1:][:, :, reader]
+    whole = np.nextafter(moves.caps + moves.allowed, math.inf)  # a weight may reach its cap
+    limits = np.r_[cost, whole, cost + float(prices @ moves.caps) + rounding][:, None, None]
+    at, sums, kept = np.zeros(1, np.intp), np.zeros((number + 2, 1)), 0
     for tensor in range(tensors):
         reached = sums[:, :, None] + steps[:, tensor, at]
-        after = rest[:, tensor + 1, reader]
-        good = (reached[0] + after[1] < cost) & (reached[1:] + after[2:, None] <= most).all(axis=0)
-        if prices.any():
-            good &= reached[0] + np.tensordot(prices, reached[1:], 1) + after[0] < priced_most
-        good &= np.isfinite(reached[0])
-        sums, at = reached[:, good], np.broadcast_to(reader, good.shape)[good]
-        sums, at = _undominated(sums, at)
+        good = np.flatnonzero((reached + after[:, tensor, None] < limits).all(axis=0))
+        sums, at = _undominated(reached.reshape(len(reached), -1)[:, good], reader[good % reader.size], tiers)
         kept += at.size
         if not at.size:
             return cost
@@ -174,26 +174,21 @@ def least_below(
     return float(min(cost, sums[0].min()))
 
 
-def _undominated(sums: NDArray[np.float64], at: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Leave out what another of the same tier is no dearer and no heavier than; of equal ones the first stays.
-
-    With several weights some that are dominated may stay: the proof needs none of them to go.
-    """
-    order = np.lexsort((*sums[::-1], at))
+def _undominated(
+    sums: NDArray[np.float64], at: NDArray[np.intp], tiers: int
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Leave out what another of the same tier is no dearer and no heavier than; of equal ones the first stays."""
+    order = np.lexsort((*sums[-2::-1], at))
     sums, at = sums[:, order], at[order]
     kept = np.ones(at.size, bool)
-    for first, last in _spans(at):
-        part = sums[1:, first:last]
+    bounds = np.searchsorted(at, np.arange(tiers + 1)).tolist()
+    for first, last in pairwise(bounds):
+        part = sums[1:-1, first:last]
         if len(part) == 1:
             kept[first + 1 : last] = part[0, 1:] < np.minimum.accumulate(part[0])[:-1]
-        else:
+        elif last > first:
             kept[first:last] = _lighter_than_before(part)
     return sums[:, kept], at[kept]
-
-
-def _spans(at: NDArray[np.intp]) -> list[tuple[int, int]]:
-    bounds = np.flatnonzero(np.r_[True, at[1:] != at[:-1], True])
-    return list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)) if at.size else []
 
 
 _BLOCK = 256
