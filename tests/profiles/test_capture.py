@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import edgeopt as eo
-from edgeopt.profiles.capture import capture
+from edgeopt.profiles.capture import capture, routes
 from edgeopt.profiles.capture.calls import tensors_in
 from edgeopt.profiles.capture.crossing import Crossings, cheapest, members_of
 from edgeopt.profiles.capture.parts import pieces, run_pieces
@@ -380,3 +380,20 @@ def test_the_cheapest_views_against_all_sets_of_them(drawn):
     cost, chosen = cheapest(0, tree, needed, lambda node: float(sizes[node]))
     assert cost == sum(sizes[node] for node in chosen) == min(sum(sizes[node] for node in s) for s in enough)
     assert all(before[view] & set(chosen) for view in needed)
+
+
+_QUICK = ("relu_in_place", "sizes", "half")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in _QUICK else pytest.mark.slow) for n in made_networks.NETWORKS]
+)
+def test_graphs_that_are_functional_already_are_taken_as_they_are(name, monkeypatch):
+    """What is not decomposed is what would have come out: the same operations in the same order."""
+    build, args, kwargs, _ = made_networks.NETWORKS[name]
+    torch.manual_seed(0)
+    model = build().eval()
+    ours = [str(node.target) for node in capture(model, args, kwargs).graph.nodes]
+    monkeypatch.setattr(routes, "_is_functional", lambda graph: False)
+    theirs = [str(node.target) for node in capture(model, args, kwargs).graph.nodes]
+    assert ours == theirs

@@ -23,6 +23,7 @@ from .verify import DifferenceError, verify
 
 if TYPE_CHECKING:
     import torch
+    from torch import fx
 
     from .calls import Call
     from .program import Program
@@ -120,10 +121,45 @@ def _exporter(
         shapes = [dict.fromkeys(which, Dim.AUTO) for which in sizes]
         spec: dict[str, Any] | None = {"tensors": shapes} if any(sizes) else None
         exported = torch.export.export(wrapped(copy, call), (given,), dynamic_shapes=spec, strict=strict)
-        exported = exported.run_decompositions({})
+        if not _is_functional(exported.graph):  # three quarters of the time of a capture
+            exported = exported.run_decompositions({})
         return programs.from_exported(exported, model, call.names, route, any(sizes))
 
     return export
+
+
+def _is_functional(graph: fx.Graph) -> bool:
+    """Whether torch would leave every operation of a graph as it is: none writes, and none may return a view or a copy.
+
+    ``run_decompositions({})`` replaces what writes, and composite operations of which torch says that the result may
+    share the memory of an argument, such as ``flatten`` and ``to``.
+    """
+    return all(_stays(node.target) for node in graph.nodes if node.op == "call_function")
+
+
+def _stays(target: Any) -> bool:
+    import operator
+
+    import torch
+
+    if not isinstance(target, torch._ops.OpOverload):
+        return target in (operator.getitem, operator.add, operator.sub, operator.mul, operator.floordiv)
+    schema = target._schema
+    if schema.is_mutable:
+        return False
+    if not target.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd):
+        return True
+    shares = any(value.alias_info is not None for value in (*schema.arguments, *schema.returns))
+    return not shares and str(schema.name) in _COMPOSITE
+
+
+_WHOLE = (
+    "linear matmul einsum conv1d conv2d conv3d batch_norm layer_norm group_norm lstm gru rnn_tanh rnn_relu lstm_cell "
+    "gru_cell max_pool1d max_pool2d max_pool3d adaptive_avg_pool2d softmax log_softmax silu pad bilinear cdist "
+    "scaled_dot_product_attention upsample_nearest2d upsample_bilinear2d relu6"
+)
+_COMPOSITE = frozenset(f"aten::{name}" for name in _WHOLE.split())
+"""Composite operations that torch keeps whole; others may be taken apart even where nothing is asked for."""
 
 
 def _widened(tensor: torch.Tensor, dimensions: tuple[int, ...]) -> torch.Tensor:
