@@ -23,7 +23,7 @@ from .stage_bisection import fastest_within, least_period
 
 @solver("gpipe", solves=PipelinedSplit, exact=False, options=("time_limit", "threads"))
 def gpipe(problem: PipelinedSplit, options: Options) -> Outcome:
-    """Make the slowest tier as fast as possible, as if nothing had to be sent; the fastest frame if that breaks a cap."""
+    """Make the slowest tier as fast as possible, as if nothing had to be sent; else the fastest frame in the caps."""
     if refutation := problem.infeasibility_certificate():
         return Outcome(Status.INFEASIBLE, certificate=refutation)
     silent = replace(
