@@ -92,12 +92,16 @@ class DriftPlusPenalty(Record):
             raise InvalidOptionError(f"rule is {self.rule!r}; expected one of {', '.join(RULES)}")
 
     def rates(self, state: SlotState, environment: Environment) -> tuple[float, float]:
-        """Least and largest rate of a slot, bit/s: Shannon's, at the least and the largest transmit power."""
+        """Least and largest rate of a slot, bit/s: Shannon's, at the least and the largest transmit power.
+
+        A rate limit holds both: below the rate of the least power the device sends at the limit.
+        """
         bandwidth = state.band(environment)
         signal = state.channel_gain / (environment.noise_density * bandwidth)
         least, most = environment.power_bounds
         scale = bandwidth / math.log(2.0)
-        return scale * math.log1p(least * signal), min(scale * math.log1p(most * signal), state.rate_limit)
+        limit = state.rate_limit
+        return min(scale * math.log1p(least * signal), limit), min(scale * math.log1p(most * signal), limit)
 
     def problem(self, state: SlotState, environment: Environment) -> SlotProblem:
         """Return the slot's own problem, for any solver."""

@@ -49,7 +49,8 @@ class Environment(Record):
         Bandwidth of each slot, ``B(t)``, hertz, in place of the constant one; repeated likewise. Positive: a slot
         without a link has the rate limit 0.
     rate_limits : (n,) float, optional
-        Measured link rates, bit/s, that no power exceeds (a cellular trace, say); unlimited by default.
+        Measured link rates, bit/s, that no power exceeds (a cellular trace, say); unlimited by default. A limit below
+        the rate of the least power is the rate of its slot, with the power that eq. 11 asks for it; 0 is no link.
     """
 
     costs: SplitCosts = field(default_factory=mobilenet_splits)

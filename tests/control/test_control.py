@@ -116,6 +116,34 @@ def test_a_measured_rate_limit_binds_and_a_dead_link_keeps_everything_local(envi
     assert found.rate[2::3].max() > 1e8
 
 
+@pytest.mark.parametrize("rule", ["lambert-w", "two-regime"])
+def test_a_limit_below_the_rate_of_the_least_power_is_no_dead_link(environment, rule):
+    """At 10 mW the default link carries 500 Mbit/s; one that is limited to 10 Mbit/s still sends."""
+    slow = replace(environment, rate_limits=[1e7], arrivals=[1.0])
+    found = simulate(DriftPlusPenalty(rule=rule), slow, 500, warm_up=0, keep=True, audit=True)
+    rate = found.slots[0].rate
+    assert (rate > 0).mean() > 0.9
+    assert rate[rate > 0].median() == 1e7
+    if rule == "two-regime":
+        assert found.summary.largest_gap[0] <= 1e-9
+
+
+def test_neither_a_faster_link_nor_a_better_channel_is_worse(environment):
+    """Also where the limit lies below what the least power could carry."""
+    controller = DriftPlusPenalty(delay_queue=0.2, outage_queue=0.5, tradeoff=0.3, rule="two-regime")
+
+    def least(state):
+        return eo.solve(controller.problem(state, environment), "two-regime").objective
+
+    limits, gains = [0.0, 1e5, 1e7, 1e8, 1e9, math.inf], environment.mean_gain * np.logspace(-5, 1, 7)
+    for state in states(environment, 5, seed=2):
+        faster = [least(replace(state, rate_limit=limit)) for limit in limits]
+        better = [least(replace(state, rate_limit=1e8, channel_gain=float(gain))) for gain in gains]
+        for values in (faster, better):
+            assert (np.diff(values) <= 1e-12 * np.abs(values[1:])).all()
+        assert better[-1] < better[0]
+
+
 def test_a_bandwidth_for_each_slot(environment, tmp_path):
     """B(t) of eq. 11: the same numbers where it is constant, the audit of each slot, files, and what is refused."""
     constant = simulate(DriftPlusPenalty(), environment, 500, seed=3, warm_up=0).summary

@@ -149,7 +149,8 @@ def _rates(gain, limit, band, powers):
     """Return the least and the largest rate of a slot: Shannon's, at the least and the largest transmit power."""
     signal = gain / (band.noise_density * band.bandwidth)
     scale = band.bandwidth / math.log(2.0)
-    return scale * math.log1p(powers[0] * signal), min(scale * math.log1p(powers[1] * signal), limit)
+    # The limit holds both: a link that is slower than the least power allows is slow, not dead.
+    return min(scale * math.log1p(powers[0] * signal), limit), min(scale * math.log1p(powers[1] * signal), limit)
 
 
 @part
