@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..formulations.slot import SlotDecision, SlotProblem
-from ..model.errors import InvalidOptionError
+from ..model.errors import InvalidOptionError, InvalidProblemError
 from ..model.records import Record, number
 
 if TYPE_CHECKING:
@@ -39,6 +39,11 @@ class SlotState(Record):
         Rate, bit/s, that no power exceeds.
     bandwidth : float, optional
         Hertz; the environment's by default.
+
+    Raises
+    ------
+    InvalidProblemError
+        If a value is nan or negative, or one but the rate limit is infinite, or the bandwidth is 0.
     """
 
     arrivals: float
@@ -46,6 +51,13 @@ class SlotState(Record):
     remote_speed: float
     rate_limit: float = math.inf
     bandwidth: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("arrivals", "channel_gain", "remote_speed"):
+            number(getattr(self, name), name, at_least=0.0)
+        number(self.rate_limit, "rate_limit", at_least=0.0, finite=False)
+        if self.bandwidth is not None and not number(self.bandwidth, "bandwidth", at_least=0.0) > 0:
+            raise InvalidProblemError("bandwidth is 0; it must be positive (a slot without a link has rate_limit 0)")
 
     def band(self, environment: Environment) -> float:
         """Bandwidth of the slot, hertz."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..model.cached import cached_property
 from ..model.errors import InvalidProblemError
-from ..model.records import Record, assign, float_array, number, record
+from ..model.records import Record, assign, float_array, number, record, require
 from ..model.tolerance import NEXT_TO_NOTHING
 from ..profiles.channel import path_gain
 from ..profiles.energy import JETSON_TX2, XAVIER_NX_SPEED, SplitCosts, mobilenet_splits
@@ -80,19 +80,13 @@ class Environment(Record):
         for name in ("arrivals", "gains", "availabilities", "rate_limits", "bandwidths"):
             if (measured := getattr(self, name)) is not None:
                 array = float_array(measured, name)
-                if array.size == 0 or (array < 0).any():
-                    raise InvalidProblemError(f"{name} must hold at least one value, none of them negative")
-                if name == "availabilities" and (array > 1).any():
-                    i = int((array > 1).argmax())
-                    raise InvalidProblemError(
-                        f"availabilities[{i}] is {array[i]:g}, more than 1: shares of the host, not percent; divide "
-                        "percentages by 100"
-                    )
-                if name == "bandwidths" and (array == 0).any():
-                    i = int((array == 0).argmax())
-                    raise InvalidProblemError(
-                        f"bandwidths[{i}] is 0; bandwidths are positive, and rate_limits of 0 are slots without a link"
-                    )
+                if array.size == 0:
+                    raise InvalidProblemError(f"{name} is empty; it must hold one value at least")
+                require(name, array, array >= 0, "must not be negative")
+                if name == "availabilities":
+                    require(name, array, array <= 1, "must be a share of the host, 0 to 1: divide percentages by 100")
+                if name == "bandwidths":
+                    require(name, array, array > 0, "must be positive (slots without a link have rate_limits of 0)")
                 assign(self, **{name: array})
 
     @cached_property

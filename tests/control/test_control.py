@@ -157,7 +157,7 @@ def test_a_bandwidth_for_each_slot(environment, tmp_path):
     rows = [simulate(DriftPlusPenalty(), one, 200, seed=3, warm_up=0).summary for one in (varied, again)]
     pd.testing.assert_frame_equal(*rows)
     assert rows[0].energy[0] != simulate(DriftPlusPenalty(), environment, 200, seed=3, warm_up=0).summary.energy[0]
-    with pytest.raises(eo.InvalidProblemError, match=r"bandwidths\[1\] is 0; bandwidths are positive"):
+    with pytest.raises(eo.InvalidProblemError, match=r"bandwidths\[1\] is 0.0; every entry must be positive"):
         replace(environment, bandwidths=[1.0, 0.0])
 
 
@@ -234,9 +234,14 @@ def test_path_gain_by_hand():
         (
             lambda e: Environment(e.costs, availabilities=[20, 50, 90]),
             eo.InvalidProblemError,
-            r"availabilities\[0\] is 20, more than 1.* divide percentages by 100",
+            r"availabilities\[0\] is 20.0 \(2 more like it\).* divide percentages by 100",
         ),
-        (lambda e: Environment(e.costs, arrivals=[]), eo.InvalidProblemError, "arrivals must hold"),
+        (lambda e: Environment(e.costs, arrivals=[]), eo.InvalidProblemError, "arrivals is empty"),
+        (lambda e: Environment(e.costs, gains=[1.0, -2.0]), eo.InvalidProblemError, r"gains\[1\] is -2.0"),
+        (lambda e: SlotState(math.nan, 1e-9, 1e12), eo.InvalidProblemError, "arrivals is nan"),
+        (lambda e: SlotState(1.0, -1e-9, 1e12), eo.InvalidProblemError, "channel_gain is -1e-09"),
+        (lambda e: SlotState(1.0, 1e-9, 1e12, rate_limit=math.nan), eo.InvalidProblemError, "rate_limit is nan"),
+        (lambda e: SlotState(1.0, 1e-9, 1e12, bandwidth=0.0), eo.InvalidProblemError, "bandwidth is 0; it must be"),
         (lambda e: SplitCosts([np.nan], [0.0], [0.0], [0.0]), eo.InvalidProblemError, "local_flops"),
     ],
 )
