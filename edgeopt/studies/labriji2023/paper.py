@@ -100,8 +100,9 @@ def _claim_savings(report: Report, method: pd.DataFrame, offloaded: pd.DataFrame
         99.35,
         round(float(saving.median()), 2),
         "%",
-        bool(abs(saving.median() - 99.35) < 0.3),
-        f"median over seeds, {saving.min():.2f} to {saving.max():.2f}; the expectation is infinite",
+        bool(saving.min() <= 99.35 <= saving.max()),
+        f"median over seeds, {saving.min():.2f} to {saving.max():.2f}; the energy of a slot has no mean, so the "
+        "printed run is one draw, and holds where it lies among ours",
     )
     tenth = method[method.availability == 0.1].groupby("tradeoff")["saving"]
     by_tradeoff = {v: _spread(tenth.get_group(v), 100.0) for v in TRADEOFFS}
@@ -180,8 +181,8 @@ def _claim_depths(report: Report, depth: pd.DataFrame) -> None:
             "yes",
             f"{first.mean():.2f} and {second.mean():.2f}",
             "mean split",
-            paired_verdict(first, second),
-            "at full availability",
+            joint([paired_verdict(mean[less, share], mean[more, share]) for share in SHARES]),
+            "numbers at full availability; decided at each",
         )
     _claim_deviations(report, deviation)
 
@@ -240,7 +241,9 @@ def _draw_trade_off(means: pd.DataFrame, full: pd.DataFrame) -> Any:
         point = full[full.availability == availability]
         axes.plot(100 * point.saving, 1e3 * point.delay, "p", color=f"C{index}", markersize=11)
     axes.axhline(50.0, color="k", linestyle="--", linewidth=1, label="limit")
-    axes.set(xlabel="energy saving [%]", ylabel="mean delay [ms]", title="pentagons: full offloading")
+    axes.set(
+        xlabel="energy saving [%]", ylabel="mean delay [ms]", title="medians over seeds; pentagons: full offloading"
+    )
     axes.legend(fontsize=8)
     return axes
 
@@ -267,10 +270,9 @@ def _draw_depth(depth: pd.DataFrame) -> Any:
 
     _, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharex=True)
     for exponent, rows in depth.groupby("exponent"):
-        given = "" if exponent == EXPONENTS[0] else " (Fig. 3 alone)"
-        left.semilogx(rows.availability, rows.split, "o-", label=f"path loss exponent {exponent:g}{given}")
+        left.semilogx(rows.availability, rows.split, "o-", label=f"path loss exponent {exponent:g}")
         right.semilogx(rows.availability, rows.deviation, "o-")
     left.set(xlabel="largest availability of the edge host", ylabel="mean split")
     right.set(xlabel="largest availability of the edge host", ylabel="standard deviation of the split")
-    left.legend(fontsize=8)
+    left.legend(fontsize=8, loc=(0.48, 0.6))
     return left
