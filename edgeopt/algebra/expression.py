@@ -301,7 +301,7 @@ class Expression:
 
 _NO_VALUE = (
     "a field or variable has no value while the problem is declared; for the plain numbers of a field, without a "
-    "gradient, write m.constant(self.field)"
+    "gradient, write m.constant(self.field); a pandas object on the left of @ goes in as its .to_numpy()"
 )
 
 
@@ -357,6 +357,8 @@ def _numbers(array: NDArray[Any]) -> NDArray[np.float64]:
         raise InvalidProblemError(f"an array of {array.dtype} stands in an expression; expected real numbers")
     numbers = np.array(array, dtype=np.float64)
     if np.isnan(numbers).any():
+        if not numbers.ndim:
+            raise InvalidProblemError("a number in an expression is nan")
         place = tuple(int(i) for i in np.argwhere(np.isnan(numbers))[0])
         raise InvalidProblemError(f"an array in an expression is nan at {list(place)}; every entry must be a number")
     return read_only(numbers)

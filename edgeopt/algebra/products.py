@@ -12,6 +12,9 @@ from .axes import Axis
 from .expression import Expression, as_expression, plain_array
 from .named_array import NamedArray
 
+_MOST_ENTRIES = 300_000_000
+"""Entries of a plain matrix that an expression holds: each of them takes tens of bytes until the rows are written."""
+
 
 def matmul(left: Any, right: Any) -> Expression:
     """Return ``left @ right``; the last dimension on the left must be the first on the right.
@@ -57,7 +60,15 @@ def _plain_left(left: Any, right: Expression) -> Expression:
             f"@: a matrix of shape {np.shape(left)} meets {named.shown(right.axes)}; expected {inner.size} columns, "
             f"one for each of {inner.name!r}"
         )
-    if hasattr(left, "tocoo"):
+    sparse = hasattr(left, "tocoo")
+    entries = int(left.nnz if sparse else np.size(left))
+    if entries > _MOST_ENTRIES:
+        remedy = "state fewer rows" if sparse else "hand over a scipy.sparse matrix of those that are not 0"
+        raise InvalidProblemError(
+            f"@: a matrix of shape {np.shape(left)} has {entries:,} entries, and at most {_MOST_ENTRIES:,} are held; "
+            f"{remedy}"
+        )
+    if sparse:
         return _sparse_left(left, right)
     array = plain_array(left)
     if array.ndim == 1:

@@ -418,6 +418,35 @@ def test_deviations_and_costs_of_pieces():
     assert found.objective == pytest.approx(problem.objective(found.decision) - max(0.0, 4 * load - 8))
 
 
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (lambda m: m.admitted.sum() >= np.inf, r"side constraint 'mine' demands at least inf, which no decision meets"),
+        (lambda m: m.admitted <= np.array([1.0, -np.inf, 1.0]), r"'mine\[1\]' demands at most -inf"),
+        (lambda m: m.admitted.sum() >= np.nan, "a number in an expression is nan"),
+        (lambda m: np.broadcast_to(1.0, (10**9, 3)) @ m.admitted >= 1, r"\(1000000000, 3\) has 3,000,000,000 entries"),
+        (lambda m: np.ones((2, 4)) @ m.admitted >= 1, r"a matrix of shape \(2, 4\) meets \(services: 3\)"),
+        (lambda m: m.admitted.sum(), "expected a comparison"),
+    ],
+)
+def test_rows_that_mean_nothing_are_refused(row, message):
+    with pytest.raises(eo.InvalidProblemError, match=message):
+        network().subject_to(mine=row)
+
+
+def test_a_side_that_demands_nothing_is_kept():
+    free = network().subject_to(mine=lambda m: m.admitted.sum() >= -np.inf)
+    assert eo.solve(free).objective == pytest.approx(eo.solve(network()).objective)
+
+
+def test_a_pandas_matrix_on_the_left_is_told_how_to_go_in():
+    pd = pytest.importorskip("pandas")
+    with pytest.raises(TypeError, match="pandas object on the left of @ goes in as its .to_numpy"):
+        network().subject_to(mine=lambda m: pd.Series([1.0, 1.0, 1.0]) @ m.admitted <= 1)
+    limit = pd.Series([1.0, 2.0, 3.0])
+    assert eo.solve(network().subject_to(mine=lambda m: m.admitted <= limit)).status == "optimal"
+
+
 def test_parts_that_do_not_fit_are_refused():
     problem = network()
     with pytest.raises(eo.InvalidProblemError, match=r"extra has shape \(1, 2\); expected \(rows, 3\)"):

@@ -76,9 +76,18 @@ class Constrained(BatchAxis, HasProgram):
             extra_upper=_sides(self.extra_upper, "extra_upper", rows, np.inf),
             extra_names=_row_names(self.extra_names, rows),
         )
+        self._check_sides()
         self._check_names(program)
         self._check_parts(program)
         self.check_batch()
+
+    def _check_sides(self) -> None:
+        for sides, never, word in ((self.extra_lower, np.inf, "least"), (self.extra_upper, -np.inf, "most")):
+            if (sides == never).any():
+                name = self.extra_names[int(np.argwhere(sides == never)[0][-1])]
+                raise InvalidProblemError(
+                    f"side constraint {name!r} demands at {word} {never}, which no decision meets; give it a number"
+                )
 
     def _check_names(self, program: Program) -> None:
         stems = [stem.partition("[")[0] for stem in self.extra_names.stems]
