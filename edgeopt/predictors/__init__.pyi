@@ -3,6 +3,7 @@
 from .capacities import CapacityBounds as CapacityBounds
 from .capacities import identifiability as identifiability
 from .objective_driven import ObjectiveDriven as ObjectiveDriven
+from .online import OnlineController as OnlineController
 from .regret import RegretLedger as RegretLedger
 from .regret import regret_ledger as regret_ledger
 from .traffic import LinearPredictor as LinearPredictor

@@ -72,6 +72,20 @@ class CapacityBounds:
         for load, through, active in zip(*slots, strict=True):
             self._accuse(load, through, active)
 
+    def moved(self, problem: RevenueMaximization) -> CapacityBounds:
+        """Return what is known for another network: of servers and links of the same name, what was seen here."""
+        place = {name: index for index, name in enumerate(problem.resource_names)}
+        to = [place.get(name, -1) for name in self.problem.resource_names]
+        other = CapacityBounds(problem, self.noise)
+        for old, new in enumerate(to):
+            if new >= 0:
+                other.lower[new], other._seen[new] = self.lower[old], list(self._seen[old])
+        for suspects, implied in self._ambiguous:
+            where = np.array([to[suspect] for suspect in suspects])
+            if (where >= 0).all():  # one that is gone may have been the one
+                other._ambiguous.append((where, implied))
+        return other
+
     def _accuse(self, load: NDArray[np.float64], through: NDArray[np.float64], active: NDArray[np.bool_]) -> None:
         """Find which resource throttled each service: not one that is known to have more than it would take."""
         slack = 5 * self.noise + 1e-9  # among thousands of observations some err by four deviations

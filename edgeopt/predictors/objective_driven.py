@@ -65,7 +65,7 @@ class ObjectiveDriven(nn.Module):
         self.predictor, self.capacities = predictor, capacities
         self.layer: Any = layer
         self.admission: Any = admission
-        self._bounds = CapacityBounds(layer.problem) if capacities == "observed" else None
+        self.bounds = CapacityBounds(layer.problem) if capacities == "observed" else None
         self.register_buffer("belief", torch.as_tensor(layer.capacity, dtype=torch.float32).clone())
         # Capacities are learned relative to where they started, through an exponential: they stay positive.
         self.growth = nn.Parameter(torch.zeros_like(self.belief), requires_grad=capacities == "learned")
@@ -94,10 +94,10 @@ class ObjectiveDriven(nn.Module):
         InvalidOptionError
             Unless ``capacities="observed"``.
         """
-        if self._bounds is None:
+        if self.bounds is None:
             raise InvalidOptionError(f"capacities are {self.capacities!r}; only 'observed' ones are learned from slots")
-        self._bounds.observe(reserved, traffic, accommodated)
-        self.believe(torch.tensor(self._bounds.belief(self.layer.capacity.double().cpu().numpy())))
+        self.bounds.observe(reserved, traffic, accommodated)
+        self.believe(torch.tensor(self.bounds.belief(self.layer.capacity.double().cpu().numpy())))
 
     def forward(self, past: Tensor) -> Tensor:
         """Reserve (batch, services) for the slot after windows (batch, window, services)."""
