@@ -1,4 +1,4 @@
-"""The frameworks that are compared: the paper's, and those that tell its two effects apart."""
+"""The frameworks that are compared: the paper's, baselines it lacks, and those that tell its two effects apart."""
 
 from __future__ import annotations
 
@@ -6,53 +6,70 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 
 from ...analysis.admission import admit
-from ...formulations.revenue import AdmissionDecision
 from ...layers.revenue import Admission, RevenueLayer
 from ...predictors.objective_driven import ObjectiveDriven
-from ...predictors.traffic import LSTMPredictor
-from .setting import WINDOW, Setting
+from ...predictors.traffic import LSTMPredictor, SeasonalNaive, TrafficPredictor
+from .setting import SLA_PENALTY, WINDOW, Setting
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Forecast = Literal["plain", "bidirectional", "residual", "persistence"]
 
 
 @dataclass(frozen=True)
 class Framework:
-    """What a controller knows, and what its training minimises.
+    """What a controller knows, what it reserves, and what its training minimises.
 
     Attributes
     ----------
     capacities, loss : str
         As for :class:`ObjectiveDriven`.
-    bidirectional : bool
-        Whether the LSTM reads both ways.
+    forecast : str
+        ``"plain"``: the paper's LSTM; ``"bidirectional"``; ``"residual"``: an LSTM that corrects the last value;
+        ``"persistence"``: the last value.
     frozen : bool
         Whether the forecast stays as the two-stage training left it.
-    everything : bool
-        Whether all that is forecast is reserved, without a program.
+    reserves : str
+        ``"program"``: what the program admits of the forecast; ``"forecast"``: all that is forecast; ``"hundredfold"``:
+        a hundred times the last value; ``"arrivals"``: nothing beforehand, all that arrives is let in.
     """
 
     capacities: Any = "mean"
     loss: Any = "forecast"
-    bidirectional: bool = False
+    forecast: Forecast = "plain"
     frozen: bool = False
-    everything: bool = False
+    reserves: Literal["program", "forecast", "hundredfold", "arrivals"] = "program"
+
+    @property
+    def trained(self) -> bool:
+        """Whether the program is trained through, which takes seconds."""
+        return bool(self.loss != "forecast")
 
 
 FRAMEWORKS: Mapping[str, Framework] = MappingProxyType(
     {
         "LSTM": Framework(),
-        "Bi-LSTM": Framework(bidirectional=True),
+        "Bi-LSTM": Framework(forecast="bidirectional"),
         "proposed": Framework("learned", "supervised"),
-        "reserve everything": Framework(everything=True),
+        "persistence": Framework(forecast="persistence"),
+        "residual LSTM": Framework(forecast="residual"),
+        "proposed, residual LSTM": Framework("learned", "supervised", "residual"),
+        "admit all": Framework(reserves="arrivals"),
+        "over-reservation, 100 times": Framework(forecast="persistence", reserves="hundredfold"),
+        "reserve the forecast": Framework(reserves="forecast"),
+        "capacities observed, persistence": Framework("observed", forecast="persistence"),
+        "capacities observed, same forecast": Framework("observed"),
         "true capacities, same forecast": Framework("known"),
         "true capacities, objective-driven": Framework("known", "supervised"),
         "learned capacities, same forecast": Framework("learned", "supervised", frozen=True),
         "mean capacities, objective-driven": Framework("mean", "supervised"),
-        "censored capacity learning": Framework("observed"),
         "regret training": Framework("learned", "regret"),
         "realised-revenue training": Framework("learned", "realised"),
     }
@@ -60,6 +77,11 @@ FRAMEWORKS: Mapping[str, Framework] = MappingProxyType(
 """By name; `proposed`, `LSTM` and `Bi-LSTM` are the paper's."""
 
 PAPER = ("LSTM", "Bi-LSTM", "proposed")
+UNTRAINED = tuple(name for name, framework in FRAMEWORKS.items() if not framework.trained)
+
+
+FORECAST_EPOCHS = 3
+"""Epochs of the forecast alone, in those of the paper: a plain LSTM has not converged after 20."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,51 +92,83 @@ class Outcome:
     ----------
     throughput, offline : float
         Mean admitted traffic and the offline optimum's, Mb a slot.
-    utility, utility_optimal : float
-        Their ratio, when reservations beyond the capacity are throttled, and under the optimal recourse.
+    revenue : float
+        Revenue over the offline optimum's, reservations charged (eq. 3), throttled.
+    revenue_free : float
+        The same if only what is admitted were charged, and unused reservations cost nothing.
+    revenue_penalty : float
+        The same as `revenue` with the SLA penalty.
+    revenue_optimal : float
+        The same as `revenue` under the optimal recourse.
+    traffic : float
+        Admitted traffic over the offline optimum's: the paper's utility.
+    traffic_peak : float
+        The same in the tenth of the slots in which most arrives.
     accuracy : float
         1 less the mean absolute error of the forecast total, relative to the total.
     capacity_error : float
-        Mean relative error of the believed capacities of those resources that the traffic uses.
+        Median relative error of the believed capacities of those resources that the traffic uses.
     admitted, forecast : (slots,) float
         Totals of each slot of the test.
     """
 
     throughput: float
     offline: float
-    utility: float
-    utility_optimal: float
+    revenue: float
+    revenue_free: float
+    revenue_penalty: float
+    revenue_optimal: float
+    traffic: float
+    traffic_peak: float
     accuracy: float
     capacity_error: float
-    admitted: Any
-    forecast: Any
+    admitted: NDArray[np.float64]
+    forecast: NDArray[np.float64]
 
 
-def forecaster(setting: Setting, bidirectional: bool, seed: int, epochs: int) -> LSTMPredictor:
-    """Train an LSTM on the forecast alone; capacities play no part, so one serves all of them."""
+def forecaster(setting: Setting, kind: Forecast, seed: int, epochs: int) -> TrafficPredictor:
+    """Train a forecast alone; capacities play no part, so one serves all of them."""
     torch.manual_seed(seed)
     series = setting.tensors[1].shape[1]
-    predictor = LSTMPredictor(series, WINDOW, 64, bidirectional=bidirectional)
+    predictor: TrafficPredictor
+    if kind == "persistence":
+        predictor = SeasonalNaive(series, WINDOW)
+    else:
+        two, last = kind == "bidirectional", kind == "residual"
+        predictor = LSTMPredictor(series, WINDOW, 64, bidirectional=two, residual=last)
     model = ObjectiveDriven(predictor, RevenueLayer(setting.scenario.problem), capacities="mean")
-    model.fit(setting.part("train"), setting.part("validation"), loss="forecast", epochs=epochs, rate=3e-3, seed=seed)
+    model.fit(
+        setting.part("train"),
+        setting.part("validation"),
+        loss="forecast",
+        epochs=FORECAST_EPOCHS * epochs,
+        rate=3e-3,
+        patience=FORECAST_EPOCHS * epochs,
+        seed=seed,
+    )
     return predictor
 
 
-def run(name: str, setting: Setting, predictor: LSTMPredictor, seed: int, epochs: int) -> Outcome:
-    """Train one framework from a trained forecast, and measure it on the test part."""
-    framework, problem = FRAMEWORKS[name], setting.scenario.problem
+def start(setting: Setting, predictor: TrafficPredictor, capacities: Any) -> ObjectiveDriven:
+    """Return a controller that believes in the mean capacities."""
+    problem = setting.scenario.problem
     servers = problem.compute_density.shape[0]
     believed = replace(problem, compute_capacity=setting.believed[:servers], link_capacity=setting.believed[servers:])
-    model = ObjectiveDriven(
-        deepcopy(predictor), RevenueLayer(believed), Admission(problem, "throttle"), capacities=framework.capacities
-    )
+    admission = Admission(problem, "throttle")
+    return ObjectiveDriven(deepcopy(predictor), RevenueLayer(believed), admission, capacities=capacities)
+
+
+def trained(name: str, setting: Setting, predictor: TrafficPredictor, seed: int, epochs: int) -> ObjectiveDriven:
+    """Train one framework from a trained forecast."""
+    framework = FRAMEWORKS[name]
+    model = start(setting, predictor, framework.capacities)
     if framework.capacities == "known":
         model.believe(setting.truth)
     if framework.frozen:
         model.predictor.requires_grad_(False)
     if framework.capacities == "observed":
         _observe(model, setting)
-    elif framework.loss != "forecast":
+    elif framework.trained:
         model.fit(
             setting.part("train"),
             setting.part("validation"),
@@ -124,7 +178,12 @@ def run(name: str, setting: Setting, predictor: LSTMPredictor, seed: int, epochs
             rate=2e-3,
             seed=seed,
         )
-    return _measure(model, framework, setting)
+    return model
+
+
+def run(name: str, setting: Setting, predictor: TrafficPredictor, seed: int, epochs: int) -> Outcome:
+    """Train one framework from a trained forecast, and measure it on the test part."""
+    return _measure(trained(name, setting, predictor, seed, epochs), FRAMEWORKS[name], setting)
 
 
 def _observe(model: ObjectiveDriven, setting: Setting, days: int = 5) -> None:
@@ -141,24 +200,31 @@ def _observe(model: ObjectiveDriven, setting: Setting, days: int = 5) -> None:
 
 def _measure(model: ObjectiveDriven, framework: Framework, setting: Setting) -> Outcome:
     problem = setting.scenario.problem
-    past, traffic, best = setting.part("test")
+    past, traffic, best = (tensor.double().numpy() for tensor in setting.part("test"))
     with torch.no_grad():
-        forecast = model.predictor(past)
-        reserved = forecast if framework.everything else model(past)
-    truth = replace(problem, traffic=traffic.double().numpy())
-    wanted = AdmissionDecision(np.maximum(reserved.double().numpy(), 0.0))
-    got, optimally = (admit(wanted, truth, recourse).admitted.sum(axis=1) for recourse in ("throttle", "optimal"))
-    offline = best.double().numpy().sum(axis=1)
-    total, arrived = forecast.double().numpy().sum(axis=1), traffic.double().numpy().sum(axis=1)
+        windows = setting.part("test")[0]
+        forecast = model.predictor(windows).double().numpy()
+        planned = np.maximum(model(windows).double().numpy(), 0.0)  # float32 may end a rounding error below 0
+    choices = {"program": planned, "forecast": forecast, "hundredfold": 100.0 * past[:, -1], "arrivals": traffic}
+    reserved, truth = choices[framework.reserves], replace(problem, traffic=traffic)
+    settled = admit(reserved, truth, sla_penalty=SLA_PENALTY)
+    unpunished = settled.income - settled.reservation_cost
+    possible = float((best @ problem.unit_profit).sum())
+    got, offline, arrived = settled.admitted.sum(axis=1), best.sum(axis=1), traffic.sum(axis=1)
+    peak = arrived >= np.quantile(arrived, 0.9)
     used = np.asarray(problem.load(problem.traffic)) > 0
     error = np.abs(model.capacity.detach().double().numpy() / problem.capacity - 1)[used]
     return Outcome(
-        float(got.mean()),
-        float(offline.mean()),
-        float(got.sum() / offline.sum()),
-        float(optimally.sum() / offline.sum()),
-        1.0 - float(np.abs(total - arrived).mean() / arrived.mean()),
-        float(error.mean()),
-        got,
-        total,
+        throughput=float(got.mean()),
+        offline=float(offline.mean()),
+        revenue=float(unpunished.sum()) / possible,
+        revenue_free=float(truth.objective(settled).sum()) / possible,
+        revenue_penalty=float(settled.revenue.sum()) / possible,
+        revenue_optimal=float(admit(reserved, truth, "optimal").revenue.sum()) / possible,
+        traffic=float(got.sum() / offline.sum()),
+        traffic_peak=float(got[peak].sum() / offline[peak].sum()),
+        accuracy=1.0 - float(np.abs(forecast.sum(axis=1) - arrived).mean() / arrived.mean()),
+        capacity_error=float(np.median(error)),
+        admitted=got,
+        forecast=forecast.sum(axis=1),
     )

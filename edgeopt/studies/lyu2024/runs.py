@@ -10,18 +10,31 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ...exchange.storage import write_atomically
-from .frameworks import FRAMEWORKS, PAPER, Outcome, forecaster, run
-from .setting import MEAN_CAPACITY, Setting, setting
+from ...model.errors import DataFormatError
+from .frameworks import FRAMEWORKS, PAPER, UNTRAINED, Outcome, forecaster, run
+from .setting import MEAN_CAPACITY, SPREAD, Setting, setting
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ...predictors.traffic import LSTMPredictor
+    from ...predictors.traffic import TrafficPredictor
 
 KEY = ["dataset", "deployment", "mean", "deviation", "seed", "framework", "epochs", "steps"]
-_MEASURED = ["throughput", "offline", "utility", "utility_optimal", "accuracy", "capacity_error", "tightness"]
-_SPREAD = 30.0
-"""Deviation of the capacities where the paper does not vary it."""
+MEASURED = [
+    "throughput",
+    "offline",
+    "revenue",
+    "revenue_free",
+    "revenue_penalty",
+    "revenue_optimal",
+    "traffic",
+    "traffic_peak",
+    "accuracy",
+    "capacity_error",
+]
+_OF_SETTING = ["tightness", "believed_tightness"]
+BESIDE = (*PAPER, "persistence", "admit all", "true capacities, same forecast")
+"""Frameworks on the data sets beside TOTEM."""
 
 
 @dataclass
@@ -34,21 +47,29 @@ class Runs:
         Where the report and the data sets are.
     quick : bool
         Fewer seeds, deviations, slots and epochs.
+
+    Raises
+    ------
+    DataFormatError
+        If the folder's ``runs.csv`` is of another version of the study.
     """
 
     folder: Path
     data: Path
     quick: bool
     _done: dict[tuple[Any, ...], dict[str, float]] = field(default_factory=dict)
-    _forecasts: dict[tuple[Any, ...], LSTMPredictor] = field(default_factory=dict)
+    _forecasts: dict[tuple[Any, ...], TrafficPredictor] = field(default_factory=dict)
     _settings: dict[tuple[Any, ...], Setting] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         path = self.folder / "runs.csv"
-        if path.is_file():
-            held = pd.read_csv(path)
-            for row in held.to_dict("records"):
-                self._done[tuple(row[name] for name in KEY)] = {str(n): row[n] for n in _MEASURED}
+        if not path.is_file():
+            return
+        held = pd.read_csv(path)
+        if list(held.columns) != [*KEY, *MEASURED, *_OF_SETTING]:
+            raise DataFormatError(f"{path} is of another version of the study; give another folder (--out)")
+        for row in held.to_dict("records"):
+            self._done[tuple(row[name] for name in KEY)] = {n: row[n] for n in [*MEASURED, *_OF_SETTING]}
 
     @property
     def epochs(self) -> int:
@@ -57,13 +78,13 @@ class Runs:
 
     @property
     def steps(self) -> int:
-        """Slots of traffic; the paper shows some 700."""
-        return 400 if self.quick else 1248
+        """Slots of traffic; of the full number 700 are the test, as in the paper."""
+        return 400 if self.quick else 2016
 
     @property
     def seeds(self) -> range:
         """Seeds of networks and training."""
-        return range(2 if self.quick else 5)
+        return range(3 if self.quick else 5)
 
     def complete(self) -> pd.DataFrame:
         """Do what is left to do, and return all rows."""
@@ -74,35 +95,39 @@ class Runs:
                     self._done[key] = self._one(dataset, deployment, mean, deviation, seed, name)
                     self._write()
         wanted = [k for k in self._done if k[6:] == (self.epochs, self.steps)]
-        return pd.DataFrame([dict(zip(KEY, k, strict=True)) | self._done[k] for k in wanted])
+        rows = pd.DataFrame([dict(zip(KEY, k, strict=True)) | self._done[k] for k in wanted])
+        return rows.sort_values(["mean", "deviation"], kind="stable")
 
     def plan(self) -> Iterator[tuple[str, str, float, float, Iterable[str]]]:
         """Yield what the tables and figures need: data set, deployment, mean, deviation, frameworks."""
-        deviations = (0.0, 30.0, 60.0) if self.quick else (0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0)
+        # What most claims rest on comes first, should the run be stopped.
+        deviations = (SPREAD, 60.0, 0.0) if self.quick else (SPREAD, 60.0, 0.0, 40.0, 10.0, 30.0, 50.0)
         for deviation in deviations:
-            yield "TOTEM", "gus", MEAN_CAPACITY, deviation, FRAMEWORKS
-            yield "Kaggle", "gus", MEAN_CAPACITY, deviation, (*PAPER, "true capacities, same forecast")
-            if deviation in (0.0, 30.0, 60.0):
-                yield "Abilene", "gus", MEAN_CAPACITY, deviation, (*PAPER, "true capacities, same forecast")
-        for mean in (20.0, 80.0, 120.0) if self.quick else (20.0, 40.0, 60.0, 80.0, 100.0, 120.0):
-            yield "TOTEM", "gus", mean, _SPREAD, PAPER
-        yield "TOTEM", "single", MEAN_CAPACITY, _SPREAD, ("LSTM",)
+            every = deviation in (SPREAD, 60.0)
+            yield "TOTEM", "gus", MEAN_CAPACITY, deviation, FRAMEWORKS if every else (*UNTRAINED, "proposed")
+        yield "TOTEM", "single", MEAN_CAPACITY, SPREAD, ("LSTM",)
+        for mean in (120.0, 20.0) if self.quick else (120.0, 20.0, 40.0, 60.0, 100.0):
+            yield "TOTEM", "gus", mean, SPREAD, PAPER
+        for deviation in deviations:
+            yield "Kaggle", "gus", MEAN_CAPACITY, deviation, BESIDE
+        for deviation in deviations[:3]:
+            yield "Abilene", "gus", MEAN_CAPACITY, deviation, BESIDE
 
     def show(self, dataset: str, deployment: str, name: str) -> tuple[Setting, Outcome]:
         """Return the setting and the outcome, slot by slot, of the first seed: for the figures over time."""
-        one = self._setting(dataset, deployment, MEAN_CAPACITY, _SPREAD, 0)
-        predictor = self._forecast(dataset, deployment, one, name, 0)
-        return one, run(name, one, predictor, 0, self.epochs)
+        one = self.setting(dataset, deployment, MEAN_CAPACITY, SPREAD, 0)
+        return one, run(name, one, self.forecast(dataset, one, name, 0), 0, self.epochs)
 
     def _one(
         self, dataset: str, deployment: str, mean: float, deviation: float, seed: int, name: str
     ) -> dict[str, float]:
-        one = self._setting(dataset, deployment, mean, deviation, seed)
-        found = run(name, one, self._forecast(dataset, deployment, one, name, seed), seed, self.epochs)
-        measured = {column: getattr(found, column) for column in _MEASURED if column != "tightness"}
-        return measured | {"tightness": one.scenario.tightness}
+        one = self.setting(dataset, deployment, mean, deviation, seed)
+        found = run(name, one, self.forecast(dataset, one, name, seed), seed, self.epochs)
+        tight = {"tightness": one.scenario.tightness, "believed_tightness": one.believed_tightness}
+        return {column: getattr(found, column) for column in MEASURED} | tight
 
-    def _setting(self, dataset: str, deployment: str, mean: float, deviation: float, seed: int) -> Setting:
+    def setting(self, dataset: str, deployment: str, mean: float, deviation: float, seed: int) -> Setting:
+        """Return a setting, made once."""
         key = (dataset, deployment, mean, deviation, seed)
         if key not in self._settings:
             self._settings[key] = setting(
@@ -110,10 +135,12 @@ class Runs:
             )
         return self._settings[key]
 
-    def _forecast(self, dataset: str, deployment: str, one: Setting, name: str, seed: int) -> LSTMPredictor:
-        key = (dataset, deployment, FRAMEWORKS[name].bidirectional, seed)
-        if key not in self._forecasts:  # a forecast does not depend on capacities
-            self._forecasts[key] = forecaster(one, FRAMEWORKS[name].bidirectional, seed, self.epochs)
+    def forecast(self, dataset: str, one: Setting, name: str, seed: int) -> TrafficPredictor:
+        """Return the forecast of a framework, trained once: it does not depend on capacities or deployment."""
+        kind = FRAMEWORKS[name].forecast
+        key = (dataset, kind, seed)
+        if key not in self._forecasts:
+            self._forecasts[key] = forecaster(one, kind, seed, self.epochs)
         return self._forecasts[key]
 
     def _write(self) -> None:

@@ -1,4 +1,4 @@
-"""Tables and figures of Lyu et al. (2024), as measured, with the paper's numbers beside ours."""
+"""Tables of Lyu et al. (2024), as measured, with the paper's numbers beside ours; figures and claims follow."""
 
 from __future__ import annotations
 
@@ -7,200 +7,107 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..verdicts import Verdict
+from ..verdicts import paired_interval, paired_verdict
+from . import claims, figures, online
 from .frameworks import FRAMEWORKS, PAPER
+from .paper import printed
+from .setting import MEAN_CAPACITY, SPREAD
 
 if TYPE_CHECKING:
     from ..report import Report
     from .runs import Runs
 
-DEVIATIONS = (0, 10, 20, 30, 40, 50, 60)
-TABLE_4 = {
-    ("TOTEM", "LSTM"): (96.42, 92.63, 87.35, 85.84, 84.30, 80.52, 75.36),
-    ("TOTEM", "Bi-LSTM"): (96.58, 91.55, 87.52, 85.05, 83.83, 80.95, 76.51),
-    ("TOTEM", "proposed"): (98.49, 97.02, 96.47, 96.09, 95.43, 94.98, 93.76),
-    ("Kaggle", "LSTM"): (92.13, 85.46, 79.58, 73.42, 70.25, 66.88, 62.45),
-    ("Kaggle", "Bi-LSTM"): (91.85, 85.10, 78.03, 73.18, 70.62, 67.14, 62.50),
-    ("Kaggle", "proposed"): (94.92, 93.95, 91.65, 90.21, 88.73, 86.16, 86.71),
-}
-"""Utility in % by data set and framework, one for each of `DEVIATIONS`."""
-
 
 def table_4(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the utility of every framework by data set and deviation: mean and spread over seeds, and the paper's."""
-    sweep = rows[(rows["mean"] == 80.0) & (rows.deployment == "gus")]
+    """Return what every framework earns by data set and deviation, in % of the offline optimum, and the paper's."""
+    sweep = rows[(rows["mean"] == MEAN_CAPACITY) & (rows.deployment == "gus")]
     grouped = sweep.groupby(["dataset", "framework", "deviation"], sort=False)
+    percent = lambda v: 100 * v.mean()  # noqa: E731
     table = grouped.agg(
-        ours=("utility", lambda v: 100 * v.mean()),
-        spread=("utility", lambda v: 100 * v.std(ddof=0)),
-        optimal_recourse=("utility_optimal", lambda v: 100 * v.mean()),
+        ours=("revenue", percent),
+        half_width=("revenue", lambda v: 100 * figures.half_width(v)),
+        traffic=("traffic", percent),
+        with_penalty=("revenue_penalty", percent),
+        reservations_free=("revenue_free", percent),
+        optimal_recourse=("revenue_optimal", percent),
         tightness=("tightness", "mean"),
-        accuracy=("accuracy", lambda v: 100 * v.mean()),
+        believed_tightness=("believed_tightness", "mean"),
+        accuracy=("accuracy", percent),
         capacity_error=("capacity_error", "mean"),
     ).reset_index()
-    table.insert(
-        3, "paper", [_printed(*row) for row in zip(table.dataset, table.framework, table.deviation, strict=True)]
-    )
+    known = [printed(*row) for row in zip(table.dataset, table.framework, table.deviation, strict=True)]
+    table.insert(3, "paper", known)
     return table
 
 
-def _printed(dataset: str, framework: str, deviation: float) -> float:
-    printed = TABLE_4.get((dataset, framework))
-    return float("nan") if printed is None else printed[DEVIATIONS.index(int(deviation))]
+def gains(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return by how many points the proposed framework earns more than each baseline, paired by seed."""
+    sweep = rows[(rows["mean"] == MEAN_CAPACITY) & (rows.deployment == "gus")]
+    found = []
+    key: Any
+    for key, some in sweep.groupby(["dataset", "deviation"], sort=False):
+        dataset, deviation = key
+        wide = 100 * some.pivot(index="seed", columns="framework", values="revenue")
+        for name in [n for n in FRAMEWORKS if n in wide and n != "proposed"]:
+            row: dict[str, object] = {"dataset": dataset, "deviation": deviation, "over": name}
+            if len(wide) > 1:
+                row |= paired_interval(wide["proposed"] - wide[name])._asdict()
+            else:
+                row |= {"mean": float((wide["proposed"] - wide[name]).iloc[0]), "low": np.nan, "high": np.nan}
+            paper = printed(dataset, "proposed", deviation) - printed(dataset, name, deviation)
+            verdict = paired_verdict(wide[name], wide["proposed"])
+            found.append(row | {"paper": paper, "earns_more": str(verdict)})
+    return pd.DataFrame(found)
 
 
 def write(report: Report, rows: pd.DataFrame, runs: Runs) -> None:
     """Add all tables, figures and claims."""
     table = table_4(rows)
-    report.table("table_4", table, "Utility [%] by data set, framework and deviation of the capacities")
-    report.figure("figure_9", _draw_utilities(table), "Utility against the deviation of the capacities (Fig. 9)")
-    report.figure("ablation", _draw_ablation(table), "What of the gain is capacity knowledge, what is the forecast")
-    means = rows[(rows.deviation == 30.0) & (rows.dataset == "TOTEM") & (rows.deployment == "gus")]
-    by_mean = means[means.framework.isin(PAPER)].groupby(["mean", "framework"], sort=False)
-    averages = by_mean[["throughput", "offline"]].mean().reset_index().sort_values("mean", kind="stable")
+    report.table(
+        "table_4", table, "Revenue [% of the offline optimum's] by data set, framework and deviation (Table 4)"
+    )
+    differences = gains(rows)
+    caption = "Revenue of the proposed framework less that of others [points], with 95 % intervals, paired by seed"
+    report.table("gains", differences, caption, show=False)
+    report.figure("figure_9", figures.utilities(table), "Revenue against the deviation of the capacities (Fig. 9)")
+    report.figure("ablation", figures.ablation(rows), "What of the gain is capacity knowledge, what is the forecast")
+    means = rows[(rows.deviation == SPREAD) & (rows.dataset == "TOTEM") & (rows.deployment == "gus")]
+    means = means[means.framework.isin(PAPER)]
+    averages = means.groupby(["mean", "framework"], sort=False)[["throughput", "offline"]].mean().reset_index()
+    averages = averages.sort_values("mean", kind="stable")
     report.table("figure_8", averages, "Throughput [Mb/slot] against the mean capacity (Fig. 8)")
-    report.figure("figure_8", _draw_means(averages), "Throughput against the mean capacity (Fig. 8)")
+    report.figure("figure_8", figures.means(means), "Throughput against the mean capacity (Fig. 8)")
+    _over_slots(report, runs)
+    evidence = claims.Evidence(rows)
+    claims.write(report, evidence)
+    _online(report, runs)
+
+
+def _over_slots(report: Report, runs: Runs) -> None:
     shown = {name: runs.show("TOTEM", "gus", name) for name in PAPER}
-    report.figure("figure_6", _draw_slots(shown, "admitted"), "Admitted traffic on the test slots (Fig. 6)")
-    report.figure("figure_7", _draw_slots(shown, "forecast"), "Forecast and true traffic on the test slots (Fig. 7)")
+    report.figure("figure_6", figures.slots(shown, "admitted"), "Admitted traffic on the test slots (Fig. 6)")
+    report.figure("figure_7", figures.slots(shown, "forecast"), "Forecast and true traffic on the test slots (Fig. 7)")
     kaggle = {name: runs.show("Kaggle", "gus", name) for name in PAPER}
-    report.figure("figure_10", _draw_slots(kaggle, "admitted"), "Admitted traffic, Kaggle series (Fig. 10)")
-    whole = {"splitting": runs.show("TOTEM", "gus", "LSTM"), "non-splitting": runs.show("TOTEM", "single", "LSTM")}
-    report.figure("figure_5", _draw_slots(whole, "admitted"), "Splitting and non-splitting (Fig. 5)")
-    _claim(report, rows, table)
+    report.figure("figure_10", figures.slots(kaggle, "admitted"), "Admitted traffic, Kaggle series (Fig. 10)")
+    whole = {"splitting": shown["LSTM"], "non-splitting": runs.show("TOTEM", "single", "LSTM")}
+    report.figure("figure_5", figures.slots(whole, "admitted"), "Splitting and non-splitting (Fig. 5)")
+    setting, _ = shown["LSTM"]
+    claims.uniqueness(report, setting)
 
 
-def _claim(report: Report, rows: pd.DataFrame, table: pd.DataFrame) -> None:
-    _claim_table(report, table)
-    _claim_causes(report, table)
-    thirty = rows[(rows["mean"] == 80.0) & (rows.deviation == 30.0) & (rows.dataset == "TOTEM")]
-    throughput = thirty.groupby(["deployment", "framework"])["throughput"].mean()
-    printed = {"proposed": 289.50, "LSTM": 261.48, "Bi-LSTM": 256.61}
-    for name, paper in printed.items():
-        ours = float(throughput["gus", name])
-        note = "scale and tightness of the paper are not given; ours: 300 Mb/slot on average, mean capacity 80"
-        report.claim(f"throughput, {name} (Fig. 6)", paper, round(ours, 1), "Mb/slot", Verdict.UNDECIDABLE, note)
-    by_seed = thirty[thirty.framework == "LSTM"].pivot(index="seed", columns="deployment", values="throughput")
-    better = by_seed["gus"] > by_seed["single"]
-    report.claim(
-        "splitting beats non-splitting (Fig. 5)",
-        "289.50 : 68.81",
-        f"{by_seed['gus'].mean():.1f} : {by_seed['single'].mean():.1f}",
-        "Mb/slot",
-        bool(better.all()),
-        f"better on {better.sum()} of {len(better)} drawn networks; the same forecast and mean capacities on both",
-    )
-    accuracy = 100 * thirty.groupby("framework")["accuracy"].mean()
-    for name, paper in {"proposed": 90.92, "LSTM": 98.27, "Bi-LSTM": 97.98}.items():
-        near = bool(abs(accuracy[name] - paper) < 3.0)
-        report.claim(f"prediction accuracy, {name} (Fig. 7)", paper, round(float(accuracy[name]), 2), "%", near)
-
-
-def _claim_table(report: Report, table: pd.DataFrame) -> None:
-    pivot = table.pivot(index=["dataset", "deviation"], columns="framework", values="ours")
-    for dataset in ("TOTEM", "Kaggle"):
-        ours = pivot.loc[dataset]
-        gain = ours["proposed"] - np.maximum(ours["LSTM"], ours["Bi-LSTM"])
-        paper = np.array(TABLE_4[dataset, "proposed"]) - np.array(TABLE_4[dataset, "LSTM"])
-        report.claim(
-            f"{dataset}: the proposed framework has the higher utility at every deviation (Table 4)",
-            f"+{paper.min():.1f} to +{paper.max():.1f}",
-            f"{gain.min():+.1f} to {gain.max():+.1f}",
-            "percentage points",
-            bool((gain > 0).all()),
-            "against the better of LSTM and Bi-LSTM, mean over seeds, throttling",
-        )
-        grows = bool(gain.iloc[-1] > gain.iloc[0])
-        report.claim(
-            f"{dataset}: the gain grows with the deviation",
-            "yes",
-            f"{gain.iloc[0]:+.1f} to {gain.iloc[-1]:+.1f}",
-            "percentage points",
-            grows,
-        )
-
-
-def _claim_causes(report: Report, table: pd.DataFrame) -> None:
-    """Separate what the paper does not: knowledge of capacities and training by the objective."""
-    ours = table[(table.dataset == "TOTEM") & (table.deviation == 60.0)].set_index("framework")["ours"]
-    for name, note in {
-        "learned capacities, same forecast": "the paper's capacity learning alone",
-        "mean capacities, objective-driven": "the paper's training of the forecast alone",
-        "true capacities, same forecast": "capacities known, forecast untouched: what capacity learning could reach",
-        "censored capacity learning": "capacities from accommodated traffic alone, forecast untouched",
-        "reserve everything": "no program at all",
-    }.items():
-        report.finding(
-            f"utility at deviation 60: {name}",
-            round(float(ours[name]), 2),
-            "%",
-            f"{note}; LSTM {ours['LSTM']:.2f}, proposed {ours['proposed']:.2f}",
-        )
-
-
-def _draw_utilities(table: pd.DataFrame) -> Any:
-    import matplotlib.pyplot as plt
-
-    _, both = plt.subplots(1, 3, figsize=(12, 4), layout="constrained", sharey=True)
-    for axes, dataset in zip(both, ("TOTEM", "Kaggle", "Abilene"), strict=True):
-        for index, name in enumerate(PAPER):
-            rows = table[(table.dataset == dataset) & (table.framework == name)]
-            axes.errorbar(rows.deviation, rows.ours, rows.spread, marker="o", color=f"C{index}", label=name, capsize=3)
-            if (dataset, name) in TABLE_4:
-                axes.plot(DEVIATIONS, TABLE_4[dataset, name], color=f"C{index}", linestyle=":", linewidth=1)
-        axes.set(xlabel="deviation of capacities [Mb/slot]", title=dataset)
-    both[0].set_ylabel("utility [%]")
-    both[0].legend(title="dotted: the paper", fontsize=8)
-    return both[0]
-
-
-def _draw_ablation(table: pd.DataFrame) -> Any:
-    import matplotlib.pyplot as plt
-
-    rows = table[(table.dataset == "TOTEM") & (table.deviation == table.deviation.max())]
-    rows = rows.set_index("framework").loc[list(FRAMEWORKS)]
-    _, axes = plt.subplots(figsize=(8, 4.4), layout="constrained")
-    axes.barh(
-        np.arange(len(rows)), rows.ours, xerr=rows.spread, color=["C3" if n in PAPER else "C0" for n in rows.index]
-    )
-    axes.set_yticks(np.arange(len(rows)), rows.index)
-    axes.invert_yaxis()
-    axes.set(
-        xlabel=f"utility [%], deviation {rows.deviation.iloc[0]:g}", xlim=(60, 101), title="red: the paper's frameworks"
-    )
-    return axes
-
-
-def _draw_means(averages: pd.DataFrame) -> Any:
-    import matplotlib.pyplot as plt
-
-    _, axes = plt.subplots(figsize=(6, 4), layout="constrained")
-    for name, rows in averages.groupby("framework", sort=False):
-        axes.plot(rows["mean"], rows.throughput, marker="o", label=name)
-    offline = averages.groupby("mean")["offline"].mean()
-    axes.plot(offline.index, offline, "k--", label="offline optimum")
-    axes.set(xlabel="mean capacity [Mb/slot]", ylabel="throughput [Mb/slot]")
-    axes.legend()
-    return axes
-
-
-def _draw_slots(shown: dict[str, Any], what: str) -> Any:
-    import matplotlib.pyplot as plt
-
-    _, axes = plt.subplots(figsize=(8, 3.8), layout="constrained")
-    for name, (_, outcome) in shown.items():
-        axes.plot(getattr(outcome, what), label=name, linewidth=1)
-    first, (setting, _) = next(iter(shown.items()))
-    several = len({id(one) for one, _ in shown.values()}) > 1
-    label = "true traffic" if what == "forecast" else f"offline optimum, {first}" if several else "offline optimum"
-    _, traffic, best = setting.part("test")
-    truth = best if what == "admitted" else traffic
-    axes.plot(
-        truth.sum(dim=1),
-        "k--",
-        linewidth=0.8,
-        label=label,
-    )
-    axes.set(xlabel="test slot", ylabel=f"{what} traffic [Mb/slot]")
-    axes.legend(fontsize=8)
-    return axes
+def _online(report: Report, runs: Runs) -> None:
+    regrets = online.regrets(runs)
+    setting = runs.setting("TOTEM", "gus", MEAN_CAPACITY, online.DEVIATION, 0)
+    test = setting.split.test
+    change = (test.start + test.stop) // 2
+    caption = f"Regret over the slots, online and offline training; {online.failure(runs)[0]} fails (Algorithm 1)"
+    report.figure("online", figures.online(regrets, setting.split.train.stop, change), caption)
+    phases = {"before the failure": (test.start, change), "after the failure": (change, test.stop)}
+    parts = [
+        regrets[regrets.slot.between(low, high - 1)].groupby(["seed", "controller"], sort=False).regret.mean()
+        for low, high in phases.values()
+    ]
+    by_phase = pd.concat(parts, axis=1, keys=list(phases)).reset_index()
+    table = by_phase.groupby("controller", sort=False)[list(phases)].mean().mul(100).reset_index()
+    report.table("online", table, "Mean regret [% of the offline optimum] on the test slots, means over the seeds")
+    claims.online(report, by_phase, list(phases))
