@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from .runs import Runs
 
 
+EXIT_COUNTS = {1: "one local exit", 2: "two local exits"}
+
+
 def write(report: Report, runs: Runs) -> None:
     """Draw everything but the weights."""
     levels = {name: float(runs.bar().cost[name].mean()) for name in NAMES}
@@ -28,16 +31,16 @@ def curves(report: Report, runs: Runs, levels: dict[str, float], figure: str, si
     """Draw the curves with one local exit (figure 3a, b) or with two (figure 4)."""
     import matplotlib.pyplot as plt
 
-    _, axes = plt.subplots(2, 2, figsize=(9.5, 7.5), layout="constrained", sharey=True)
+    _, axes = plt.subplots(2, 2, figsize=(9.5, 7.5), layout="constrained")
     everything = []
     for row, exit in zip(axes, EXITS, strict=True):
         for place, (kind, label) in zip(row, KINDS.items(), strict=True):
             found = runs.points(kind, sites, exit)
             everything.append(found.assign(network=label, exit=exit))
             central = {"centralised": runs.exits(kind, sites, exit).centralised}
-            draw_curves(place, found, central, levels, f"{label}, {exit}, {sites} local exit(s)")
+            draw_curves(place, found, central, levels, f"{label}, {exit}, {EXIT_COUNTS[sites]}")
     one_legend(axes[0, 0])
-    caption = f"{figure.replace('_', ' ').capitalize()}: {sites} local exit(s); bands are 95 % intervals over the seeds"
+    caption = f"{figure.replace('_', ' ').capitalize()}: {EXIT_COUNTS[sites]}; bands are 95 % intervals over the seeds"
     report.figure(figure, axes[0, 0], caption)
     points = pd.concat(everything, ignore_index=True)
     mean = points.groupby(["network", "exit", "rule", "asked"], as_index=False)[["local", "cost"]].mean()
@@ -48,7 +51,7 @@ def epochs(report: Report, runs: Runs, levels: dict[str, float]) -> None:
     """Draw the test cost of the remote exit against epochs, trained with a local exit and alone."""
     import matplotlib.pyplot as plt
 
-    _, axes = plt.subplots(2, 2, figsize=(9, 7), layout="constrained", sharey=True)
+    _, axes = plt.subplots(2, 2, figsize=(9, 7), layout="constrained")
     for row, exit in zip(axes, EXITS, strict=True):
         for place, (kind, label) in zip(row, KINDS.items(), strict=True):
             histories = {

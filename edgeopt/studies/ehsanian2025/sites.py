@@ -33,9 +33,9 @@ def weights(report: Report, runs: Runs) -> None:
 
     rows, costs = [], {}
     _, axes = plt.subplots(figsize=(5.5, 4), layout="constrained")
-    for weight in WEIGHTS:
+    for weight, mark in zip(WEIGHTS, "osv", strict=True):
         found = runs.points("lstm", 2, "printed", (ORACLE,), weight)
-        band(axes, 100 * np.array(SHARES), at_shares(found, "Oracle", SHARES), f"w_L = {weight:g}")
+        band(axes, 100 * np.array(SHARES), at_shares(found, "Oracle", SHARES), f"w_L = {weight:g}", marker=mark)
         ends = [found[found.rule == name].cost.mean() for name in ("Edge", "Cloud")]
         costs[weight] = at_shares(found, "Oracle", [0.4])[0.4].to_numpy()
         rows.append((weight, *ends, costs[weight].mean()))

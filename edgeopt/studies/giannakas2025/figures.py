@@ -48,7 +48,7 @@ def figure_3(report: Report, runs: Runs) -> None:
     """Draw the bounds: Oracle and Random between Cloud and Edge, with DeepCog and the baselines."""
     import matplotlib.pyplot as plt
 
-    _, axes = plt.subplots(2, 2, figsize=(9, 7), layout="constrained", sharey="col")
+    _, axes = plt.subplots(2, 2, figsize=(9, 7), layout="constrained")
     for row, exit in zip(axes, EXITS, strict=True):
         for place, figure in zip(row, ("4a", "3b"), strict=True):
             _panel(place, runs, figure, exit, runs.points(figure, exit, (ORACLE,)))
@@ -86,7 +86,9 @@ def figure_5(report: Report, runs: Runs, exit: str) -> None:
         place.plot(rule.scores(training), training.benefit, ".", markersize=2, alpha=0.5)
         place.axhline(rule.labels(training)[1], color="black", linewidth=0.9, label="critical benefit b*")
         place.axvline(0.5, color="grey", linewidth=0.9, linestyle="--", label="p = 1/2")
-        place.set(xlabel="probability of remote", ylabel="C_L - C_R", title=f"training, at most {epochs_} epoch(s)")
+        place.set(xlabel="probability of remote", ylabel="C_L - C_R", xlim=(-0.02, 1.02))
+        place.set_title(f"training, {'one epoch' if epochs_ == 1 else f'at most {epochs_} epochs'}")
+        _by_size(place)
     axes[0, 0].legend(fontsize=8)
     local, critical = rule.decide(test), rule.labels(training)[1]
     time = np.arange(len(test))
@@ -94,6 +96,7 @@ def figure_5(report: Report, runs: Runs, exit: str) -> None:
         axes[1, 0].plot(time[stay], test.benefit[stay], ".", label=label, markersize=3)
     axes[1, 0].axhline(critical, color="black", linewidth=0.9)
     axes[1, 0].set(xlabel="slot of the test period", ylabel="C_L - C_R", title="test")
+    _by_size(axes[1, 0])
     axes[1, 0].legend(fontsize=8)
     _panel(axes[1, 1], runs, "4d", exit, runs.points("4d", exit, (ORACLE, *VIEWS)))
     axes[1, 1].legend(fontsize=7)
@@ -104,6 +107,11 @@ def figure_5(report: Report, runs: Runs, exit: str) -> None:
     verdict, why = gated(Verdict.of(right > always), runs.gate("4d", exit), note)
     what = f"{exit}: the rule infers for most samples whether the benefit exceeds b* (take-away 3)"
     report.claim(what, "yes", f"{100 * right:.0f}", "% of test samples", verdict, why)
+
+
+def _by_size(axes: Any) -> None:
+    """Show benefits of some hundredths beside those of a whole penalty: a scale that is linear around 0 alone."""
+    axes.set_yscale("symlog", linthresh=0.5)
 
 
 def figure_6(report: Report, runs: Runs) -> None:
@@ -152,7 +160,7 @@ def epochs(report: Report, runs: Runs) -> None:
     """Draw the test cost of the remote exit against epochs, trained with the local exit and alone."""
     import matplotlib.pyplot as plt
 
-    _, axes = plt.subplots(2, 2, figsize=(9, 7), layout="constrained", sharey="col")
+    _, axes = plt.subplots(2, 2, figsize=(9, 7), layout="constrained")
     for row, exit in zip(axes, EXITS, strict=True):
         for place, figure in zip(row, FOLLOWED, strict=True):
             under, _, weight = SETTINGS[figure]
