@@ -55,12 +55,12 @@ def draw_curves(
             0, np.mean(np.asarray(costs)), "P", label=name, color="tab:cyan", markersize=8, clip_on=False, zorder=5
         )
     drawn = [value for line in axes.get_lines() for value in np.asarray(line.get_ydata(), dtype=float)]
-    draw_levels(axes, levels, min(drawn), max(drawn))
-    axes.set(xlabel="resolved locally [%]", ylabel="mean cost of a slot", title=title, xlim=(-2, 102))
+    away = draw_levels(axes, levels, min(drawn), max(drawn))
+    axes.set(xlabel=f"resolved locally [%]{away}", ylabel="mean cost of a slot", title=title, xlim=(-2, 102))
 
 
-def draw_levels(axes: Axes, levels: Mapping[str, float], low: float, high: float) -> None:
-    """Draw the baselines as level lines; those far from what is between `low` and `high` are told by their number."""
+def draw_levels(axes: Axes, levels: Mapping[str, float], low: float, high: float) -> str:
+    """Draw the baselines as level lines; return a line of text about those far from `low` and `high`."""
     room = high - low
     near = [cost for cost in levels.values() if low - room < cost < high + room]
     bottom, top = min([low, *near]) - 0.08 * room, max([high, *near]) + 0.08 * room
@@ -68,13 +68,10 @@ def draw_levels(axes: Axes, levels: Mapping[str, float], low: float, high: float
     for (name, cost), style in zip(levels.items(), _DASHES, strict=False):
         axes.axhline(cost, linestyle=style, color="tab:red", linewidth=0.9, label=name)
         if not bottom <= cost <= top:
-            away.append(f"{name} {cost:.3g}, {'below' if cost < bottom else 'above'}")
+            away.append(f"{name} {cost:.3g} {'below' if cost < bottom else 'above'}")
     if top > bottom:
         axes.set_ylim(bottom, top)
-    if away:
-        plate: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
-        place: dict[str, Any] = {"transform": axes.transAxes, "va": "bottom", "zorder": 6}
-        axes.text(0.02, 0.02, "\n".join(away), fontsize=7, color="tab:red", bbox=plate, **place)
+    return f"\n({', '.join(away)})" if away else ""
 
 
 def one_legend(axes: Axes, columns: int = 5) -> None:
@@ -95,6 +92,6 @@ def draw_epochs(
         band(axes, epochs, np.stack([one.reindex(epochs).ffill().to_numpy() for one in group]), label)
     # The first epochs, on a widely smoothed cost, would press all others together.
     later = np.concatenate([one.to_numpy()[len(one) // 4 :] for group in histories.values() for one in group])
-    draw_levels(axes, levels, float(later.min()), float(later.max()))
-    axes.set(xlabel="epoch", ylabel="test cost of the remote exit", title=title)
+    away = draw_levels(axes, levels, float(later.min()), float(later.max()))
+    axes.set(xlabel=f"epoch{away}", ylabel="test cost of the remote exit", title=title)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
