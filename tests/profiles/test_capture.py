@@ -397,3 +397,16 @@ def test_graphs_that_are_functional_already_are_taken_as_they_are(name, monkeypa
     monkeypatch.setattr(routes, "_is_functional", lambda graph: False)
     theirs = [str(node.target) for node in capture(model, args, kwargs).graph.nodes]
     assert ours == theirs
+
+
+def test_a_size_among_the_results_does_not_fix_the_batch():
+    def forward(self, x):
+        y = self.a(x)
+        return {"y": self.b(y), "count": y.shape[0]}
+
+    model = made_networks.module(forward, a=nn.Linear(8, 8), b=nn.Linear(8, 8)).eval()
+    captured = capture(model, torch.randn(1, 8))
+    assert captured.dynamic
+    assert not captured.notes
+    value = torch.randn(3, 8)
+    torch.testing.assert_close(captured.graph.program.run([value])[0], model(value)["y"])

@@ -84,6 +84,41 @@ def test_saved_parts_take_other_batches(name, batch, tmp_path):
     torch.testing.assert_close(first, result[0] if isinstance(result, tuple) else result, rtol=1e-5, atol=1e-6)
 
 
+class AnyCall(nn.Module):
+    """Keyword-only tensors in a dict, a mode, a buffer; results in a dict, a tuple and a number among them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.norm = nn.Linear(8, 8), nn.Linear(8, 4), nn.BatchNorm1d(8)
+        self.register_buffer("scale", torch.full((8,), 2.0))
+
+    def forward(self, *, batch, mask=None, gain=1.0):
+        y = self.norm(self.a(batch["x"]) * self.scale) + batch["t"].float().unsqueeze(-1)
+        y = y if mask is None else y.masked_fill(mask, 0)
+        return {"logits": self.b(y) * gain, "extra": (y.max(1), None, y.shape[0])}
+
+
+@pytest.mark.parametrize("cut", [5, *(pytest.param(cut, marks=pytest.mark.slow) for cut in (1, 2, 3, 4, 6, 7, 8, 9))])
+def test_parts_of_any_call_are_saved(cut, tmp_path):
+    torch.manual_seed(0)
+    model = AnyCall().eval()
+    given = {"batch": {"x": torch.randn(1, 8), "t": torch.zeros(1, dtype=torch.uint8)}, "mask": torch.rand(1, 8) > 0.5}
+    captured = capture(model, None, given | {"gain": 0.5})
+    layers = len(LayerTable.of(captured).layers)
+    parts = split_module(captured, eo.GraphSplitDecision((np.arange(layers) >= cut).astype(int)))
+    for index, part in enumerate(parts):
+        part.save(tmp_path / f"{index}.pt2")
+    loaded = [load_part(tmp_path / f"{index}.pt2") for index in range(len(parts))]
+    for size in (1, 3):
+        x, t, mask = torch.randn(8, size).t(), torch.arange(size, dtype=torch.uint8), torch.rand(size, 8) > 0.5
+        with torch.no_grad():
+            logits, largest, places = run_parts(loaded, {"batch_x": x, "batch_t": t, "mask": mask})
+            expected = model(batch={"x": x, "t": t}, mask=mask, gain=0.5)
+        torch.testing.assert_close(logits, expected["logits"], rtol=0, atol=1e-6)
+        torch.testing.assert_close(largest, expected["extra"][0].values, rtol=0, atol=1e-6)
+        assert torch.equal(places, expected["extra"][0].indices)
+
+
 class Recurrent(nn.Module):
     """An LSTM whose state comes from outside: a state of another batch ends the process, if it is let through."""
 

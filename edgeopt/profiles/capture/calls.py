@@ -47,7 +47,8 @@ def tensors_in(value: Any) -> list[torch.Tensor]:
         return [tensor for item in value.values() for tensor in tensors_in(item)]
     if isinstance(value, tuple | list):
         return [tensor for item in value for tensor in tensors_in(item)]
-    if value is None or isinstance(value, str | bytes | int | float | complex | type) or callable(value):
+    plain = (str, bytes, int, float, complex, type, torch.SymInt, torch.SymFloat, torch.SymBool)
+    if value is None or isinstance(value, plain) or callable(value):
         return []
     return [tensor for item in getattr(value, "__dict__", {}).values() for tensor in tensors_in(item)]
 
