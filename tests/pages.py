@@ -15,6 +15,7 @@ PAGES = [
     ROOT / "docs" / "bring_a_model.md",
     ROOT / "docs" / "model_files.md",
     ROOT / "docs" / "declare.md",
+    ROOT / "docs" / "language_models.md",
     ROOT / "docs" / "side_constraints.md",
     ROOT / "docs" / "networks.md",
     ROOT / "docs" / "placement.md",

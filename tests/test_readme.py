@@ -41,7 +41,9 @@ def test_every_block_of_the_guide_runs(tmp_path, monkeypatch, capsys):
     assert "0.5 is the largest feasible local fraction" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("page", ["proved.md", "declare.md", "bring_a_model.md", "side_constraints.md", "networks.md"])
+@pytest.mark.parametrize(
+    "page", ["proved.md", "declare.md", "bring_a_model.md", "side_constraints.md", "networks.md", "language_models.md"]
+)
 def test_a_page_prints_what_it_says(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "__main__"}
