@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -47,9 +49,29 @@ def test_the_printed_transfer_sends_the_output_of_the_layer_behind_it():
     exits = [eo.Exit(1.0, [[9.0, 1.0], [1.0, 9.0]], [8.0, 4.0, 2.0])]
     problem = eo.StochasticSplit(exits, [1.0], 1.0)
     decision = eo.SplitDecision([np.array([1, 0])])
-    # By (4.5): up with Output_1 = 4, down with Output_2 = 2; truly up with the input 8, down with Output_1 = 4.
+    # By (4.5): up without charge, down with Output_1 = 2; truly up with the input 8, down with Output_0 = 4.
     assert problem.objective(decision) == pytest.approx(1 + 1 + 8 + 4)
-    assert paper.printed_transfers(problem).objective(decision) == pytest.approx(1 + 1 + 4 + 2)
+    assert paper.printed_transfers(problem).objective(decision) == pytest.approx(1 + 1 + 2)
+
+
+def printed_transmission(tiers, output, wireless, wired):
+    """(4.5) word by word: layers 0 to N - 1, then layer N, the result on the device."""
+    placed, produced, total = [*tiers, 0], [*output[1:], output[-1]], 0.0
+    for i in range(1, len(placed)):
+        wireless_changes = (placed[i] == 0) != (placed[i - 1] == 0)
+        wired_changes = (placed[i] == 2) != (placed[i - 1] == 2)
+        total += (wireless_changes / wireless + wired_changes / wired) * produced[i]
+    return total
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3, 4])
+def test_the_printed_transfers_are_equation_4_5(layers):
+    rng = np.random.default_rng(layers)
+    times, bits = rng.random((layers, 3)), rng.integers(1, 100, layers + 1).astype(float)
+    printed = paper.printed_transfers(eo.StochasticSplit([eo.Exit(0.5, times, bits)], [1.0], 3.0, 7.0))
+    for tiers in product(range(3), repeat=layers):
+        expected = sum(times[i, tier] for i, tier in enumerate(tiers)) + printed_transmission(tiers, bits, 3.0, 7.0)
+        assert printed.objective(eo.SplitDecision((tiers,))) == pytest.approx(expected, rel=1e-12)
 
 
 def test_without_data_the_measured_part_is_left_out_and_said(tmp_path, monkeypatch):

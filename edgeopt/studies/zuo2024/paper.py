@@ -60,8 +60,12 @@ def problem(
 
 
 def printed_transfers(problem: StochasticSplit) -> StochasticSplit:
-    """Return the problem with the transfers of (4.5) as printed: a change of tier before layer i sends its *output*."""
-    exits = [replace(one, output_bits=np.r_[one.output_bits[1:], one.output_bits[-1]]) for one in problem.exits]
+    """Return the problem with the transfers of (4.5) as printed: a change of tier before layer i sends its *output*.
+
+    Its layers are numbered from 0, as (4.4) sums them, and its sum begins at 1: what enters layer 0 is never charged.
+    Layer N stands for the result on the device.
+    """
+    exits = [replace(one, output_bits=np.r_[0.0, one.output_bits[2:], one.output_bits[-1]]) for one in problem.exits]
     return replace(problem, exits=tuple(exits))
 
 
