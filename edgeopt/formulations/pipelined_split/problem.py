@@ -95,7 +95,7 @@ class PipelinedSplit(CertifiesInfeasibility, HasProgram[PipelinedSplitDecision])
     --------
     >>> problem = PipelinedSplit([[0.02, 0.01], [0.03, 0.01], [0.04, 0.01]], [1e6, 1e5, 2e5, 1e3], 1e7)
     >>> decision = PipelinedSplitDecision([0, 1, 1])
-    >>> problem.period(decision), problem.latency(decision)  # 0.02 + 0.01 + 0.02 + 0.0001
+    >>> problem.period(decision), round(problem.latency(decision), 6)  # 0.02 + 0.01 + 0.02 + 0.0001
     (0.02, 0.0501)
     """
 

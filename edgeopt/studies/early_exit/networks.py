@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import pandas as pd
 import torch
 
 from ...exchange.storage import write_atomically
+from ...model.cached import cached_property
 from ...predictors.boxes import TrafficBox
 from ...predictors.ddnn import DDNN
 from ...predictors.exits import ExitSamples
