@@ -26,7 +26,7 @@ def reproduce(folder: Path, *, quick: bool = False, data: Path | None = None) ->
     Parameters
     ----------
     quick : bool
-        Fewer seeds, deviations, slots and epochs: two minutes instead of half an hour.
+        Fewer seeds, deviations, slots and epochs.
     data : Path
         Folder of the data sets.
 
