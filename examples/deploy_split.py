@@ -3,8 +3,8 @@
 The layers are timed on this machine. A device and an edge server run every part several times over, so that they are
 honestly slower than the last tier; the links between the processes are loopback sockets throttled to stated rates. The
 exact split is solved, the network is cut into parts, the parts are saved as files, and each process loads its own with
-torch alone: neither edgeopt nor the model's source is there. Four networks: a chain, a U-Net whose skip connection
-crosses the cut, a detector with two heads, and one with early exits.
+torch alone: neither edgeopt nor the model's source is there. Four networks: a chain, a U-Net, a detector with two
+heads, and one with early exits.
 """
 
 from __future__ import annotations
