@@ -25,7 +25,7 @@ from .placement.cut_network import SINK, SOURCE, CutNetwork, cut_program, place_
 from .placement.data_flow import data_flow, exec_times, returned
 from .placement.energy import all_powers, joules
 from .placement.graph_words import graph_words
-from .placement.links import between_tiers, doubt_units, link_delays, link_rates, rate_array
+from .placement.links import between_tiers, doubt_units, link_delays, rate_array, seconds_per_bit
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -214,11 +214,7 @@ class GraphSplit(HasProgram[GraphSplitDecision]):
     @cached_property
     def _per_link(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(tiers - 1,) seconds per bit over each link, away from the device and towards it."""
-        downlink = self.uplink_rate if self.downlink_rate is None else self.downlink_rate
-        rates = (link_rates(rate, self.backhaul_rate, self.tiers) for rate in (self.uplink_rate, downlink))
-        with np.errstate(over="ignore"):
-            up, down = (1.0 / rate for rate in rates)
-        return up, down
+        return seconds_per_bit(self.uplink_rate, self.downlink_rate, self.backhaul_rate, self.tiers)
 
     @cached_property
     def _per_bit(self) -> NDArray[np.float64]:

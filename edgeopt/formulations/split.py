@@ -25,7 +25,7 @@ from .placement.costs import PlacementCosts
 from .placement.demand import exit_probabilities
 from .placement.exits import Exit, checked_exits
 from .placement.flow import flow_of_tiers, split_program, tiers_of_flow
-from .placement.links import between_tiers, doubt_units, link_delays, link_rates, rate_array
+from .placement.links import between_tiers, doubt_units, link_delays, rate_array, seconds_per_bit
 from .placement.split_words import split_demands, split_words
 from .placement.tree import PlacementTree
 
@@ -180,10 +180,8 @@ class StochasticSplit(BatchAxis[SplitDecision], CertifiesOptimality, HasProgram[
 
     def _costs(self) -> PlacementCosts:
         self.check_batch()
-        tiers = self.exits[0].tiers
-        downlink = self.uplink_rate if self.downlink_rate is None else self.downlink_rate
-        with np.errstate(over="ignore"):  # a rate too small to invert is refused below
-            up, down = (1.0 / link_rates(rate, self.backhaul_rate, tiers) for rate in (self.uplink_rate, downlink))
+        # A rate too small to invert is refused below.
+        up, down = seconds_per_bit(self.uplink_rate, self.downlink_rate, self.backhaul_rate, self.tiers)
         tree = PlacementTree.of(self.exits, self.shared_trunk)
         per_crossing = between_tiers(self.link_delay, self.link_delay)
         costs = PlacementCosts(tree, self.weights, between_tiers(up, down), per_crossing)

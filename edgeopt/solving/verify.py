@@ -21,7 +21,7 @@ from ..verification.duality import holds_exactly
 from ..verification.exact_optimum import exact_optimum
 from ..verification.judge import Verification, judge, refused
 from ..verification.linear_dual import LinearDual
-from ..verification.rational import exact_vertex
+from ..verification.rational import program_vertex
 from ..verification.unboundedness import PrimalRay
 from .batch import reexamined_in_turn
 from .evidence import reexamined
@@ -170,21 +170,7 @@ def _exact_optimum(
     program, sign = with_program(problem).program(), problem.sense.sign
     scaled = matrix_scaling(program).apply(program)
     try:
-        vertex = (
-            exact_optimum(scaled, column_basis, row_basis)
-            if scaled.quadratic
-            else exact_vertex(
-                sign * scaled.cost,
-                sign * scaled.offset,
-                scaled.matrix,
-                scaled.row_lower,
-                scaled.row_upper,
-                scaled.lower,
-                scaled.upper,
-                column_basis,
-                row_basis,
-            )
-        )
+        vertex = (exact_optimum if scaled.quadratic else program_vertex)(scaled, column_basis, row_basis)
     except NoSolutionError as error:
         return replace(found, message=f"no exact check: {error}")
     if vertex.primal_violation or vertex.dual_violation:

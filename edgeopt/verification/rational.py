@@ -121,6 +121,31 @@ EXACT_ROWS = 400
 """Largest basic system that is solved exactly while an answer is judged: a second or two in the worst case."""
 
 
+def program_vertex(
+    program: Program, column_basis: NDArray[np.int8], row_basis: NDArray[np.int8], *, limit: int = 2000
+) -> ExactVertex:
+    """Return the exact vertex of a basis of `program` (minimised), whose numbers are factorised as they are.
+
+    Raises
+    ------
+    NoSolutionError
+        As :func:`exact_vertex` does.
+    """
+    sign = program.sense.sign
+    return exact_vertex(
+        sign * program.cost,
+        sign * program.offset,
+        program.matrix,
+        program.row_lower,
+        program.row_upper,
+        program.lower,
+        program.upper,
+        column_basis,
+        row_basis,
+        limit=limit,
+    )
+
+
 def vertex_of(
     program: Program, column_basis: NDArray[np.int8], row_basis: NDArray[np.int8], limit: int
 ) -> ExactVertex | None:
@@ -130,21 +155,8 @@ def vertex_of(
     """
     if column_basis.shape != (program.columns,) or row_basis.shape != (program.rows,):
         return None
-    scaled = matrix_scaling(program).apply(program)
-    sign = program.sense.sign
     try:
-        return exact_vertex(
-            sign * scaled.cost,
-            sign * scaled.offset,
-            scaled.matrix,
-            scaled.row_lower,
-            scaled.row_upper,
-            scaled.lower,
-            scaled.upper,
-            column_basis,
-            row_basis,
-            limit=limit,
-        )
+        return program_vertex(matrix_scaling(program).apply(program), column_basis, row_basis, limit=limit)
     except NoSolutionError:
         return None
 

@@ -78,6 +78,12 @@ PAIRS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """Let `priced` prove its optimum however busy the machine is."""
+    monkeypatch.setattr("edgeopt.solvers.backends.priced_binaries._PATIENCE", 60.0)
+
+
 @pytest.mark.parametrize(("solver", "name"), [pair for pair in PAIRS if pair[1] in SHIPPED])
 def test_a_general_solver_gives_the_published_answer(excerpts, solver, name):
     gives_the_published_answer(excerpts, solver, name)
@@ -100,10 +106,6 @@ def gives_the_published_answer(folder, solver, name):
             eo.solve(program, solver)
         return
     solution = eo.solve(program, solver)
-    if solver == "priced" and solution.status == "feasible":  # it leaves an integer program after two seconds
-        assert solution.bound * program.sense.sign <= float(expected["objective"]) * program.sense.sign * (1 + 1e-6)
-        assert eo.verify(program, solution).holds
-        return
     assert solution.status == expected["status"], solution
     if expected["objective"]:
         assert solution.objective == pytest.approx(float(expected["objective"]), rel=1e-6)

@@ -156,6 +156,7 @@ def test_every_rule_keeps_more_where_it_is_asked_for_more(shop, method):
     found = points(shop, NETWORK, [Family(method, method, epochs=2)])
     own = found[found.rule == method]
     assert own.local.iloc[0] <= own.local.iloc[-1] - 0.2  # nothing is asked first, everything last
+    assert own.local.diff().min() >= -0.05  # thresholds of one fit for each share: some samples may change sides
     assert own.local.iloc[-1] >= 0.9
     again = points(shop, NETWORK, [Family(method, method, epochs=2)])
     pd.testing.assert_frame_equal(found, again)

@@ -19,7 +19,7 @@ from ...model.problem import CertifiesInfeasibility, Decision, HasProgram, Sense
 from ...model.records import assign, float_array, number, plain, read_only, record, require
 from ..placement.data_flow import exec_times
 from ..placement.energy import all_powers
-from ..placement.links import between_tiers, link_delays, link_rates, rate_array
+from ..placement.links import between_tiers, link_delays, rate_array, seconds_per_bit
 from .certificate import NothingFits
 from .moves import Caps, move_columns, path_of, path_program
 from .words import compressed_demands, compressed_words
@@ -240,10 +240,7 @@ class CompressedSplit(CertifiesInfeasibility, HasProgram[CompressedSplitDecision
     @cached_property
     def _per_link(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(tiers - 1,) seconds per bit over each link, away from the device and towards it."""
-        downlink = self.uplink_rate if self.downlink_rate is None else self.downlink_rate
-        with np.errstate(over="ignore"):
-            up, down = (1.0 / link_rates(rate, self.backhaul_rate, self.tiers) for rate in (self.uplink_rate, downlink))
-        return up, down
+        return seconds_per_bit(self.uplink_rate, self.downlink_rate, self.backhaul_rate, self.tiers)
 
     def _moves(self, running: NDArray[np.float64], per_bit: Any, per_crossing: Any, coding: Any) -> NDArray[np.float64]:
         """(tensors, tiers, tiers, precisions) sums of reading layers, of bits, of crossings and of coding."""

@@ -18,7 +18,7 @@ from ...model.errors import InvalidProblemError
 from ...model.problem import CertifiesInfeasibility, Decision, HasProgram, Sense
 from ...model.records import assign, float_array, number, plain, read_only, record, require
 from ..placement.data_flow import exec_times
-from ..placement.links import link_delays, link_rates, rate_array
+from ..placement.links import link_delays, rate_array, seconds_per_bit
 from .certificate import NoPipeline
 from .pipeline_program import pipeline_program, pipeline_words
 from .stages import Stages, first_layers, held
@@ -214,10 +214,7 @@ class PipelinedSplit(CertifiesInfeasibility, HasProgram[PipelinedSplitDecision])
     @cached_property
     def per_link(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(tiers - 1,) seconds per bit over each link, away from the device and towards it."""
-        downlink = self.uplink_rate if self.downlink_rate is None else self.downlink_rate
-        with np.errstate(over="ignore"):
-            up, down = (1.0 / link_rates(rate, self.backhaul_rate, self.tiers) for rate in (self.uplink_rate, downlink))
-        return up, down
+        return seconds_per_bit(self.uplink_rate, self.downlink_rate, self.backhaul_rate, self.tiers)
 
     @cached_property
     def stages(self) -> Stages:

@@ -61,6 +61,24 @@ def link_rates(uplink: NDArray[np.float64], backhaul: NDArray[np.float64] | None
     return np.concatenate(parts, axis=-1)
 
 
+def seconds_per_bit(
+    uplink: NDArray[np.float64], downlink: NDArray[np.float64] | None, backhaul: NDArray[np.float64] | None, tiers: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (..., tiers - 1) seconds per bit over each link, away from the device and towards it.
+
+    The first link carries the uplink's rate back too where no downlink is given; rates near 0 take infinite seconds.
+
+    Raises
+    ------
+    InvalidProblemError
+        If there is not one rate for each link.
+    """
+    rates = (link_rates(rate, backhaul, tiers) for rate in (uplink, uplink if downlink is None else downlink))
+    with np.errstate(over="ignore"):
+        up, down = (1.0 / rate for rate in rates)
+    return up, down
+
+
 def doubt_units(uplink: NDArray[np.float64], input_bits: float, longest: float) -> None:
     """Log a warning where a rate or a time looks as if given in another unit: nobody waits an hour for an answer.
 

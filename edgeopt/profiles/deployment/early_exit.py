@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...formulations.graph_split import GraphSplitDecision
-from ...formulations.placement.links import between_tiers, link_delays, link_rates, rate_array
+from ...formulations.placement.links import between_tiers, link_delays, rate_array, seconds_per_bit
 from ...formulations.split import SplitDecision
 from ...model.errors import InvalidProblemError
 from ...model.records import float_array
@@ -129,11 +129,9 @@ class EarlyExits:
         tiers = max(part.tier for part in self.parts) + 1
         links = max(tiers, 2 + np.size(backhaul_rate) if backhaul_rate is not None else 2)
         backhaul = None if backhaul_rate is None else rate_array(backhaul_rate, "backhaul_rate")
-        down = rate_array(uplink_rate if downlink_rate is None else downlink_rate, "downlink_rate")
-        per_bit = between_tiers(
-            1.0 / link_rates(rate_array(uplink_rate, "uplink_rate"), backhaul, links),
-            1.0 / link_rates(down, backhaul, links),
-        )
+        downlink = None if downlink_rate is None else rate_array(downlink_rate, "downlink_rate")
+        uplink = rate_array(uplink_rate, "uplink_rate")
+        per_bit = between_tiers(*seconds_per_bit(uplink, downlink, backhaul, links))
         delays = link_delays(link_delay, links - 1)
         per_tensor = between_tiers(delays, delays)
         times = [_seconds(seconds, stage, parts) for stage, parts in zip(self.layers, self.stages, strict=True)]

@@ -40,7 +40,7 @@ _NEAR_CORE = 2
 """Columns for each row, nearest to their threshold, among which a better point is sought where more are open."""
 
 _PATIENCE = 2.0
-"""Seconds, or times what the prices took, for the integer program where no time limit is set."""
+"""Seconds, or times what the prices took, that the integer program may take at most."""
 
 
 def refusal(program: Program) -> str | None:

@@ -100,9 +100,9 @@ def _claim_savings(report: Report, method: pd.DataFrame, offloaded: pd.DataFrame
         99.35,
         round(float(saving.median()), 2),
         "%",
-        bool(saving.min() <= 99.35 <= saving.max()),
+        bool(abs(saving.median() - 99.35) < 0.3),
         f"median over seeds, {saving.min():.2f} to {saving.max():.2f}; the energy of a slot has no mean, so the "
-        "printed run is one draw, and holds where it lies among ours",
+        "printed run is one draw",
     )
     tenth = method[method.availability == 0.1].groupby("tradeoff")["saving"]
     by_tradeoff = {v: _spread(tenth.get_group(v), 100.0) for v in TRADEOFFS}
