@@ -26,7 +26,8 @@ from edgeopt.data.folder import data_folder
 from edgeopt.formulations.split import StochasticSplit
 from edgeopt.predictors.rules import OptimizedRule, UncertaintyRule
 from edgeopt.profiles.costs import AllocationCost
-from edgeopt.studies.early_exit import Network, Workshop, traffic
+from edgeopt.studies.early_exit import traffic
+from edgeopt.studies.early_exit.networks import Network, Workshop
 
 
 def rules(folder: Path, quick: bool) -> list[dict[str, object]]:
@@ -36,7 +37,7 @@ def rules(folder: Path, quick: bool) -> list[dict[str, object]]:
     found: dict[str, list[tuple[float, float]]] = {"Uncertainty": [], "Optimized": []}
     penalties, seeds, epochs = ((1.0,), range(1), 2) if quick else ((0.5, 1.0, 10.0), range(3), 15)
     for under, seed in product(penalties, seeds):
-        network = Network("conv3d", 6, AllocationCost(under=under), weight=0.2, seed=seed, epochs=epochs)
+        network = Network("conv3d", 6, AllocationCost(under=under), 0.2, seed, epochs, exit="residual")
         training, test = (workshop.ask(network, part) for part in ("train", "test"))
         for share in (0.3, 0.5, 0.7):
             best = solve(test.problem(min_local_fraction=share)).objective

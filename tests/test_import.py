@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import importlib.util
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import edgeopt
 
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = sorted(
+    path.relative_to(ROOT).as_posix() for part in ("benchmarks", "examples") for path in (ROOT / part).glob("*.py")
+)
 HEAVY = ("torch", "pandas", "pyomo", "cvxpy", "ortools", "highspy", "scipy", "numpy", "typer", "rich", "matplotlib")
 
 
@@ -56,3 +63,14 @@ def test_instances_are_a_module_of_their_own():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = edgeopt.no_such_name
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_scripts_import_only_what_is_there(script):
+    """Benchmarks run for minutes and by hand, so that nothing else tells that a name has moved."""
+    for node in ast.walk(ast.parse((ROOT / script).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "edgeopt":
+            module = importlib.import_module(node.module)
+            for name in node.names:
+                inside = importlib.util.find_spec(f"{node.module}.{name.name}") if hasattr(module, "__path__") else None
+                assert hasattr(module, name.name) or inside, f"{node.module} has no {name.name}"
