@@ -6,8 +6,9 @@ import matplotlib as mpl
 import pandas as pd
 import pytest
 
+from edgeopt.control import DriftPlusPenalty, Environment, simulate
 from edgeopt.studies import find, studies
-from edgeopt.studies.labriji2023 import paper
+from edgeopt.studies.labriji2023 import paper, runs
 
 mpl.use("Agg")
 
@@ -39,3 +40,25 @@ def test_every_table_and_figure_is_written_and_the_paper_s_claims_hold(any_data,
     assert inside[(inside.bandwidth == 200e6) & (inside.largest_power == 0.1)].interior.max() < 0.01
     assert inside.interior.max() > 0.99
     assert len(pd.read_csv(tmp_path / "planetlab.csv")) == 6
+
+
+def test_a_simulation_is_kept_and_read_under_what_it_depends_on(monkeypatch, tmp_path):
+    settings = [{"availability": a, "seed": s} for a in (0.1, 1.0) for s in range(2)]
+    done = runs.Runs(tmp_path, DriftPlusPenalty(), Environment(), 400)
+    first = done.summary("few", settings)
+    found = simulate(done.controller, done.environment, 400, runs=settings, warm_up=20)
+    assert first[list(found.summary)].equals(found.summary)
+    assert (first.filter(like="share_").to_numpy() == found.shares).all()
+    asked = []
+    monkeypatch.setattr(runs, "simulate", lambda *given, **more: asked.append(given) or simulate(*given, **more))
+    assert done.summary("few", settings).equals(first)
+    assert not asked
+    for other in (
+        runs.Runs(tmp_path, DriftPlusPenalty(tradeoff=0.5), Environment(), 400),
+        runs.Runs(tmp_path, DriftPlusPenalty(), Environment(availabilities=[0.5, 0.1]), 400),
+        runs.Runs(tmp_path, DriftPlusPenalty(), Environment(availabilities=[0.5, 0.2]), 400),
+        runs.Runs(tmp_path, DriftPlusPenalty(), Environment(), 401),
+    ):
+        other.summary("few", settings)
+    done.summary("few", settings[:3])
+    assert len(asked) == 5

@@ -11,8 +11,9 @@ import torch
 
 from ...exchange.storage import write_atomically
 from ...predictors.allocators import CloudAllocator, EdgeAllocator, cheapest_shift
+from ..fingerprints import fingerprint
 from ..verdicts import Interval, Verdict, paired_interval, paired_verdict
-from .fingerprints import fingerprint, of_code, of_cost, of_data
+from .fingerprints import of_code, of_cost, of_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,7 +21,8 @@ from ...predictors.rules import (
     fit_together,
     random_cost,
 )
-from .fingerprints import RULE_CODE, fingerprint, of_code
+from ..fingerprints import fingerprint
+from .fingerprints import RULE_CODE, of_code
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import inspect
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...predictors.allocators import cheapest_shift
+from ..fingerprints import fingerprint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,15 +24,6 @@ NETWORK_CODE = ("blocks", "boxes", "ddnn", "demand_exits", "joint", "loop", "sam
 
 RULE_CODE = ("baseline_rules", "classifiers", "exits", "rules")
 """Modules that a rule's decisions depend on besides."""
-
-
-def fingerprint(*parts: Any) -> str:
-    """Return twelve characters that differ where the parts differ, in their order."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part if isinstance(part, bytes) else repr(part).encode())
-        digest.update(b"\0")
-    return digest.hexdigest()[:12]
 
 
 @cache

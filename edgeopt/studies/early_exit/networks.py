@@ -19,7 +19,8 @@ from ...predictors.exits import ExitSamples
 from ...predictors.joint import train_jointly
 from ...predictors.samples import MinMax, Split, chronological, windows
 from ...predictors.training import load_weights, save_weights
-from .fingerprints import NETWORK_CODE, fingerprint, of_code, of_cost, of_data
+from ..fingerprints import fingerprint
+from .fingerprints import NETWORK_CODE, of_code, of_cost, of_data
 
 if TYPE_CHECKING:
     from pathlib import Path

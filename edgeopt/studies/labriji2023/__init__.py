@@ -21,6 +21,8 @@ TITLE = "Labriji et al. (2023): energy-efficient cooperative inference via adapt
 def reproduce(folder: Path, *, quick: bool = False, data: Path | None = None) -> pd.DataFrame:
     """Write the study's report to `folder` and return its claims.
 
+    Its large simulations are kept there: a study that was stopped goes on where it ended.
+
     Parameters
     ----------
     quick : bool
@@ -28,10 +30,13 @@ def reproduce(folder: Path, *, quick: bool = False, data: Path | None = None) ->
     data : Path, optional
         Folder of the data sets; the part on measured processor loads is left out without it.
     """
+    from ...control import DriftPlusPenalty, Environment
     from . import beyond, paper
+    from .runs import Runs
 
     report = Report(folder, TITLE)
     slots, seeds = (20_000, 3) if quick else (200_000, 20)
-    paper.reproduce(report, slots, seeds)
-    beyond.reproduce(report, slots, min(seeds, 5), data)
+    done = Runs(folder, DriftPlusPenalty(), Environment(), slots)
+    paper.reproduce(report, done, seeds)
+    beyond.reproduce(report, done, min(seeds, 5), data)
     return report.write()

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..report import Report
+    from .runs import Runs
 
 
-def reproduce(report: Report, slots: int, seeds: int, data: Path | None) -> None:
+def reproduce(report: Report, done: Runs, seeds: int, data: Path | None) -> None:
     """Add the study of interior rates, of the exact rule, of Neely's bounds, and of measured processor loads."""
-    environment, controller = Environment(), DriftPlusPenalty()
+    controller, environment, slots = done.controller, done.environment, done.slots
     inside = interior_rates(environment, controller, min(slots, 20_000))
     report.table("interior_rates", inside, "Share of sending slots whose rate lies inside its bounds")
     paper = inside[(inside.bandwidth == 200e6) & (inside.largest_power == 0.1)]
@@ -39,9 +40,9 @@ def reproduce(report: Report, slots: int, seeds: int, data: Path | None) -> None
         bool(paper.interior.max() > 0.01),
         "elsewhere it does: see interior_rates.csv",
     )
-    _exact_rule(report, controller, environment, slots, seeds)
+    _exact_rule(report, done, seeds)
     _several_users(report)
-    _neely(report, controller, environment, slots, seeds)
+    _neely(report, done, seeds)
     if data is None:
         report.text("Measured loads, links and energies were left out: there is no data folder (`--data`).")
         return
@@ -70,7 +71,7 @@ def interior_rates(environment: Environment, controller: DriftPlusPenalty, slots
     return pd.DataFrame(rows, columns=["bandwidth", "largest_power", "tradeoff", "interior", "sending"])
 
 
-def _exact_rule(report: Report, controller: DriftPlusPenalty, environment: Environment, slots: int, seeds: int) -> None:
+def _exact_rule(report: Report, done: Runs, seeds: int) -> None:
     """Decide the slots of the same draws by the paper's surrogate and exactly; show what the runs spend."""
     rules = [
         {"rule": r, "availability": a, "tradeoff": v, "seed": s}
@@ -79,7 +80,7 @@ def _exact_rule(report: Report, controller: DriftPlusPenalty, environment: Envir
         for r in ("lambert-w", "two-regime")
         for s in range(seeds)
     ]
-    found = simulate(controller, environment, slots, runs=rules, warm_up=slots // 20).summary
+    found = done.summary("exact_rule", rules)
     columns = ["delay", "outage", "energy", "saving"]
     both = found.groupby(["availability", "tradeoff", "rule"])[columns].mean().reset_index()
     report.table("exact_rule", both, "The exact optimum of each slot against the paper's surrogate, means over seeds")
@@ -96,7 +97,7 @@ def _exact_rule(report: Report, controller: DriftPlusPenalty, environment: Envir
         )
 
 
-def _neely(report: Report, controller: DriftPlusPenalty, environment: Environment, slots: int, seeds: int) -> None:
+def _neely(report: Report, done: Runs, seeds: int) -> None:
     """Show energy and queues against V; the O(V) of Neely's theory asks for slots whose squared delay has a mean."""
     values = np.logspace(-3, 1, 9)
     runs = [
@@ -104,7 +105,7 @@ def _neely(report: Report, controller: DriftPlusPenalty, environment: Environmen
         for v in values
         for s in range(seeds)
     ]
-    found = simulate(controller, environment, slots, runs=runs, warm_up=slots // 20).summary
+    found = done.summary("neely", runs)
     columns = ["energy", "largest_delay_queue", "largest_outage_queue"]
     table = found.groupby("tradeoff")[columns].median().reset_index()
     report.table("neely", table, "Energy and queues against V, availability up to 0.3, medians over seeds")

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...control import DriftPlusPenalty, Environment, path_gain, simulate
+from ...control import path_gain
 from ..verdicts import Interval, Verdict, paired_interval, paired_verdict
 
 if TYPE_CHECKING:
     from ..report import Report
+    from .runs import Runs
 
 AVAILABILITIES = (0.1, 0.3, 1.0)
 TRADEOFFS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
@@ -29,11 +30,9 @@ SETTLED = 0.01
 """Share of a limit up to which a run of finite length may end beyond it, for what its queue still holds."""
 
 
-def reproduce(report: Report, slots: int, seeds: int) -> None:
+def reproduce(report: Report, done: Runs, seeds: int) -> None:
     """Add Fig. 1, 2a, 2b and 3 with their claims."""
-    environment, controller = Environment(), DriftPlusPenalty()
-    warm_up = slots // 20
-    costs = environment.costs
+    costs = done.environment.costs
     splits = pd.DataFrame(
         {
             "split": np.arange(len(costs.names)),
@@ -53,8 +52,7 @@ def reproduce(report: Report, slots: int, seeds: int) -> None:
     full: list[dict[str, Any]] = [
         {"availability": a, "rule": "remote-only", "seed": s} for a in (0.1, 0.2, 0.3, 0.5, 1.0) for s in range(seeds)
     ]
-    method = simulate(controller, environment, slots, runs=runs, warm_up=warm_up).summary
-    offloaded = simulate(controller, environment, slots, runs=full, warm_up=warm_up).summary
+    method, offloaded = done.summary("method", runs), done.summary("full_offloading", full)
     means = method.groupby(["availability", "tradeoff"])[["delay", "outage", "saving", "split"]].median().reset_index()
     medians = offloaded.groupby("availability")[["delay", "outage", "saving"]].median().reset_index()
     report.table("figure_2", means, "Delay, outage and energy saving of the method, medians over seeds (Fig. 2)")
@@ -63,7 +61,7 @@ def reproduce(report: Report, slots: int, seeds: int) -> None:
         "figure_2a", _draw_trade_off(means, medians), "Energy saving against mean delay, V grows to the right (Fig. 2a)"
     )
     report.figure("figure_2b", _draw_outage(method, offloaded), "Outage against V, band over seeds (Fig. 2b)")
-    depth = depths(controller, environment, slots, seeds)
+    depth = depths(done, seeds)
     shown = depth.groupby(["exponent", "availability"])[["split", "deviation", "saving"]].mean().reset_index()
     report.table("figure_3", shown, "Mean and standard deviation of the split, means over seeds (Fig. 3)", show=False)
     report.figure("figure_3", _draw_depth(shown), "Mean and deviation of the split against the availability (Fig. 3)")
@@ -72,7 +70,7 @@ def reproduce(report: Report, slots: int, seeds: int) -> None:
     _claim_depths(report, depth)
 
 
-def depths(controller: DriftPlusPenalty, environment: Environment, slots: int, seeds: int) -> pd.DataFrame:
+def depths(done: Runs, seeds: int) -> pd.DataFrame:
     """Return mean and standard deviation of the split at the largest V, by exponent, availability and seed."""
     runs: list[dict[str, Any]] = [
         {"availability": a, "tradeoff": TRADEOFFS[-1], "mean_gain": path_gain(50.0, 3.5e9, b), "seed": s}
@@ -80,11 +78,11 @@ def depths(controller: DriftPlusPenalty, environment: Environment, slots: int, s
         for a in SHARES
         for s in range(seeds)
     ]
-    found = simulate(controller, environment, slots, runs=runs, warm_up=slots // 20)
-    depth = found.summary
+    depth = done.summary("depths", runs)
     depth.insert(0, "exponent", np.repeat(EXPONENTS, len(SHARES) * seeds))
-    points = np.arange(found.shares.shape[1])
-    depth["deviation"] = np.sqrt(np.maximum(found.shares @ points**2 - (found.shares @ points) ** 2, 0.0))
+    shares = depth.filter(like="share_").to_numpy()
+    points = np.arange(shares.shape[1])
+    depth["deviation"] = np.sqrt(np.maximum(shares @ points**2 - (shares @ points) ** 2, 0.0))
     return depth
 
 
