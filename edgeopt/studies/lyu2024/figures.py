@@ -24,6 +24,8 @@ def utilities(table: pd.DataFrame) -> Any:
     import matplotlib.pyplot as plt
 
     figure, each = plt.subplots(1, 3, figsize=(12, 4.4), layout="constrained", sharey=True)
+    shown = table[table.framework.isin(_SHOWN)]
+    least = 10.0 * np.floor((shown.ours - shown.half_width).min() / 10.0)
     for axes, dataset in zip(each, ("TOTEM", "Kaggle", "Abilene"), strict=True):
         for index, name in enumerate(_SHOWN):
             rows = table[(table.dataset == dataset) & (table.framework == name)]
@@ -31,7 +33,7 @@ def utilities(table: pd.DataFrame) -> Any:
             axes.errorbar(rows.deviation + 0.5 * (index - 2), rows.ours, rows.half_width, label=name, **line)
             if (dataset, name) in TABLE_4:
                 axes.plot(DEVIATIONS, TABLE_4[dataset, name], color=f"C{index}", linestyle=":", linewidth=1)
-        axes.set(xlabel="deviation of capacities [Mb/slot]", title=dataset, ylim=(40, 102))
+        axes.set(xlabel="deviation of capacities [Mb/slot]", title=dataset, ylim=(max(0.0, least), 102))
     each[0].set_ylabel("revenue [% of the offline optimum's]")
     handles, labels = each[0].get_legend_handles_labels()
     title = "dotted: utility printed in Table 4"
@@ -68,10 +70,10 @@ def means(rows: pd.DataFrame) -> Any:
     import matplotlib.pyplot as plt
 
     _, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
-    for name in PAPER:
+    for index, name in enumerate(PAPER):
         by_mean = rows[rows.framework == name].groupby("mean")["throughput"]
         middle, half = by_mean.mean(), by_mean.apply(half_width)
-        axes.errorbar(middle.index, middle, half, marker="o", markersize=4, capsize=3, label=name)
+        axes.errorbar(middle.index + index - 1.0, middle, half, marker="o", markersize=4, capsize=3, label=name)
     offline = rows[rows.framework == PAPER[0]].groupby("mean")["offline"].mean()
     axes.plot(offline.index, offline, "k--", label="offline optimum")
     axes.set(xlabel="mean capacity [Mb/slot]", ylabel="throughput [Mb/slot]")
