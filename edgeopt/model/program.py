@@ -227,6 +227,15 @@ class Program(HasProgram[Point]):
         found: NDArray[np.bool_] = np.bincount(self.matrix.indices[~whole & (values != 0)], minlength=self.rows) == 0
         return found
 
+    @cached_property
+    def whole_sides(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(rows,) bounds of the rows; those of rows in whole numbers moved inwards to whole numbers."""
+        if not self.integral:
+            return self.row_lower, self.row_upper
+        lower = np.where(self.whole_rows, np.ceil(self.row_lower), self.row_lower)
+        upper = np.where(self.whole_rows, np.floor(self.row_upper), self.row_upper)
+        return read_only(lower), read_only(upper)
+
     def _whole_excess(self, rows: NDArray[np.int64], x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return 1 for each of `rows`, all in whole numbers, that exact arithmetic finds broken, 0 for others."""
         matrix, broken = self.rowwise, np.ones(rows.size)

@@ -2,9 +2,10 @@
 
 A side constraint moved into the objective, at a price, leaves the problem as easy as it was (Lagrange; Geoffrion 1974).
 The best prices bound the optimum; a decision near that bound is put back onto the rows. The row duals that come with it
-are the proof, which any program's checker reads. Four kinds are taken:
+are the proof, which any program's checker reads. These kinds are taken:
 
 - binary columns under many rows (offloading with rows per day, per user, over windows): smoothed prices, greedy repair;
+  rows that count columns and share none: exact, by one selection for each;
 - a fleet, where each device chooses one of several options and one row is shared: convex hulls merged by slope, and
   labels for what they leave open;
 - linear programs over bounded columns (revenue with floors per region): exact, by sifting;

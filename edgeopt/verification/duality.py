@@ -59,6 +59,8 @@ def dual_bound(
 ) -> float:
     """Return a proven lower bound of ``sign * objective`` over the rows and ``lower <= x <= upper``; -inf if none.
 
+    In a linear integer program, sides of rows in whole numbers count as the next whole numbers, which no point misses.
+
     Parameters
     ----------
     row_dual : (rows,) float
@@ -74,18 +76,20 @@ def dual_bound(
     """
     sign = program.sense.sign
     y = sign * row_dual
+    # What stands under a square need not be whole at 0: its rows keep their sides.
+    row_lower, row_upper = program.whole_sides if softness is None else (program.row_lower, program.row_upper)
     # A price on a side that the row does not have is worth nothing; 0 in its place is as valid as any other.
-    y = np.where(np.isinf(np.where(y > 0, program.row_lower, program.row_upper)), 0.0, y)
+    y = np.where(np.isinf(np.where(y > 0, row_lower, row_upper)), 0.0, y)
     with np.errstate(over="ignore", invalid="ignore"):
         low, high = _reduced_costs(program, y)
         _compute_exactly(program, y, low, high, lower, upper, _EXACT_ENTRIES if softness is None else _FEW_ENTRIES)
-        given = _corrected(program, y, low, high, lower, upper, softness) if corrected else 0.0
+        given = _corrected(program, y, low, high, lower, upper, (row_lower, row_upper), softness) if corrected else 0.0
         if softness is not None:
             priced = y != 0
             given += _above_sum(softness[priced] * y[priced] * y[priced])
         columns = _least(low, high, lower, upper)
         used = y != 0
-        rows = _product(y[used], np.where(y > 0, program.row_lower, program.row_upper)[used])
+        rows = _product(y[used], np.where(y > 0, row_lower, row_upper)[used])
         terms = np.concatenate([columns, rows, [sign * program.offset, -given]])
         if np.isnan(terms).any() or np.isneginf(terms).any():
             return -math.inf
@@ -165,6 +169,7 @@ def _corrected(
     high: NDArray[np.float64],
     lower: NDArray[np.float64],
     upper: NDArray[np.float64],
+    sides: tuple[NDArray[np.float64], NDArray[np.float64]],
     softness: NDArray[np.float64] | None,
 ) -> float:
     """Correct the prices so that reduced costs that multiply an infinite bound are exactly 0; widen the others.
@@ -193,8 +198,7 @@ def _corrected(
         more = np.flatnonzero(_may_be_infinite(new_low, new_high, lower, upper))
         if not more.size:
             low[:], high[:] = new_low, new_high
-            sides = np.maximum(_finite_size(program.row_lower), _finite_size(program.row_upper))
-            given = float(size @ sides) * (1.0 + program.rows * UNIT)
+            given = float(size @ np.maximum(*map(_finite_size, sides))) * (1.0 + program.rows * UNIT)
             if softness is not None:
                 moves = size != 0
                 given += _above_sum((softness * (2.0 * np.abs(y) + size) * size)[moves])

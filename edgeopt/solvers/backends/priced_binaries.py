@@ -19,6 +19,7 @@ from ...model.program import Program
 from ...model.tolerance import FEASIBILITY, OPTIMALITY, ROUNDOFF, SOLVER
 from ...verification.linear_dual import LinearDual
 from .adapter_outcome import trivial
+from .disjoint_rows import chosen_in_groups
 from .open_columns import finish
 from .polished_prices import linear_prices, polishable
 from .price_rounds import price_rounds
@@ -113,6 +114,8 @@ def price_binaries(program: Program, options: Options) -> Outcome:
         return known
     started = time.monotonic()
     problem = Standard.of(program, threads_of(options))
+    if (chosen := chosen_in_groups(problem.rows)) is not None:
+        return Outcome.optimal(problem.point(chosen.taken), LinearDual(problem.dual(chosen.price)))
     search = _Search(problem, options, np.zeros(program.rows))
     rounds = _find_prices(search)
     if (refuted := problem.refutation(search.price, search.bound, program)) is not None:

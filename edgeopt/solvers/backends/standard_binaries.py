@@ -37,7 +37,7 @@ class Standard:
         """Return a program whose columns are binary, or fixed, in this form."""
         sign, matrix = program.sense.sign, program.matrix
         free = program.lower < program.upper
-        cost, lower, upper, fixed_cost = sign * program.cost, program.row_lower, program.row_upper, 0.0
+        (lower, upper), cost, fixed_cost = program.whole_sides, sign * program.cost, 0.0
         if not free.all():
             held = np.where(free, 0.0, program.lower)
             fixed_cost, activity = float(cost @ held), matrix @ held
