@@ -105,10 +105,12 @@ def online(regrets: pd.DataFrame, trained: int, change: int) -> Any:
     """Draw the regret of controllers that learn in every slot: mean of a day behind each slot, over the seeds."""
     import matplotlib.pyplot as plt
 
-    _, axes = plt.subplots(figsize=(9, 4.6), layout="constrained")
+    figure, axes = plt.subplots(figsize=(9, 4.8), layout="constrained")
     for index, (name, rows) in enumerate(regrets.groupby("controller", sort=False)):
         wide = 100 * rows.pivot(index="slot", columns="seed", values="regret").rolling(DAY, min_periods=DAY // 4).mean()
-        axes.plot(wide.index, wide.mean(axis=1), color=f"C{index}", label=name, linewidth=1.3)
+        # Two controllers are the same one until the link fails: the second is drawn in dashes over the first.
+        style = "--" if "forgotten" in str(name) else "-"
+        axes.plot(wide.index, wide.mean(axis=1), style, color=f"C{index}", label=name, linewidth=1.3)
         axes.fill_between(wide.index, wide.min(axis=1), wide.max(axis=1), color=f"C{index}", alpha=0.12, linewidth=0)
     axes.axvline(trained, color="grey", linewidth=0.8, linestyle=":")
     axes.axvline(change, color="grey", linewidth=0.8, linestyle="--")
@@ -116,7 +118,7 @@ def online(regrets: pd.DataFrame, trained: int, change: int) -> Any:
     axes.text(trained, top, " offline training ends", va="top", fontsize=8)
     axes.text(change, top, " a link fails", va="top", fontsize=8)
     axes.set(xlabel="slot", ylabel="regret [% of the offline optimum], mean of a day", ylim=(0, top))
-    axes.legend(fontsize=8, title="band: all seeds")
+    figure.legend(fontsize=8, title="band: all seeds", ncols=3, loc="outside lower center")
     return axes
 
 

@@ -78,7 +78,7 @@ class Runs:
 
     @property
     def steps(self) -> int:
-        """Slots of traffic; of the full number 700 are the test, as in the paper."""
+        """Most slots of traffic: all of TOTEM's stretch and Kaggle's days, three weeks of Abilene."""
         return 400 if self.quick else 2016
 
     @property

@@ -58,7 +58,7 @@ class Source:
     optimum : float
         Offline optimum at a deviation of 20 that follows from the paper, Mb a slot; nan where it has none.
     train, validation : float
-        Shares of the samples; the rest is the test, 700 slots of TOTEM as in the paper.
+        Shares of the samples; the rest is the test: 434 slots of TOTEM (paper: 700), of which 13 days are at hand.
     """
 
     arrivals: float
