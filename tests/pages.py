@@ -19,6 +19,7 @@ PAGES = [
     ROOT / "docs" / "side_constraints.md",
     ROOT / "docs" / "networks.md",
     ROOT / "docs" / "placement.md",
+    ROOT / "docs" / "slices.md",
     ROOT / "CONTRIBUTING.md",
 ]
 

@@ -42,7 +42,16 @@ def test_every_block_of_the_guide_runs(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    "page", ["proved.md", "declare.md", "bring_a_model.md", "side_constraints.md", "networks.md", "language_models.md"]
+    "page",
+    [
+        "proved.md",
+        "declare.md",
+        "bring_a_model.md",
+        "side_constraints.md",
+        "networks.md",
+        "language_models.md",
+        "slices.md",
+    ],
 )
 def test_a_page_prints_what_it_says(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -22,15 +22,17 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from ..model.errors import InvalidOptionError, InvalidProblemError
+from .provisioning import Provisioning
 from .samples import check_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import torch
     from numpy.typing import NDArray
 
     from ..profiles.costs import AllocationCost
+    from .samples import MinMax
 
 HELD_OUT = 0.15
 """Last part of the training period that chooses among the weights, and is not trained on."""
@@ -55,7 +57,7 @@ class Allocator(ABC):
     Parameters
     ----------
     cost : AllocationCost
-        Cost to minimise, in units of the demand that the allocator is given.
+        Cost to minimise, in units of the demand that the allocator is given; weights in the order of its cells.
     seed : int
         Fixes the initial weights and the order of the batches.
     steps : int, optional
@@ -81,7 +83,7 @@ class Allocator(ABC):
         """Return the allocation, (samples, cells)."""
 
     def fit(self, past: NDArray[np.float64], target: NDArray[np.float64]) -> Self:
-        """Train on samples in chronological order, as `samples.windows` returns them.
+        """Train on samples in chronological order, as `samples.windows` returns them, and return itself.
 
         Parameters
         ----------
@@ -90,24 +92,17 @@ class Allocator(ABC):
         target : (samples, cells) float
             Normalised demand of each sample.
 
-        Returns
-        -------
-        Allocator
-            Itself.
-
         Raises
         ------
         InvalidProblemError
             If there are fewer than ten samples, or one is not finite.
+        InvalidOptionError
+            If the cost has weights for another number of cells.
         """
         import torch
 
-        if len(target) < 10:
-            raise InvalidProblemError(f"{len(target)} training samples; at least 10 are needed")
-        for name, values in (("past", past), ("target", target)):
-            check_samples(np.asarray(values), name)
+        inputs, wanted = learned_from(past, target)
         generator = torch.Generator().manual_seed(self.seed)
-        inputs, wanted = _tensor(past), _tensor(target)
         seen = round(len(target) * (1 - HELD_OUT))
         with _one_thread():
             start = self._start(inputs[:seen], wanted[:seen], generator)
@@ -118,17 +113,28 @@ class Allocator(ABC):
     def allocate(self, past: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what to reserve for each sample and cell, (samples, cells), on the scale of the training demand.
 
-        Raises
-        ------
-        InvalidOptionError
-            If the allocator has not been fitted.
+        Raises InvalidOptionError if the allocator has not been fitted.
         """
         import torch
 
+        with torch.no_grad():
+            return self._forward(self._fitted(), _tensor(past)).double().numpy()
+
+    def _fitted(self) -> dict[str, torch.Tensor]:
         if not self._weights:
             raise InvalidOptionError("this allocator has not been fitted; call fit(past, target) first")
-        with torch.no_grad():
-            return self._forward(self._weights, _tensor(past)).double().numpy()
+        return self._weights
+
+    def provisioning(
+        self,
+        past: NDArray[np.float64],
+        demand: NDArray[np.float64],
+        *,
+        services: Sequence[object] | None = None,
+        scale: MinMax | None = None,
+    ) -> Provisioning:
+        """Return cost, SLA violations and volume in vain of its answers; see :meth:`Provisioning.of`."""
+        return Provisioning.of(self.allocate(past), demand, self.cost, services=services, scale=scale)
 
     def _descend(
         self,
@@ -189,8 +195,7 @@ class EdgeAllocator(Allocator):
     learning_rate = 3e-3
 
     def _start(self, past: torch.Tensor, target: torch.Tensor, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        weight, margin = _least_squares(past.transpose(0, 1), target.T.unsqueeze(-1))
-        return {"weight": weight[..., 0], "margin": margin[:, 0]}
+        return _least_squares(past.transpose(0, 1), target.T.unsqueeze(-1))
 
     def _forward(self, weights: dict[str, torch.Tensor], past: torch.Tensor) -> torch.Tensor:
         return _linear(weights, past)
@@ -214,8 +219,7 @@ class CloudAllocator(Allocator):
     def _start(self, past: torch.Tensor, target: torch.Tensor, generator: torch.Generator) -> dict[str, torch.Tensor]:
         import torch
 
-        weight, margin = _least_squares(past.transpose(0, 1), target.T.unsqueeze(-1))
-        start = {"weight": weight[..., 0], "margin": margin[:, 0]}
+        start = _least_squares(past.transpose(0, 1), target.T.unsqueeze(-1))
         mixtures = _mixtures(target - _linear(start, past))
         cells, window = past.shape[1:]
         width = window * (1 + len(mixtures)) + self.description
@@ -241,6 +245,15 @@ class CloudAllocator(Allocator):
         hidden = (seen @ weights["first"] + weights["first_bias"]).relu()
         hidden = (hidden @ weights["second"] + weights["second_bias"]).relu()
         return _linear(weights, past) + hidden @ weights["last"]
+
+
+def learned_from(past: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return samples to learn from as tensors."""
+    if len(target) < 10:
+        raise InvalidProblemError(f"{len(target)} training samples; at least 10 are needed")
+    for name, values in (("past", past), ("target", target)):
+        check_samples(np.asarray(values), name)
+    return _tensor(past), _tensor(target)
 
 
 def _tensor(array: NDArray[np.float64]) -> torch.Tensor:
@@ -270,8 +283,8 @@ def _mixtures(residual: torch.Tensor) -> torch.Tensor:
     return torch.stack([mean, likeness / likeness.sum(dim=1, keepdim=True).clamp(min=1e-12)])
 
 
-def _least_squares(past: torch.Tensor, target: torch.Tensor, ridge: float = 1e-3) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ridge regression with an intercept, batched: (..., samples, inputs) on (..., samples, outputs).
+def _least_squares(past: torch.Tensor, target: torch.Tensor, ridge: float = 1e-3) -> dict[str, torch.Tensor]:
+    """Ridge regression of each cell with an intercept: (cells, samples, window) on (cells, samples, 1).
 
     The penalty, relative to the inputs' mean power, keeps the normal equations regular when the inputs move together.
     """
@@ -283,4 +296,4 @@ def _least_squares(past: torch.Tensor, target: torch.Tensor, ridge: float = 1e-3
     power = gram.diagonal(dim1=-2, dim2=-1).mean(dim=-1)[..., None, None]
     weight = torch.linalg.solve(gram + ridge * power * torch.eye(x.shape[-1]), (x - x_mean).mT @ (y - y_mean))
     intercept = (y_mean - x_mean @ weight)[..., 0, :]
-    return weight.float(), intercept.float()
+    return {"weight": weight[..., 0].float(), "margin": intercept[:, 0].float()}

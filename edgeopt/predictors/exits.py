@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
@@ -11,12 +11,14 @@ import torch
 
 from ..formulations.offloading import OfflineOffloading
 from ..model.errors import InvalidProblemError
+from .provisioning import Provisioning
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from ..profiles.costs import AllocationCost
     from .ddnn import DDNN
+    from .samples import MinMax
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +96,66 @@ class ExitSamples:
             self.local_cost[:, [site]],
             self.remote_cost[:, [site]],
         )
+
+
+def answers(
+    model: DDNN, past: torch.Tensor, exits: Sequence[str] = ("local", "remote"), batch: int = 512
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the name and the answers (samples, series) of each of these exits, without gradients."""
+    model.eval()
+    with torch.no_grad():
+        parts = [(model.features(some), some) for some in torch.split(past, batch)]
+        for name in exits:
+            ask = model.local if name == "local" else model.cloud
+            yield name, torch.cat([ask(features, some) for features, some in parts])
+
+
+def provisioning(
+    model: DDNN,
+    past: ArrayLike,
+    demand: ArrayLike,
+    cost: AllocationCost,
+    *,
+    local: ArrayLike | None = None,
+    services: Sequence[object] | None = None,
+    scale: MinMax | None = None,
+) -> dict[str, Provisioning]:
+    """Return cost, SLA violations and volume in vain of each exit, slice by slice.
+
+    Parameters
+    ----------
+    past, demand : (samples, series, window) and (samples, series) float
+        Samples and what was demanded.
+    cost : AllocationCost
+        What is paid.
+    local : (samples,) bool, optional
+        Which samples stay local, as rules decide.
+    services, scale
+        As in :meth:`Provisioning.of`, in the order of the series.
+
+    Returns
+    -------
+    dict of str to Provisioning
+        ``"local"`` (where the network has local exits), ``"remote"``, and with `local` ``"rule"``, the mixture.
+
+    Raises
+    ------
+    InvalidProblemError
+        If samples, demands and decisions do not match, or a value is not finite.
+    """
+    given = torch.from_numpy(np.ascontiguousarray(past, dtype=np.float32))
+    exits = ("local", "remote") if model.exits else ("remote",)
+    found = {name: answer.numpy() for name, answer in answers(model, given, exits)}
+    if local is not None:
+        stay = np.asarray(local, dtype=bool)
+        if stay.shape != (len(given),) or not model.exits:
+            raise InvalidProblemError(
+                f"local has shape {stay.shape}; expected ({len(given)},), and a network with local exits"
+            )
+        found["rule"] = np.where(stay[:, None], found["local"], found["remote"])
+    return {
+        name: Provisioning.of(answer, demand, cost, services=services, scale=scale) for name, answer in found.items()
+    }
 
 
 def _ask(model: DDNN, past: torch.Tensor) -> tuple[NDArray[np.float32], ...]:

@@ -21,6 +21,7 @@ import torch
 from ..model.errors import InvalidOptionError, InvalidProblemError
 from ..profiles.smoothed_costs import smoothed
 from .allocators import cheapest_shift
+from .exits import answers
 from .samples import check_samples
 from .training import train
 
@@ -65,7 +66,7 @@ def train_jointly(
         Samples (samples, series, window) and demands (samples, series), as `samples.windows` returns them; validation
         after training in time.
     cost : AllocationCost
-        In the unit of the samples.
+        In the unit of the samples; weights of single services are in the order of the series.
     local_weight : float
         ``w``, between 0 and 1.
     site_dropout : float
@@ -87,7 +88,7 @@ def train_jointly(
     Raises
     ------
     InvalidOptionError, InvalidProblemError
-        If a weight is not a share, or a value not finite.
+        If a weight is not a share, a value not finite, or the cost has weights for another number of series.
     InvalidProblemError
         If an exit allocates less than a series' demand in more than `max_shortfall` of the validation.
     """
@@ -163,20 +164,10 @@ def _only(model: DDNN, part: str) -> Iterator[None]:
             value.requires_grad_(True)
 
 
-def _answers(model: DDNN, past: Tensor, exits: Sequence[str]) -> Iterator[tuple[str, Tensor]]:
-    """Yield the name and the answers of each trained exit."""
-    model.eval()
-    with torch.no_grad():
-        parts = [(model.features(some), some) for some in torch.split(past, 512)]
-        for name in exits:
-            ask = model.local if name == "local" else model.cloud
-            yield name, torch.cat([ask(features, some) for features, some in parts])
-
-
 def _fit_margins(model: DDNN, past: Tensor, demand: Tensor, cost: AllocationCost, exits: Sequence[str]) -> None:
     """Add to every trained exit's margin, cell by cell, the constant that is cheapest in exact cost."""
-    for name, answers in _answers(model, past, exits):
-        shift = cheapest_shift(answers, demand, cost)
+    for name, given in answers(model, past, exits):
+        shift = cheapest_shift(given, demand, cost)
         margins = model.local_margins() if name == "local" else [model.remote_margin()]
         with torch.no_grad():
             for margin, own in margins:
@@ -185,8 +176,8 @@ def _fit_margins(model: DDNN, past: Tensor, demand: Tensor, cost: AllocationCost
 
 def _check_shortfalls(model: DDNN, past: Tensor, demand: Tensor, exits: Sequence[str], most: float) -> None:
     """Make sure that no series is left below its demand most of the time."""
-    for name, answers in _answers(model, past, exits):
-        share = (answers < demand).double().mean(dim=0)
+    for name, given in answers(model, past, exits):
+        share = (given < demand).double().mean(dim=0)
         if bool((share > most).any()):
             worst = int(share.argmax())
             raise InvalidProblemError(

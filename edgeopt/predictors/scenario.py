@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..formulations.offloading import OfflineOffloading
+    from ..profiles.cost_weights import Weights
 
 
 def offloading_costs(
     traffic: pd.DataFrame,
     *,
     window: int = 6,
-    under: float = 1.0,
-    over: float = 1.0,
+    under: Weights = 1.0,
+    over: Weights = 1.0,
     kind: str = "deepcog",
     train_fraction: float = 0.7,
     seed: int = 0,
@@ -42,9 +43,10 @@ def offloading_costs(
         Demand without gaps, as the readers and the generator of :mod:`edgeopt.data` return it.
     window : int
         Number N of past slots that an allocator sees; 6 (one hour) and 25 in Giannakas et al. (2025).
-    under, over : float
-        Weights c_u and c_o of the cost, in units of each cell's demand scaled to [0, 1] over the training period.
-    kind : {"deepcog", "quadratic-linear"}
+    under, over : float or (cells,) float
+        Weights c_u and c_o of the cost, in units of each cell's demand scaled to [0, 1] over the training period: one
+        for all cells, or one for each, in the order of the columns.
+    kind : {"deepcog", "quadratic-linear", "least-squares"}
         Which cost; see `edgeopt.profiles.costs.AllocationCost`.
     train_fraction : float
         Share of the slots, from the start, that scaling and training may see; between 0 and 1.
@@ -61,7 +63,7 @@ def offloading_costs(
     InvalidProblemError
         If the traffic has gaps, or a cell that never changes in the training period.
     InvalidOptionError
-        If a weight, the window or the fraction is out of range.
+        If a weight, the window or the fraction is out of range, or there is not one weight for each cell.
     """
     cost = AllocationCost(under=under, over=over, kind=kind)
     demand, split = _split(traffic, window, train_fraction)
@@ -81,8 +83,8 @@ def offloading_problem(
     *,
     min_local_fraction: float = 0.0,
     window: int = 6,
-    under: float = 1.0,
-    over: float = 1.0,
+    under: Weights = 1.0,
+    over: Weights = 1.0,
     kind: str = "deepcog",
     train_fraction: float = 0.7,
     seed: int = 0,

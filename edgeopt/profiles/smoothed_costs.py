@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from .costs import AllocationCost, CostKind, _check_positive, _excess
+from .cost_weights import checked, terms
+from .costs import AllocationCost, CostKind
 
 
 def smoothed(cost: AllocationCost, allocation: Any, demand: Any, width: float) -> Any:
@@ -23,6 +24,7 @@ def smoothed(cost: AllocationCost, allocation: Any, demand: Any, width: float) -
     With :math:`x = y - d`, :math:`\Phi` and :math:`\varphi` the standard normal distribution and density at
     :math:`x / w`, the price of what is allocated in vain is :math:`c_o (x \Phi + w \varphi)`. To it comes
     :math:`c_u (1 - \Phi)` for `deepcog`, and :math:`c_u ((x^2 + w^2) (1 - \Phi) - x w \varphi)` for `quadratic-linear`.
+    With `least-squares` the surplus costs :math:`c_o ((x^2 + w^2) \Phi + x w \varphi)`.
 
     Parameters
     ----------
@@ -47,15 +49,19 @@ def smoothed(cost: AllocationCost, allocation: Any, demand: Any, width: float) -
     >>> smoothed(cost, np.array([0.5, 1.5]), np.array([1.0, 1.0]), width=0.01).round(6)
     array([2. , 0.5])
     """
-    _check_positive(width=width)
-    library, excess = _excess(allocation, demand)
+    checked("width", width, positive=True, most_dimensions=0)
+    library, excess, (under, over) = terms(allocation, demand, under=cost.under, over=cost.over)
     scaled = excess / width
     below = _normal_tail(library, scaled)
     density = library.exp(-0.5 * scaled**2) / math.sqrt(2 * math.pi)
-    vain = cost.over * (excess * (1 - below) + width * density)
-    if CostKind(cost.kind) is CostKind.DEEPCOG:
-        return vain + cost.under * below
-    return vain + cost.under * ((excess**2 + width**2) * below - excess * width * density)
+    kind = CostKind(cost.kind)
+    if kind is CostKind.LEAST_SQUARES:
+        square, cross = excess**2 + width**2, excess * width * density
+        return over * (square * (1 - below) + cross) + under * (square * below - cross)
+    vain = over * (excess * (1 - below) + width * density)
+    if kind is CostKind.DEEPCOG:
+        return vain + under * below
+    return vain + under * ((excess**2 + width**2) * below - excess * width * density)
 
 
 def _normal_tail(library: Any, value: Any) -> Any:

@@ -13,14 +13,17 @@ from hypothesis import strategies as st
 from edgeopt.model.errors import InvalidOptionError
 from edgeopt.profiles.costs import (
     AllocationCost,
+    CostKind,
     deepcog,
     deepcog_surrogate,
+    least_squares,
     quadratic_linear,
     quadratic_linear_surrogate,
 )
 
 Cost = Callable[..., Any]
-ALL: list[Cost] = [deepcog, deepcog_surrogate, quadratic_linear, quadratic_linear_surrogate]
+ALL: list[Cost] = [deepcog, deepcog_surrogate, quadratic_linear, quadratic_linear_surrogate, least_squares]
+KINDS = list(CostKind)
 
 amounts = st.floats(-10, 10)
 weights = st.floats(0, 20)
@@ -95,7 +98,7 @@ def test_quadratic_linear_surrogate_stays_close(y: float, d: float, under: float
         assert exact - over * epsilon / 2 - 1e-12 <= surrogate <= exact + 1e-12
 
 
-@pytest.mark.parametrize("kind", ["deepcog", "quadratic-linear"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_surrogates_tend_to_the_exact_cost(kind: str) -> None:
     excess = np.array([-1.0, -0.3, 0.01, 0.2, 1.0])
     errors = []
@@ -189,3 +192,69 @@ def test_numpy_costs_do_not_import_torch() -> None:
         "AllocationCost(1.0).surrogate(np.ones(3), np.zeros(3)); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@given(amounts, amounts)
+def test_least_squares_with_weights_of_1_is_equation_1(y: float, d: float) -> None:
+    cost = AllocationCost(1.0, kind="least-squares")
+    assert cost.exact(y, d) == cost.surrogate(y, d) == (y - d) ** 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("method", ["exact", "surrogate"])
+def test_weights_of_each_service_are_the_costs_of_each_service(kind: str, method: str) -> None:
+    torch = pytest.importorskip("torch")
+    allocation, demand = np.random.default_rng(2).random((2, 30, 3))
+    under, over = np.array([0.0, 2.0, 7.0]), np.array([1.0, 0.0, 3.0])
+    cost = AllocationCost(under, over, kind)
+    found = getattr(cost, method)(allocation, demand)
+    for m in range(3):
+        alone = AllocationCost(under[m], over[m], kind)
+        np.testing.assert_allclose(found[:, m], getattr(alone, method)(allocation[:, m], demand[:, m]), rtol=1e-14)
+    tensors = torch.tensor(allocation, dtype=torch.float32), torch.tensor(demand, dtype=torch.float32)
+    single = getattr(cost, method)(*tensors)
+    assert single.dtype == torch.float32
+    np.testing.assert_allclose(single, found, atol=2e-4)
+    order = [2, 0, 1]
+    moved = getattr(cost.take(order), method)(allocation[:, order], demand[:, order])
+    np.testing.assert_array_equal(moved, found[:, order])
+    same = AllocationCost(2.0, 0.5, kind)
+    np.testing.assert_array_equal(
+        getattr(AllocationCost([2.0] * 3, [0.5] * 3, kind), method)(allocation, demand),
+        getattr(same, method)(allocation, demand),
+    )
+
+
+def test_costs_of_services_are_compared_hashed_and_named() -> None:
+    cost = AllocationCost(np.array([1.0, 2.0]))
+    assert cost == AllocationCost([1, 2])
+    assert cost != AllocationCost([2.0, 1.0])
+    assert len({cost, AllocationCost((1.0, 2.0)), AllocationCost(1.0)}) == 2
+    assert cost.label == "deepcog-1to2-1"
+    assert AllocationCost(0.5).label == "deepcog-0.5-1"
+    assert AllocationCost(1.0).take([1, 0]) == AllocationCost(1.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"under": [1.0, -2.0]}, r"under\[1\] is -2.0; a cost's weight must be finite and not negative, 0 for none"),
+        ({"under": 1.0, "over": [1.0, 2.0, float("nan")]}, r"over\[2\] is nan"),
+        ({"under": [1.0, 2.0], "over": [1.0] * 3}, "under has 2 weights and over 3; give one for each service"),
+        ({"under": [[1.0]]}, r"under is \[\[1.0\]\]; expected a number, or one for each service"),
+        ({"under": []}, r"under is \[\]; expected"),
+        ({"under": ["dear"]}, "expected a number, or one for each service"),
+        ({"under": 1.0, "ramp": [0.1]}, r"ramp is \[0.1\]; expected a number"),
+    ],
+)
+def test_impossible_weights_of_services_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidOptionError, match=message):
+        AllocationCost(**options)
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (3, 5)])
+def test_weights_for_other_services_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(
+        InvalidOptionError, match=r"over has 3 weights, but the allocation has shape .* give one weight"
+    ):
+        AllocationCost(1.0, over=[1.0, 2.0, 3.0]).exact(np.ones(shape), 1.0)

@@ -14,7 +14,7 @@ import edgeopt as eo
 from edgeopt.profiles.costs import AllocationCost
 from edgeopt.profiles.smoothed_costs import smoothed
 
-KINDS = st.sampled_from(["deepcog", "quadratic-linear"])
+KINDS = st.sampled_from(["deepcog", "quadratic-linear", "least-squares"])
 
 
 @settings(max_examples=40, deadline=None)
@@ -39,7 +39,7 @@ def test_a_narrow_error_leaves_the_exact_cost(kind, under, excess):
         np.testing.assert_allclose(found, cost.exact(np.array([excess]), np.array([0.0])), atol=1e-3)
 
 
-@pytest.mark.parametrize("kind", ["deepcog", "quadratic-linear"])
+@pytest.mark.parametrize("kind", ["deepcog", "quadratic-linear", "least-squares"])
 def test_tensors_give_the_same_with_the_right_slope_also_below_the_demand(kind):
     cost = AllocationCost(2.0, kind=kind)
     allocation = torch.linspace(-0.5, 0.5, 21, dtype=torch.float64, requires_grad=True)
@@ -58,3 +58,12 @@ def test_tensors_give_the_same_with_the_right_slope_also_below_the_demand(kind):
 def test_a_width_of_nothing_is_refused():
     with pytest.raises(eo.InvalidOptionError, match="width is 0"):
         smoothed(AllocationCost(1.0), 1.0, 1.0, 0.0)
+
+
+@pytest.mark.parametrize("kind", ["deepcog", "quadratic-linear", "least-squares"])
+def test_weights_of_each_service_are_smoothed_each_for_itself(kind):
+    allocation, demand = np.random.default_rng(0).random((2, 9, 2))
+    found = smoothed(AllocationCost([1.0, 5.0], [2.0, 0.0], kind), allocation, demand, 0.1)
+    for m, (under, over) in enumerate([(1.0, 2.0), (5.0, 0.0)]):
+        alone = smoothed(AllocationCost(under, over, kind), allocation[:, m], demand[:, m], 0.1)
+        np.testing.assert_allclose(found[:, m], alone, rtol=1e-14)

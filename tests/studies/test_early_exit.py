@@ -13,7 +13,7 @@ from edgeopt.predictors.rules import Oracle
 from edgeopt.profiles.costs import AllocationCost
 from edgeopt.studies import find, studies
 from edgeopt.studies.early_exit import networks, traffic
-from edgeopt.studies.early_exit.baselines import NAMES, Bar, baselines, gated
+from edgeopt.studies.early_exit.baselines import ALLOCATORS, NAMES, Bar, baselines, gated
 from edgeopt.studies.early_exit.curves import ORACLE, SHARES, Family, at_shares, points
 from edgeopt.studies.early_exit.networks import Network, Workshop
 from edgeopt.studies.ehsanian2025 import evaluation as ehsanian
@@ -169,7 +169,7 @@ def test_baselines_are_fitted_before_the_test_and_kept(shop, monkeypatch):
     assert list(bar.cost.columns) == sorted(NAMES)
     assert bar.cost.persistence.nunique() == 1  # nothing in it is drawn
     assert (bar.shortfall < 0.5).all().all()
-    monkeypatch.setattr("edgeopt.studies.early_exit.baselines.margin", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setitem(ALLOCATORS, "persistence", lambda *_, **__: pytest.fail("fitted again"))
     pd.testing.assert_frame_equal(bar.cost, baselines(shop, 6, cost, range(2)).cost)
 
 

@@ -7,25 +7,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
 
 from ...exchange.storage import write_atomically
-from ...predictors.allocators import CloudAllocator, EdgeAllocator, cheapest_shift
+from ...predictors.allocators import Allocator, CloudAllocator, EdgeAllocator
+from ...predictors.persistence import Persistence
 from ..fingerprints import fingerprint
 from ..verdicts import Interval, Verdict, paired_interval, paired_verdict
-from .fingerprints import of_code, of_cost, of_data
+from .fingerprints import BASELINE_CODE, of_code, of_cost, of_data
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from ...profiles.costs import AllocationCost
     from .networks import Workshop
 
-PERSISTENCE = "persistence"
-ALLOCATORS = {"EdgeAllocator": EdgeAllocator, "CloudAllocator": CloudAllocator}
-NAMES = (PERSISTENCE, *ALLOCATORS)
+ALLOCATORS: dict[str, Callable[..., Allocator]] = {
+    "persistence": Persistence,
+    "EdgeAllocator": EdgeAllocator,
+    "CloudAllocator": CloudAllocator,
+}
+NAMES = tuple(ALLOCATORS)
 
 
 @dataclass(frozen=True)
@@ -50,31 +53,22 @@ class Bar:
         return Verdict.HOLDS, "the cloud beats " + ", ".join(NAMES)
 
 
-def margin(past: NDArray[np.float64], demand: NDArray[np.float64], cost: AllocationCost) -> NDArray[np.float32]:
-    """Return what each cell's latest demand needs on top to cost least on these samples."""
-    latest, wanted = (torch.tensor(np.ascontiguousarray(a), dtype=torch.float32) for a in (past[:, :, -1], demand))
-    shift: NDArray[np.float32] = cheapest_shift(latest, wanted, cost).numpy()
-    return shift
-
-
 def baselines(shop: Workshop, window: int, cost: AllocationCost, seeds: Sequence[int]) -> Bar:
     """Fit the baselines on training and validation together, and price them on the test; kept in ``baselines/``."""
     data = of_data(shop.frame, shop.box.order, shop.samples(window)[2])
-    key = fingerprint(data, window, of_cost(cost), list(seeds), of_code(("allocators", "samples", "boxes")))
-    path = shop.folder / "baselines" / f"N{window}-{cost.kind}-{cost.under:g}-{key}.csv"
+    key = fingerprint(data, window, of_cost(cost), list(seeds), of_code(BASELINE_CODE))
+    path = shop.folder / "baselines" / f"N{window}-{cost.label}-{key}.csv"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         parts = [shop.part(window, part) for part in ("train", "validation")]
         past, demand = (np.concatenate(both) for both in zip(*parts, strict=True))
-        shift = margin(past, demand, cost)
+        own = shop.in_box(cost)
         test, wanted = shop.part(window, "test")
         rows = []
         for seed in seeds:
-            answers = {PERSISTENCE: test[:, :, -1] + shift}
-            answers |= {n: make(cost, seed=seed).fit(past, demand).allocate(test) for n, make in ALLOCATORS.items()}
-            for name, answer in answers.items():
-                paid = float(np.asarray(cost.exact(answer, wanted)).sum(axis=1).mean())
-                rows.append((seed, name, paid, float((answer < wanted).mean())))
+            for name, make in ALLOCATORS.items():
+                found = make(own, seed=seed).fit(past, demand).provisioning(test, wanted)
+                rows.append((seed, name, float(found.cost.sum()), float(found.violation_rate.mean())))
         frame = pd.DataFrame(rows, columns=["seed", "baseline", "cost", "shortfall"])
         write_atomically(path, frame.to_csv(index=False).encode())
     kept = pd.read_csv(path)

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from ...predictors.samples import Split
     from ...profiles.costs import AllocationCost
 
-NETWORK_CODE = ("blocks", "boxes", "ddnn", "demand_exits", "joint", "loop", "samples", "training")
+NETWORK_CODE = ("blocks", "boxes", "ddnn", "demand_exits", "exits", "joint", "loop", "samples", "training")
 """Modules of the predictors that a trained network depends on."""
+
+BASELINE_CODE = ("allocators", "boxes", "persistence", "provisioning", "samples")
+"""Modules that the baselines depend on."""
 
 RULE_CODE = ("baseline_rules", "classifiers", "exits", "rules")
 """Modules that a rule's decisions depend on besides."""
@@ -41,5 +44,6 @@ def of_data(frame: pd.DataFrame, box: NDArray[np.intp], split: Split) -> str:
 
 def of_cost(cost: AllocationCost) -> str:
     """Return the fingerprint of a cost: its options, and what it says of some allocations."""
-    tried = np.linspace(-0.5, 0.5, 21)
-    return fingerprint(cost, np.round(cost.exact(tried, 0.0), 9).tolist())
+    services = max(np.size(cost.under), np.size(cost.over))
+    tried = np.repeat(np.linspace(-0.5, 0.5, 21)[:, None], services, axis=1)
+    return fingerprint(cost, np.round(cost.exact(tried, 0.0), 9).ravel().tolist())

@@ -15,7 +15,7 @@ from ...exchange.storage import write_atomically
 from ...model.cached import cached_property
 from ...predictors.boxes import TrafficBox
 from ...predictors.ddnn import DDNN
-from ...predictors.exits import ExitSamples
+from ...predictors.exits import ExitSamples, answers
 from ...predictors.joint import train_jointly
 from ...predictors.samples import MinMax, Split, chronological, windows
 from ...predictors.training import load_weights, save_weights
@@ -47,7 +47,7 @@ class Network:
     kind, window, sites, exit, remote
         Of the :class:`~edgeopt.predictors.ddnn.DDNN`.
     cost : AllocationCost
-        What it minimises.
+        What it minimises; weights of single services are in the order of the traffic's columns.
     weight : float
         Of the local exits; 0 is the centralised network, without exits.
     seed, epochs : int
@@ -73,10 +73,10 @@ class Network:
     @property
     def name(self) -> str:
         """Name for people; files add the fingerprint."""
-        cost = f"{self.cost.kind}-{self.cost.under:g}-{self.cost.over:g}"
         more = "" if self.remote == "blocks" else f"-{self.remote}"
         more += f"-drop{self.site_dropout:g}" if self.site_dropout else ""
-        return f"{self.kind}-{self.exit}-N{self.window}-{cost}-w{self.weight:g}-s{self.sites}{more}-{self.seed}"
+        start = f"{self.kind}-{self.exit}-N{self.window}-{self.cost.label}"
+        return f"{start}-w{self.weight:g}-s{self.sites}{more}-{self.seed}"
 
 
 @dataclass
@@ -122,6 +122,10 @@ class Workshop:
         rows = getattr(split, part)
         return past[rows], demand[rows]
 
+    def in_box(self, cost: AllocationCost) -> AllocationCost:
+        """Return the cost of the cells in the order that samples have them."""
+        return cost.take(self.box.order)
+
     def fingerprint(self, network: Network) -> str:
         """Return what a network depends on: traffic, split, options and code."""
         data = of_data(self.frame, self.box.order, self.samples(network.window)[2])
@@ -162,7 +166,7 @@ class Workshop:
             model,
             self.part(network.window, "train"),
             self.part(network.window, "validation"),
-            network.cost,
+            self.in_box(network.cost),
             local_weight=network.weight,
             site_dropout=network.site_dropout,
             seed=network.seed,
@@ -188,7 +192,8 @@ class Workshop:
         """Return the samples of a part (``"train"``, ``"validation"``, ``"test"``) with both exits' costs."""
         if (network, part) not in self._asked:
             past, demand = self.part(network.window, part)
-            self._asked[network, part] = ExitSamples.of(self.model(network), past, demand, network.cost)
+            cost = self.in_box(network.cost)
+            self._asked[network, part] = ExitSamples.of(self.model(network), past, demand, cost)
         return self._asked[network, part]
 
     def remote_cost(self, network: Network) -> float:
@@ -201,12 +206,11 @@ class Workshop:
 
     def _remote_cost(self, model: DDNN, network: Network) -> float:
         past, demand = self.part(network.window, "test")
-        return float(np.asarray(network.cost.exact(_remote(model, past), demand)).sum(axis=1).mean())
+        return float(np.asarray(self.in_box(network.cost).exact(_remote(model, past), demand)).sum(axis=1).mean())
 
 
 def _remote(model: DDNN, past: NDArray[np.float64]) -> NDArray[np.float32]:
     given = torch.from_numpy(np.ascontiguousarray(past, dtype=np.float32))
-    with torch.no_grad():
-        parts = [model.cloud(model.features(some), some).numpy() for some in torch.split(given, 512)]
-    answers: NDArray[np.float32] = np.concatenate(parts)
-    return answers
+    [(_, answer)] = answers(model, given, ("remote",))
+    allocation: NDArray[np.float32] = answer.numpy()
+    return allocation

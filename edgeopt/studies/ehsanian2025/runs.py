@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ...predictors.persistence import Persistence
 from ...profiles.costs import AllocationCost
-from ..early_exit.baselines import Bar, baselines, margin
+from ..early_exit.baselines import Bar, baselines
 from ..early_exit.curves import ORACLE, Family, points
 from ..early_exit.networks import EXITS, Network, Workshop
 
@@ -43,8 +44,8 @@ def penalties(shop: Workshop) -> pd.DataFrame:
     rows = []
     for under in TRIED:
         cost = AllocationCost(under, kind="quadratic-linear")
-        short = later[:, :, -1] + margin(past, demand, cost) < wanted
-        rows.append((under, float(short.mean())))
+        found = Persistence(cost).fit(past, demand).provisioning(later, wanted)
+        rows.append((under, float(found.violation_rate.mean())))
     return pd.DataFrame(rows, columns=["c_1", "violations"])
 
 

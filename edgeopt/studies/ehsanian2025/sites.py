@@ -80,7 +80,7 @@ def independent(report: Report, runs: Runs) -> None:
 def _of_seed(runs: Runs, seed: int) -> pd.DataFrame:
     network = runs.silent(seed)
     training, test = runs.shop.ask(network, "train"), runs.shop.ask(network, "test")
-    model = runs.shop.model(network)
+    model, cost = runs.shop.model(network), runs.shop.in_box(network.cost)
     past, demand = runs.shop.part(WINDOW, "test")
     each = [_decisions(training.at_site(i, own), test.at_site(i, own), seed) for i, own in enumerate(model.cells)]
     rows = []
@@ -88,7 +88,7 @@ def _of_seed(runs: Runs, seed: int) -> pd.DataFrame:
         best = solve(OfflineOffloading(test.local_cost, test.remote_cost, share, independent_sites=True))
         learned = np.stack([site[place] for site in each], axis=1)
         paid = [
-            float(independent_costs(model, past, demand, network.cost, local).mean())
+            float(independent_costs(model, past, demand, cost, local).mean())
             for local in (best.decision.local, learned)
         ]
         together = test.cost(Oracle(share).decide(test)), test.cost(common)

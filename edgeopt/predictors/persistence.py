@@ -1,0 +1,44 @@
+"""The allocator that learns next to nothing: the latest demand, and a margin for each cell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from .allocators import Allocator, cheapest_shift, learned_from
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+
+class Persistence(Allocator):
+    """The latest demand with each cell's cheapest margin: what every other allocator has to beat."""
+
+    steps_by_default = 0
+    batch = None
+    learning_rate = 0.0
+
+    def fit(self, past: NDArray[np.float64], target: NDArray[np.float64]) -> Self:
+        """Find the margins, on all samples: nothing is selected that some would have to be held out for."""
+        import torch
+
+        inputs, wanted = learned_from(past, target)
+        weights = self._start(inputs, wanted, torch.Generator())
+        self._weights = {"margin": cheapest_shift(self._forward(weights, inputs), wanted, self.cost)}
+        return self
+
+    def allocate(self, past: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the latest demand and the margin, in double precision: no slot is short by a rounding."""
+        latest = np.asarray(past, dtype=np.float64)[:, :, -1]
+        allocation: NDArray[np.float64] = latest + self._fitted()["margin"].double().numpy()
+        return allocation
+
+    def _start(self, past: torch.Tensor, target: torch.Tensor, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        import torch
+
+        return {"margin": torch.zeros(past.shape[1])}
+
+    def _forward(self, weights: dict[str, torch.Tensor], past: torch.Tensor) -> torch.Tensor:
+        return past[:, :, -1] + weights["margin"]
