@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from ..model.errors import InvalidOptionError, InvalidProblemError
+from ..profiles.own_costs import check_cost
+from .margins import cheapest_shift
 from .provisioning import Provisioning
 from .samples import check_samples
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from ..profiles.costs import AllocationCost
+    from ..profiles.own_costs import Cost
     from .samples import MinMax
 
 HELD_OUT = 0.15
@@ -56,7 +58,7 @@ class Allocator(ABC):
 
     Parameters
     ----------
-    cost : AllocationCost
+    cost : Cost
         Cost to minimise, in units of the demand that the allocator is given; weights in the order of its cells.
     seed : int
         Fixes the initial weights and the order of the batches.
@@ -68,7 +70,7 @@ class Allocator(ABC):
     batch: int | None
     learning_rate: float
 
-    def __init__(self, cost: AllocationCost, *, seed: int = 0, steps: int | None = None) -> None:
+    def __init__(self, cost: Cost, *, seed: int = 0, steps: int | None = None) -> None:
         self.cost = cost
         self.seed = seed
         self.steps = self.steps_by_default if steps is None else steps
@@ -101,7 +103,7 @@ class Allocator(ABC):
         """
         import torch
 
-        inputs, wanted = learned_from(past, target)
+        inputs, wanted = learned_from(past, target, self.cost)
         generator = torch.Generator().manual_seed(self.seed)
         seen = round(len(target) * (1 - HELD_OUT))
         with _one_thread():
@@ -171,19 +173,6 @@ class Allocator(ABC):
             return float(self.cost.exact(self._forward(weights, past), target).sum(dim=1).mean())
 
 
-def cheapest_shift(allocation: torch.Tensor, target: torch.Tensor, cost: AllocationCost) -> torch.Tensor:
-    """Return per cell the constant that, added to the allocation, costs least on these samples, (cells,).
-
-    One of the residuals' quantiles: for `deepcog` the optimum is a residual itself.
-    """
-    import torch
-
-    levels = torch.linspace(0.0, 1.0, 201)
-    shifts = torch.quantile(target - allocation, levels, dim=0)
-    costs = torch.stack([cost.exact(allocation + shift, target).mean(dim=0) for shift in shifts])
-    return shifts.gather(0, costs.argmin(dim=0, keepdim=True))[0]
-
-
 class EdgeAllocator(Allocator):
     """A linear model per cell, on the cell's own past: what an edge site can run without asking anyone.
 
@@ -247,12 +236,15 @@ class CloudAllocator(Allocator):
         return _linear(weights, past) + hidden @ weights["last"]
 
 
-def learned_from(past: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return samples to learn from as tensors."""
+def learned_from(
+    past: NDArray[np.float64], target: NDArray[np.float64], cost: Cost
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return samples to learn from as tensors, and make sure that the cost prices them."""
     if len(target) < 10:
         raise InvalidProblemError(f"{len(target)} training samples; at least 10 are needed")
     for name, values in (("past", past), ("target", target)):
         check_samples(np.asarray(values), name)
+    check_cost(cost, np.shape(target)[1], training=True)
     return _tensor(past), _tensor(target)
 
 

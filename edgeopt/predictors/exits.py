@@ -11,12 +11,13 @@ import torch
 
 from ..formulations.offloading import OfflineOffloading
 from ..model.errors import InvalidProblemError
+from ..profiles.own_costs import check_cost
 from .provisioning import Provisioning
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from ..profiles.costs import AllocationCost
+    from ..profiles.own_costs import Cost
     from .ddnn import DDNN
     from .samples import MinMax
 
@@ -47,7 +48,7 @@ class ExitSamples:
         return len(self.past)
 
     @classmethod
-    def of(cls, model: DDNN, past: ArrayLike, demand: ArrayLike, cost: AllocationCost, batch: int = 512) -> Self:
+    def of(cls, model: DDNN, past: ArrayLike, demand: ArrayLike, cost: Cost, batch: int = 512) -> Self:
         """Ask a trained network, and price both answers by the exact cost.
 
         Raises
@@ -58,6 +59,7 @@ class ExitSamples:
         given, wanted = np.ascontiguousarray(past, dtype=np.float32), np.asarray(demand, dtype=np.float64)
         if given.ndim != 3 or wanted.shape != given.shape[:2]:
             raise InvalidProblemError(f"past {given.shape} and demand {wanted.shape} do not match")
+        check_cost(cost, model.series)
         answers = [_ask(model, torch.from_numpy(given[i : i + batch])) for i in range(0, len(given), batch)]
         features, local, remote = (np.concatenate(part) for part in zip(*answers, strict=True))
         costs = [np.asarray(cost.exact(answer, wanted)) for answer in (local, remote)]
@@ -114,7 +116,7 @@ def provisioning(
     model: DDNN,
     past: ArrayLike,
     demand: ArrayLike,
-    cost: AllocationCost,
+    cost: Cost,
     *,
     local: ArrayLike | None = None,
     services: Sequence[object] | None = None,
@@ -126,7 +128,7 @@ def provisioning(
     ----------
     past, demand : (samples, series, window) and (samples, series) float
         Samples and what was demanded.
-    cost : AllocationCost
+    cost : Cost
         What is paid.
     local : (samples,) bool, optional
         Which samples stay local, as rules decide.
@@ -168,7 +170,7 @@ def _ask(model: DDNN, past: torch.Tensor) -> tuple[NDArray[np.float32], ...]:
 
 
 def independent_costs(
-    model: DDNN, past: ArrayLike, demand: ArrayLike, cost: AllocationCost, local: NDArray[np.bool_]
+    model: DDNN, past: ArrayLike, demand: ArrayLike, cost: Cost, local: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Return the cost of each sample where each site decides on its own: one that stays local sends nothing.
 
@@ -181,6 +183,7 @@ def independent_costs(
     stay = np.asarray(local, dtype=bool)
     if stay.shape != (len(given), len(model.cells)):
         raise InvalidProblemError(f"local has shape {stay.shape}; expected ({len(given)}, {len(model.cells)})")
+    check_cost(cost, model.series)
     model.eval()
     with torch.no_grad():
         inputs = torch.from_numpy(given)

@@ -19,9 +19,11 @@ import numpy as np
 import torch
 
 from ..model.errors import InvalidOptionError, InvalidProblemError
+from ..profiles.costs import AllocationCost
+from ..profiles.own_costs import check_cost
 from ..profiles.smoothed_costs import smoothed
-from .allocators import cheapest_shift
 from .exits import answers
+from .margins import cheapest_shift
 from .samples import check_samples
 from .training import train
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from ..profiles.costs import AllocationCost
+    from ..profiles.own_costs import Cost
     from .ddnn import DDNN
 
 WIDTHS = (0.2, 0.1, 0.05)
@@ -43,7 +45,7 @@ def train_jointly(
     model: DDNN,
     training: tuple[NDArray[np.float64], NDArray[np.float64]],
     validation: tuple[NDArray[np.float64], NDArray[np.float64]],
-    cost: AllocationCost,
+    cost: Cost,
     *,
     local_weight: float = 0.5,
     site_dropout: float = 0.0,
@@ -65,8 +67,9 @@ def train_jointly(
     training, validation : pair of arrays
         Samples (samples, series, window) and demands (samples, series), as `samples.windows` returns them; validation
         after training in time.
-    cost : AllocationCost
-        In the unit of the samples; weights of single services are in the order of the series.
+    cost : Cost
+        In the unit of the samples; weights of single services are in the order of the series. A cost of one's own is
+        averaged over the same wide errors, and ends on its surrogate (:mod:`edgeopt.profiles.own_costs`).
     local_weight : float
         ``w``, between 0 and 1.
     site_dropout : float
@@ -99,6 +102,7 @@ def train_jointly(
     ):
         if not 0 <= share <= 1:
             raise InvalidOptionError(f"{name} is {share}; expected a share between 0 and 1")
+    check_cost(cost, model.series, training=True)
     weight = local_weight if model.exits else 0.0
     named = (("training", training), ("validation", validation))
     pairs = [(_tensor(past, f"past of {part}"), _tensor(demand, f"demand of {part}")) for part, (past, demand) in named]
@@ -115,7 +119,8 @@ def train_jointly(
     for turn, width in enumerate(WIDTHS if each else ()):
         wide, seen = partial(smoothed, cost, width=width), _after(watch, turn * each)
         step(f"width-{width:g}", partial(total, wide), partial(watched, wide), epochs=each, patience=each, watch=seen)
-    narrow = partial(smoothed, cost, width=cost.ramp)
+    # A cost of the papers ends on a narrow error, whose slope reaches farther than its surrogate's.
+    narrow = partial(smoothed, cost, width=cost.ramp) if isinstance(cost, AllocationCost) else cost.surrogate
     left = epochs - each * len(WIDTHS)
     seen = _after(watch, epochs - left)
     step("joint", partial(total, narrow), partial(watched, cost.exact), epochs=left, patience=patience, watch=seen)
@@ -164,7 +169,7 @@ def _only(model: DDNN, part: str) -> Iterator[None]:
             value.requires_grad_(True)
 
 
-def _fit_margins(model: DDNN, past: Tensor, demand: Tensor, cost: AllocationCost, exits: Sequence[str]) -> None:
+def _fit_margins(model: DDNN, past: Tensor, demand: Tensor, cost: Cost, exits: Sequence[str]) -> None:
     """Add to every trained exit's margin, cell by cell, the constant that is cheapest in exact cost."""
     for name, given in answers(model, past, exits):
         shift = cheapest_shift(given, demand, cost)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from .allocators import Allocator, cheapest_shift, learned_from
+from .allocators import Allocator, learned_from
+from .margins import cheapest_shift
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +25,7 @@ class Persistence(Allocator):
         """Find the margins, on all samples: nothing is selected that some would have to be held out for."""
         import torch
 
-        inputs, wanted = learned_from(past, target)
+        inputs, wanted = learned_from(past, target, self.cost)
         weights = self._start(inputs, wanted, torch.Generator())
         self._weights = {"margin": cheapest_shift(self._forward(weights, inputs), wanted, self.cost)}
         return self

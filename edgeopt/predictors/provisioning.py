@@ -14,12 +14,13 @@ import numpy as np
 
 from ..model.errors import InvalidProblemError
 from ..model.records import float_array, read_only
+from ..profiles.own_costs import check_cost
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-    from ..profiles.costs import AllocationCost
+    from ..profiles.own_costs import Cost
     from .samples import MinMax
 
 
@@ -59,7 +60,7 @@ class Provisioning:
         cls,
         allocation: ArrayLike,
         demand: ArrayLike,
-        cost: AllocationCost,
+        cost: Cost,
         *,
         services: Sequence[object] | None = None,
         scale: MinMax | None = None,
@@ -70,7 +71,7 @@ class Provisioning:
         ----------
         allocation, demand : (slots, services) float
             On the scale that the cost is meant for.
-        cost : AllocationCost
+        cost : Cost
             What is paid.
         services : sequence, optional
             Names of the slices; their numbers by default.
@@ -101,6 +102,7 @@ class Provisioning:
         for field, size in sizes.items():
             if size != given.shape[1]:
                 raise InvalidProblemError(f"{field} is for {size} slices; the demand has {given.shape[1]} columns")
+        check_cost(cost, given.shape[1])
         unit, low = (np.ones(len(names)), np.zeros(len(names))) if scale is None else (scale.span, scale.lowest)
         excess, short = given - wanted, given < wanted
         return cls(

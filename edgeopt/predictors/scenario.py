@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..formulations.offloading import OfflineOffloading
     from ..profiles.cost_weights import Weights
+    from ..profiles.own_costs import Cost
 
 
 def offloading_costs(
@@ -32,6 +33,7 @@ def offloading_costs(
     under: Weights = 1.0,
     over: Weights = 1.0,
     kind: str = "deepcog",
+    cost: Cost | None = None,
     train_fraction: float = 0.7,
     seed: int = 0,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -48,6 +50,8 @@ def offloading_costs(
         for all cells, or one for each, in the order of the columns.
     kind : {"deepcog", "quadratic-linear", "least-squares"}
         Which cost; see `edgeopt.profiles.costs.AllocationCost`.
+    cost : Cost, optional
+        A cost of one's own (`edgeopt.profiles.own_costs`), instead of `under`, `over` and `kind`.
     train_fraction : float
         Share of the slots, from the start, that scaling and training may see; between 0 and 1.
     seed : int
@@ -65,7 +69,11 @@ def offloading_costs(
     InvalidOptionError
         If a weight, the window or the fraction is out of range, or there is not one weight for each cell.
     """
-    cost = AllocationCost(under=under, over=over, kind=kind)
+    price: Cost = AllocationCost(under=under, over=over, kind=kind)
+    if cost is not None:
+        if price != AllocationCost(under=1.0):
+            raise InvalidOptionError("cost stands for under, over and kind; give either the one or the others")
+        price = cost
     demand, split = _split(traffic, window, train_fraction)
     past, target = windows(MinMax.fit(demand[:split]).normalise(demand), window)
     # Sample k is about slot k + window: these, and no later, are known when the training period ends.
@@ -73,9 +81,9 @@ def offloading_costs(
 
     def total(allocator: Allocator) -> NDArray[np.float64]:
         allocation = allocator.fit(past[:known], target[:known]).allocate(past[known:])
-        return np.asarray(cost.exact(allocation, target[known:]).sum(axis=-1))
+        return np.asarray(price.exact(allocation, target[known:]).sum(axis=-1))
 
-    return total(EdgeAllocator(cost, seed=seed)), total(CloudAllocator(cost, seed=seed))
+    return total(EdgeAllocator(price, seed=seed)), total(CloudAllocator(price, seed=seed))
 
 
 def offloading_problem(
@@ -86,6 +94,7 @@ def offloading_problem(
     under: Weights = 1.0,
     over: Weights = 1.0,
     kind: str = "deepcog",
+    cost: Cost | None = None,
     train_fraction: float = 0.7,
     seed: int = 0,
 ) -> OfflineOffloading:
@@ -97,7 +106,7 @@ def offloading_problem(
         Demand without gaps.
     min_local_fraction : float
         Share L0 of the samples that must stay at the edge.
-    window, under, over, kind, train_fraction, seed
+    window, under, over, kind, cost, train_fraction, seed
         As in `offloading_costs`.
 
     Returns
@@ -113,7 +122,7 @@ def offloading_problem(
     from ..formulations.offloading import OfflineOffloading
 
     local_cost, remote_cost = offloading_costs(
-        traffic, window=window, under=under, over=over, kind=kind, train_fraction=train_fraction, seed=seed
+        traffic, window=window, under=under, over=over, kind=kind, cost=cost, train_fraction=train_fraction, seed=seed
     )
     return OfflineOffloading(local_cost=local_cost, remote_cost=remote_cost, min_local_fraction=min_local_fraction)
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...predictors.allocators import cheapest_shift
 from ..fingerprints import fingerprint
 
 if TYPE_CHECKING:
@@ -19,10 +18,10 @@ if TYPE_CHECKING:
     from ...predictors.samples import Split
     from ...profiles.costs import AllocationCost
 
-NETWORK_CODE = ("blocks", "boxes", "ddnn", "demand_exits", "exits", "joint", "loop", "samples", "training")
+NETWORK_CODE = ("blocks", "boxes", "ddnn", "demand_exits", "exits", "joint", "loop", "margins", "samples", "training")
 """Modules of the predictors that a trained network depends on."""
 
-BASELINE_CODE = ("allocators", "boxes", "persistence", "provisioning", "samples")
+BASELINE_CODE = ("allocators", "boxes", "margins", "persistence", "provisioning", "samples")
 """Modules that the baselines depend on."""
 
 RULE_CODE = ("baseline_rules", "classifiers", "exits", "rules")
@@ -33,7 +32,7 @@ RULE_CODE = ("baseline_rules", "classifiers", "exits", "rules")
 def of_code(modules: tuple[str, ...]) -> str:
     """Return the fingerprint of the text of some modules of the predictors."""
     texts = [inspect.getsource(importlib.import_module(f"edgeopt.predictors.{name}")) for name in modules]
-    return fingerprint(*texts, inspect.getsource(cheapest_shift))
+    return fingerprint(*texts)
 
 
 def of_data(frame: pd.DataFrame, box: NDArray[np.intp], split: Split) -> str:
