@@ -25,6 +25,7 @@ from ..profiles.capture.work import count_work
 from .blocks import HOUR, dropout_of, dropped, exit_of, features_of, remote_of
 from .boxes import box_shape
 from .demand_exits import DEMAND_EXITS
+from .site_shares import check_apart, shares
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -108,11 +109,15 @@ class DDNN(nn.Module):
     remote : {"blocks", "deepcog", "dlinear", "transformer"}
         The cloud's block: the paper's, or a network that reads the demand of the sites instead of their features
         (:mod:`.demand_exits`).
+    within : torch.nn.Module, optional
+        Differentiable map from (batch, series) to allocations that may be given, which ends every answer, in training
+        and after: a :class:`~.budgets.Budget`, or an :class:`edgeopt.layers.Projection`. Sites that decide on their own
+        know nothing of each other: with several, each group of a budget must be of one.
 
     Raises
     ------
     InvalidOptionError
-        If an option is out of range, or the sites do not share the series.
+        If an option is out of range, the sites do not share the series, or a budget reaches over several sites.
     """
 
     def __init__(
@@ -126,6 +131,7 @@ class DDNN(nn.Module):
         exits: bool = True,
         exit: str = "residual",
         remote: str = "blocks",
+        within: nn.Module | None = None,
     ) -> None:
         super().__init__()
         known = (("kind", kind, KINDS), ("exit", exit, EXITS), ("remote", remote, ("blocks", *DEMAND_EXITS)))
@@ -138,7 +144,10 @@ class DDNN(nn.Module):
             raise InvalidOptionError(f"dropout is {dropout}; expected a share below 1")
         self.kind, self.series, self.window, self.residual = kind, series, window, exit == "residual"
         self.reads_demand = remote != "blocks"
-        self.cells = _shares(series, sites)
+        self.cells = shares(series, sites)
+        if within is not None and exits and len(self.cells) > 1:
+            check_apart(within, self.cells)
+        self.within = within
         sizes = [len(own) for own in self.cells]
         if kind != "lstm" and len(set(sizes)) > 1:
             raise InvalidOptionError(f"sites have {sizes} series; boxes can be joined only where all are of one size")
@@ -178,7 +187,7 @@ class DDNN(nn.Module):
             if head is None:
                 raise InvalidOptionError("this network has no local exits; it is centralised")
             answer[:, own] += head(features[i])
-        return answer
+        return self._allowed(answer)
 
     def check_dropout(self) -> None:
         """Make sure that dropout makes the local answers of every site random.
@@ -204,7 +213,7 @@ class DDNN(nn.Module):
         answer = self._start(past).repeat(count, 1, 1)
         for i, own in enumerate(self.cells):
             answer[:, :, own] += self._site(i).passes(past[:, own], count, generator)
-        return answer
+        return self._allowed(answer)
 
     def cloud(self, features: Sequence[Tensor], past: Tensor, sent: Tensor | None = None) -> Tensor:
         """Return the remote answer (batch, series).
@@ -217,7 +226,7 @@ class DDNN(nn.Module):
         answer = self._start(past)
         if self.reads_demand:
             answer += self.remote(past if sent is None else past * self._of_cells(sent))
-            return answer
+            return self._allowed(answer)
         parts = list(features)
         if sent is not None:
             parts = [z * sent[:, i].view(-1, *[1] * (z.ndim - 1)) for i, z in enumerate(parts)]
@@ -225,12 +234,17 @@ class DDNN(nn.Module):
         correction: Tensor = self.remote(joined)
         order = torch.as_tensor([cell for own in self.cells for cell in own])
         answer[:, order] += correction
-        return answer
+        return self._allowed(answer)
 
     def _of_cells(self, sent: Tensor) -> Tensor:
         """Return for each series whether its site sends, (batch, series, 1)."""
         site = [next(i for i, own in enumerate(self.cells) if cell in own) for cell in range(self.series)]
         return sent[:, site, None]
+
+    def _allowed(self, answer: Tensor) -> Tensor:
+        """Return the answer, or what may be given of it."""
+        allowed: Tensor = answer if self.within is None else self.within(answer)
+        return allowed
 
     def _start(self, past: Tensor) -> Tensor:
         """Return what the answers are added to."""
@@ -284,15 +298,3 @@ def resources(model: DDNN) -> dict[str, dict[str, float]]:
 def _last_bias(part: nn.Module) -> nn.Parameter:
     """Return the bias of its last linear layer."""
     return [module for module in part.modules() if isinstance(module, nn.Linear)][-1].bias
-
-
-def _shares(series: int, sites: int | Sequence[Sequence[int]]) -> list[list[int]]:
-    if isinstance(sites, int):
-        if sites < 1 or series % sites:
-            raise InvalidOptionError(f"sites is {sites}; {series} series cannot be shared equally among so many")
-        each = series // sites
-        return [list(range(i * each, (i + 1) * each)) for i in range(sites)]
-    shares = [[int(cell) for cell in own] for own in sites]
-    if sorted(cell for own in shares for cell in own) != list(range(series)):
-        raise InvalidOptionError(f"sites must share the series 0 to {series - 1}: each at exactly one site")
-    return shares

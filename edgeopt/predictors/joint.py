@@ -23,7 +23,7 @@ from ..profiles.costs import AllocationCost
 from ..profiles.own_costs import check_cost
 from ..profiles.smoothed_costs import smoothed
 from .exits import answers
-from .margins import cheapest_shift
+from .margins import cheapest_part, cheapest_shift
 from .samples import check_samples
 from .training import train
 
@@ -170,9 +170,19 @@ def _only(model: DDNN, part: str) -> Iterator[None]:
 
 
 def _fit_margins(model: DDNN, past: Tensor, demand: Tensor, cost: Cost, exits: Sequence[str]) -> None:
-    """Add to every trained exit's margin, cell by cell, the constant that is cheapest in exact cost."""
-    for name, given in answers(model, past, exits):
+    """Add to every trained exit's margin, cell by cell, the constant that is cheapest in exact cost.
+
+    Margins are added before a budget takes part of the answers back: there, as much of them as is cheapest afterwards.
+    """
+    within, model.within = model.within, None
+    try:
+        asked = list(answers(model, past, exits))
+    finally:
+        model.within = within
+    for name, given in asked:
         shift = cheapest_shift(given, demand, cost)
+        if within is not None:
+            shift = cheapest_part(given, shift, demand, cost, within)
         margins = model.local_margins() if name == "local" else [model.remote_margin()]
         with torch.no_grad():
             for margin, own in margins:

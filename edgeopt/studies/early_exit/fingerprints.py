@@ -18,7 +18,20 @@ if TYPE_CHECKING:
     from ...predictors.samples import Split
     from ...profiles.costs import AllocationCost
 
-NETWORK_CODE = ("blocks", "boxes", "ddnn", "demand_exits", "exits", "joint", "loop", "margins", "samples", "training")
+NETWORK_CODE = (
+    "blocks",
+    "boxes",
+    "budgets",
+    "ddnn",
+    "demand_exits",
+    "exits",
+    "joint",
+    "loop",
+    "margins",
+    "samples",
+    "site_shares",
+    "training",
+)
 """Modules of the predictors that a trained network depends on."""
 
 BASELINE_CODE = ("allocators", "boxes", "margins", "persistence", "provisioning", "samples")
