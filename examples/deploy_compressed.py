@@ -117,11 +117,12 @@ def deploy(parts: Any, inputs: torch.Tensor, labels: torch.Tensor, slow: int, ra
         process.kill()
 
 
-def declared(model: nn.Module, losses: Compression, slow: int, rate: float, floor: float) -> eo.CompressedSplit:
-    """Return the problem: layers timed here, the device `slow` times as long, losses as measured."""
-    sample = torch.zeros(1, 1, 32, 32)
+def declared(
+    model: nn.Module, sample: torch.Tensor, losses: Compression, slow: int, rate: float, floor: float
+) -> eo.CompressedSplit:
+    """Return the problem: layers timed here on a digit, the device `slow` times as long, losses as measured."""
     chain = LayerTable.from_module(model, sample).chain()
-    measured = measure(model, sample, threads=1, repeats=5)
+    measured = measure(model, sample, threads=1)
     edge = chain.total(measured.set_index("name").seconds.loc[list(chain.table.names)].to_numpy())
     return eo.CompressedSplit(
         np.stack([slow * edge, edge], axis=1),
@@ -149,7 +150,7 @@ def main() -> None:
     model = trained(inputs[:1200], labels[:1200], 2 if arguments.quick else 8)
     held, truth = inputs[1200:], labels[1200:]
     losses = measure_losses(model, inputs[:1], held, truth, precisions=WAYS)
-    problem = declared(model, losses, arguments.slow, arguments.rate, arguments.floor)
+    problem = declared(model, inputs[:1], losses, arguments.slow, arguments.rate, arguments.floor)
     print(f"accuracy {losses.accuracy:.3f} of {len(held)} digits; at most {arguments.floor:g} of it may be lost")
     print(f"two tensors lose at most {losses.additivity(10):.3f} more together than each alone")
     plain = replace(problem, loss=np.where(np.arange(len(WAYS)) > 0, np.inf, problem.loss))

@@ -1,16 +1,17 @@
 """From a decision to running parts: networks split over two and three processes, predicted beside measured latency.
 
 The layers are timed on this machine. A device and an edge server run every part several times over, so that they are
-honestly slower than the last tier; the links between the processes are loopback sockets throttled to stated rates. The
-exact split is solved, the network is cut into parts, the parts are saved as files, and each process loads its own with
-torch alone: neither edgeopt nor the model's source is there. Four networks: a chain, a U-Net, a detector with two
-heads, and one with early exits.
+honestly slower than the last tier; the links between the processes are loopback sockets throttled to stated rates, and
+what they take in fact is measured with one number and with many. The exact split is solved, the network is cut into
+parts, the parts are saved as files, and each process loads its own with torch alone: neither edgeopt nor the model's
+source is there. Four networks: a chain, a U-Net, a detector with two heads, and one with early exits.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import socket
 import struct
 import subprocess
@@ -18,15 +19,22 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import nn
 
 PATIENCE = 60.0
+PAUSE = 0.01
+"""Seconds between two inferences: each is one of its own, and the first run of its parts finds cold caches."""
+MANY = 25_000
+"""Numbers in the larger of the two messages by which the links are measured."""
+NO_LINK = 1e30
+"""Bit/s of a link that takes no time."""
 SIZE = struct.Struct("!Q")
 
 
@@ -50,7 +58,7 @@ class Tier:
         """Forget the inference before."""
         self.inference = inference
         self.held, self.known, self.results = dict(inputs), {-1: set(), 1: set()}, list(self.plan["results"])
-        self.exit = len(self.plan["exits"]) - 1
+        self.exit, self.computed = len(self.plan["exits"]) - 1, [0.0 for _ in self.plan["slow"]]
 
     def serve(self) -> None:
         """Run what the left side hands over until it hangs up."""
@@ -77,8 +85,10 @@ class Tier:
         """Run a part, several times over where this tier plays a slow one."""
         part = self.plan["parts"][index]
         given = [self.held[name] for name in part["inputs"]]
+        started = time.perf_counter()
         for _ in range(self.plan["slow"][self.number]):
             result = self.modules[index](*given)
+        self.computed[self.number] += time.perf_counter() - started
         self.held.update(zip(part["outputs"], result if len(part["outputs"]) > 1 else (result,), strict=True))
 
     def leaves(self, index: int) -> bool:
@@ -110,6 +120,7 @@ class Tier:
                 "tensors": described,
                 "exit": self.exit,
                 "results": self.results,
+                "computed": self.computed,
             }
         ).encode()
         wait(8 * len(payload) / self.plan["rates"][self.number if side > 0 else self.number - 1])
@@ -133,7 +144,7 @@ class Tier:
             )
             self.known[side].add(name)
             at += size
-        self.exit, self.results = message["exit"], message["results"]
+        self.exit, self.results, self.computed = message["exit"], message["results"], message["computed"]
         return message
 
 
@@ -182,25 +193,29 @@ def serve(folder: Path, number: int, port: int) -> None:
 
 
 class UNet(nn.Module):
-    """Downwards, upwards, and a skip connection at each size."""
+    """Downwards, upwards, and at each size a skip connection, which carries a quarter of the channels."""
 
     def __init__(self) -> None:
         super().__init__()
-        wide = [3, 16, 32, 64]
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(wide))
-        self.bottom = nn.Conv2d(64, 64, 3, padding=1)
-        self.up = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in ((128, 32), (64, 16), (32, 4)))
+        wide = [3, 16, 96, 192]
+        self.down = nn.ModuleList(
+            nn.Conv2d(a, b, 3, stride, padding=1) for (a, b), stride in zip(pairwise(wide), (2, 1, 1), strict=True)
+        )
+        self.skip = nn.ModuleList(nn.Conv2d(b, b // 4, 1) for b in wide[1:])
+        self.bottom = nn.Conv2d(192, 192, 3, padding=1)
+        self.up = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in ((240, 96), (120, 16), (20, 1)))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return a map of four classes."""
+        """Return a map of one class, half as wide as the image."""
         skips = []
-        for layer in self.down:
-            skips.append(layer(x).relu())
-            x = nn.functional.max_pool2d(skips[-1], 2)
+        for layer, skip in zip(self.down, self.skip, strict=True):
+            x = layer(x).relu()
+            skips.append(skip(x))
+            x = nn.functional.max_pool2d(x, 2)
         x = self.bottom(x).relu()
         for layer in self.up:
-            skip = skips.pop()
-            x = layer(torch.cat([nn.functional.interpolate(x, size=skip.shape[-2:]), skip], 1)).relu()
+            other = skips.pop()
+            x = layer(torch.cat([nn.functional.interpolate(x, size=other.shape[-2:]), other], 1)).relu()
         return x
 
 
@@ -238,10 +253,18 @@ def lay_out(folder: Path, parts: Any, results: list[str], exits: list[dict[str, 
     (folder / "plan.json").write_text(json.dumps(plan))
 
 
-def deploy(
-    folder: Path, tiers: int, calls: list[dict[str, torch.Tensor]]
-) -> list[tuple[float, int, list[torch.Tensor]]]:
-    """Start a process for each further tier, run inferences, return seconds, exit and results of each."""
+@dataclass
+class Run:
+    """One inference: its seconds, those of them that each tier computed, the exit, and the results."""
+
+    seconds: float
+    computed: list[float]
+    exit: int
+    results: list[torch.Tensor]
+
+
+def deploy(folder: Path, tiers: int, calls: list[dict[str, torch.Tensor]]) -> list[Run]:
+    """Start a process for each further tier and run inferences; the first two warm up and are left out."""
     with ExitStack() as stack:
         port = 0
         for number in range(tiers - 1, 0, -1):
@@ -252,21 +275,84 @@ def deploy(
         right = stack.enter_context(closing(connected(port)))
         stack.enter_context(torch.inference_mode())
         device, found = Tier(folder, 0, None, right), []
-        for number, inputs in enumerate(calls, start=1):
+        for number, inputs in enumerate([*calls[:2], *calls], start=1):
+            time.sleep(PAUSE)
             started = time.perf_counter()
             device.begin(inputs, number)
             device.proceed(0)
             seconds = time.perf_counter() - started
-            found.append((seconds, device.exit, [device.held[name] for name in device.results]))
-        return found
+            found.append(Run(seconds, device.computed, device.exit, [device.held[name] for name in device.results]))
+        return found[2:]
+
+
+@dataclass
+class Deployment:
+    """A network in parts, and what became of them."""
+
+    parts: Any
+    runs: list[Run]
+
+    @classmethod
+    def of(cls, captured: Any, decision: Any, calls: list[torch.Tensor], rates: Any, slow: tuple[int, ...]) -> Self:
+        """Cut a captured network and run it."""
+        from edgeopt.profiles.partition import split_module
+
+        parts = split_module(captured, decision)
+        outputs = {index: port.name for part in parts for port in part.outputs for index in port.result}
+        inputs = [{captured.graph.inputs[0].name: call} for call in calls]
+        with tempfile.TemporaryDirectory() as folder:
+            lay_out(Path(folder), parts, [outputs[k] for k in sorted(outputs)], [], rates, slow)
+            return cls(parts, deploy(Path(folder), len(slow), inputs))
+
+    @property
+    def stages(self) -> np.ndarray:
+        """Median seconds of computing on each tier, and of all else."""
+        return np.median([[*run.computed, run.seconds - sum(run.computed)] for run in self.runs], axis=0)
+
+
+@dataclass
+class Links:
+    """What is known of tiers and links.
+
+    Rates of the links as they are set, and how many times each tier runs a part. Measured: rates, bit/s; seconds that a
+    message takes whatever its size; and seconds that a call of a part takes whatever it computes.
+    """
+
+    stated: tuple[float, ...]
+    slow: tuple[int, ...]
+    rates: list[float]
+    delays: list[float]
+    call: float
+
+    @classmethod
+    def measured(cls, rates: Any, slow: tuple[int, ...], repeats: int) -> Self:
+        """Send one number to each tier and back, and many, through a part that does next to nothing."""
+        import edgeopt as eo
+        from edgeopt.profiles.capture import capture
+
+        times = np.zeros((2, len(slow)))
+        for row, count in enumerate((1, MANY)):
+            captured = capture(nn.ReLU(), torch.ones(1, count))
+            calls = [torch.ones(1, count)] * repeats
+            for tier in range(len(slow)):
+                stages = Deployment.of(captured, eo.GraphSplitDecision([tier]), calls, rates, slow).stages
+                times[row, tier] = stages[-1]
+                if row == tier == 0:
+                    call = stages[0] / slow[0]
+        few, many = np.diff(times, axis=1) / 2  # there and back
+        found = np.fmin(
+            32 * (MANY - 1) / (many - few).clip(1e-9), rates
+        )  # on a busy machine differences may be anything
+        return cls(rates, slow, found.tolist(), few.clip(0.0).tolist(), float(call))
 
 
 def seconds_of(model: nn.Module, value: torch.Tensor, slow: tuple[int, ...], repeats: int) -> dict[str, np.ndarray]:
-    """Return the seconds of each layer on each tier: the fastest quarter, for other programs slow the rest down."""
+    """Return the seconds of each layer on each tier: the first run comes after a wait, the others at once."""
     from edgeopt.profiles.measure import measure
 
-    measured = measure(model, value, threads=1, repeats=repeats)
-    return {name: seconds * np.array(slow) for name, seconds in zip(measured.name, measured.seconds_low, strict=True)}
+    first, others = (measure(model, value, repeats=repeats, pause=pause) for pause in (PAUSE, 0.0))
+    times = zip(first.name, first.seconds, others.seconds, strict=True)
+    return {name: one + (np.array(slow) - 1) * other for name, one, other in times}
 
 
 def exits_of(table: Any, seconds: dict[str, np.ndarray]) -> list[Any]:
@@ -286,13 +372,15 @@ def said_of(parts: Any) -> str:
     return " | ".join(f"{part.tier}: {len(part.outputs)} x {part.output_bits / 8e3:.1f} kB" for part in parts)
 
 
-def report(name: str, predicted: float, measured: float, gap: float, parts: Any) -> None:
-    """Print one deployment; raise where its results are not the model's."""
+def report(name: str, predicted: np.ndarray, measured: np.ndarray, gap: float, parts: Any) -> None:
+    """Print one deployment, in all and by stages; raise where its results are not the model's."""
     if gap > 1e-6:
         raise SystemExit(f"{name}: the parts differ from the whole network by {gap:.1e}")
+    stages = ", ".join(f"{1e3 * one:.1f} / {1e3 * other:.1f}" for one, other in zip(predicted, measured, strict=True))
+    one, other = predicted.sum(), measured.sum()
     print(
-        f"{name:30s} predicted {1e3 * predicted:7.1f} ms, measured {1e3 * measured:7.1f} ms "
-        f"({measured / predicted - 1:+4.0%}); differs by {gap:.0e}; {said_of(parts)}",
+        f"{name:34s} predicted {1e3 * one:6.1f} ms, measured {1e3 * other:6.1f} ms ({other / one - 1:+4.0%}): "
+        f"{stages}; differs by {gap:.0e}; {said_of(parts)}",
         flush=True,
     )
 
@@ -303,40 +391,46 @@ def difference(found: list[torch.Tensor], expected: Any) -> float:
     return max(float((a - b).abs().max()) for a, b in zip(found, wanted, strict=True))
 
 
-def split(name: str, model: nn.Module, value: torch.Tensor, rates: Any, slow: tuple[int, ...], repeats: int) -> None:
-    """Solve, deploy and compare a network with any data flow; a chain on the device and at the edge alone besides."""
+def split(name: str, model: nn.Module, value: torch.Tensor, links: Links, repeats: int) -> None:
+    """Solve, deploy and compare a network with any data flow; on the device and on the last tier alone besides."""
     import edgeopt as eo
     from edgeopt.profiles.capture import capture
     from edgeopt.profiles.dnn import LayerTable
-    from edgeopt.profiles.partition import split_module
 
+    slow = links.slow
     captured = capture(model, value)
     table, seconds = LayerTable.of(captured), seconds_of(model, value, slow, repeats)
-    if table.chain().units > 4 and len(table.outputs) == 1:
-        problem = eo.StochasticSplit(exits_of(table, seconds), [1.0], rates[0], rates[1:] or None)
-        decisions = {"exact": eo.solve(problem).decision}
-        decisions |= {place: eo.solve(problem, place).decision for place in ("local-only", "remote-only")}
-    else:
-        times = np.array([seconds[layer] for layer in table.names])
-        bits = [layer.output_bits for layer in table.layers]
-        problem = eo.GraphSplit(
-            times, table.edges, table.input_bits, bits, rates[0], rates[1:] or None, outputs=table.outputs
-        )
-        decisions = {"exact": eo.solve(problem).decision}
-    for solver, decision in decisions.items():
-        parts = split_module(captured, decision)
-        outputs = {index: port.name for part in parts for port in part.outputs for index in port.result}
-        inputs = [{captured.graph.inputs[0].name: torch.randn(value.shape)} for _ in range(repeats + 2)]
-        with tempfile.TemporaryDirectory() as folder:
-            lay_out(Path(folder), parts, [outputs[k] for k in sorted(outputs)], [], rates, slow)
-            runs = deploy(Path(folder), len(slow), inputs)
+    times = np.array([seconds[layer] for layer in table.names])
+    bits = [layer.output_bits for layer in table.layers]
+    problem = eo.GraphSplit(
+        times,
+        table.edges,
+        table.input_bits,
+        bits,
+        links.rates[0],
+        links.rates[1:] or None,
+        link_delay=links.delays,
+        outputs=table.outputs,
+    )
+    exact, last = np.asarray(eo.solve(problem).decision.tiers), len(slow) - 1
+    alone = {"device": np.zeros_like(exact), "last tier": np.full_like(exact, last)}
+    said = next((f"exact: {place}" for place, tiers in alone.items() if (tiers == exact).all()), "exact")
+    for place, tiers in {said: exact, **alone}.items():
+        if place != said and (tiers == exact).all():
+            continue
+        decision = eo.GraphSplitDecision(tiers)
+        calls = [torch.randn(value.shape) for _ in range(repeats)]
+        deployment = Deployment.of(captured, decision, calls, links.stated, slow)
         with torch.inference_mode():
-            gap = max(difference(run[2], model(*given.values())) for run, given in zip(runs, inputs, strict=True))
-        measured = float(np.quantile([run[0] for run in runs[2:]], 0.25))  # the first two warm up
-        report(f"{name}, {len(slow)} tiers, {solver}", problem.objective(decision), measured, gap, parts)
+            gap = max(difference(run.results, model(call)) for run, call in zip(deployment.runs, calls, strict=True))
+        computing = np.bincount(tiers, times[np.arange(len(tiers)), tiers], len(slow))
+        calling = np.bincount([part.tier for part in deployment.parts], minlength=len(slow)) * slow * links.call
+        sending = problem.objective(decision) - computing.sum()
+        predicted = np.array([*(computing + calling), sending])
+        report(f"{name}, {len(slow)} tiers, {place}", predicted, deployment.stages, gap, deployment.parts)
 
 
-def leave_early(model: nn.Module, value: torch.Tensor, rates: Any, slow: tuple[int, ...], repeats: int) -> None:
+def leave_early(model: nn.Module, value: torch.Tensor, links: Links, repeats: int) -> None:
     """Calibrate, solve, deploy and compare a network with early exits."""
     import edgeopt as eo
     from edgeopt.profiles.capture import capture
@@ -344,10 +438,17 @@ def leave_early(model: nn.Module, value: torch.Tensor, rates: Any, slow: tuple[i
     from edgeopt.profiles.deployment.early_exit import split_exits
     from edgeopt.profiles.dnn import LayerTable
 
+    slow = links.slow
     captured = capture(model, value)
     table, seconds = LayerTable.of(captured), seconds_of(model, value, slow, repeats)
+    known = {"link_delay": links.delays}
     problem = eo.StochasticSplit(
-        exits_of(table, seconds), [0.3, 0.2, 0.1, 0.1, 0.3], rates[0], rates[1:] or None, shared_trunk=True
+        exits_of(table, seconds),
+        [0.3, 0.2, 0.1, 0.1, 0.3],
+        links.rates[0],
+        links.rates[1:] or None,
+        shared_trunk=True,
+        **known,
     )
     decision = eo.solve(problem).decision
     with torch.inference_mode():
@@ -358,23 +459,26 @@ def leave_early(model: nn.Module, value: torch.Tensor, rates: Any, slow: tuple[i
         after += len(stage)
         threshold = rule.thresholds[number] if number < len(rule.thresholds) else -np.inf
         exits.append({"after": after, "result": staged.result_of(number), "threshold": threshold})
-    calls = [{captured.graph.inputs[0].name: torch.randn(value.shape)} for _ in range(8 * repeats)]
+    calls = [torch.randn(value.shape) for _ in range(8 * repeats)]
     with tempfile.TemporaryDirectory() as folder:
-        lay_out(Path(folder), staged.parts, [exits[-1]["result"]], exits, rates, slow)
-        runs = deploy(Path(folder), len(slow), calls)
+        lay_out(Path(folder), staged.parts, [exits[-1]["result"]], exits, links.stated, slow)
+        runs = deploy(Path(folder), len(slow), [{captured.graph.inputs[0].name: call} for call in calls])
     with torch.inference_mode():
-        gap = max(
-            difference(found, model(*given.values())[exit]) for (_, exit, found), given in zip(runs, calls, strict=True)
-        )
-    seconds_by_exit = staged.latencies(seconds, rates[0], rates[1:] or None)
-    left = np.bincount([run[1] for run in runs], minlength=len(exits)) / len(runs)
-    measured = [np.quantile([s for s, exit, _ in runs[2:] if exit == k] or [0.0], 0.25) for k in range(len(exits))]
-    name = f"BranchyNet, {len(slow)} tiers"
-    report(name, float(left @ seconds_by_exit), float(left @ measured), gap, staged.parts)
+        gap = max(difference(run.results, model(call)[run.exit]) for run, call in zip(runs, calls, strict=True))
+    computing = staged.latencies(seconds, NO_LINK, [NO_LINK] * (len(slow) - 2) or None)
+    sending = staged.latencies(seconds, links.rates[0], links.rates[1:] or None, **known) - computing
+    computing += np.cumsum([links.call * sum(slow[part.tier] for part in stage) for stage in staged.stages])
+    predicted = np.stack([computing, sending], axis=1)
+    left = np.bincount([run.exit for run in runs], minlength=len(exits)) / len(runs)
+    measured = np.zeros_like(predicted)
+    for exit in np.flatnonzero(left):
+        own = [run for run in runs if run.exit == exit]
+        measured[exit] = np.median([(sum(r.computed), r.seconds - sum(r.computed)) for r in own], axis=0)
+    report(f"BranchyNet, {len(slow)} tiers, exact", left @ predicted, left @ measured, gap, staged.parts)
     for number, share in enumerate(left):
         print(
             f"  exit {number}: asked for {problem.weights[number]:4.0%}, left {share:4.0%}; predicted "
-            f"{1e3 * seconds_by_exit[number]:6.1f} ms, measured {1e3 * measured[number]:6.1f} ms"
+            f"{1e3 * predicted[number].sum():6.1f} ms, measured {1e3 * measured[number].sum():6.1f} ms"
         )
 
 
@@ -395,17 +499,21 @@ def main() -> None:
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    repeats = 3 if arguments.quick else 15
+    repeats = 3 if arguments.quick else 31
     networks = {
-        "AlexNet": (zoo.build("alexnet"), zoo.example_input("alexnet")),
-        "U-Net": (UNet().eval(), torch.zeros(1, 3, 96, 96)),
-        "detector": (Detector().eval(), torch.zeros(1, 3, 128, 128)),
+        "AlexNet": (zoo.build("alexnet"), torch.randn(1, 3, 224, 224)),
+        "U-Net": (UNet().eval(), torch.randn(1, 3, 128, 128)),
+        "detector": (Detector().eval(), torch.randn(1, 3, 128, 128)),
     }
     for tiers in (2,) if arguments.quick else (2, 3):
-        rates, slow = arguments.rates[: tiers - 1], (*arguments.slow[: tiers - 1], 1)
+        rates, slow = tuple(arguments.rates[: tiers - 1]), (*arguments.slow[: tiers - 1], 1)
+        links = Links.measured(rates, slow, 3 * repeats)
+        for rate, found, delay in zip(rates, links.rates, links.delays, strict=True):
+            print(f"a link of {rate / 1e6:.0f} Mbit/s: {found / 1e6:.1f} Mbit/s and {1e3 * delay:.2f} ms a message")
+        print(f"calling a part: {1e3 * links.call:.2f} ms; load of this machine {os.getloadavg()[0]:.1f}")
         for name, (model, value) in networks.items():
-            split(name, model, value, rates, slow, repeats)
-        leave_early(zoo.build("branchy_alexnet"), zoo.example_input("branchy_alexnet"), rates, slow, repeats)
+            split(name, model, value, links, repeats)
+        leave_early(zoo.build("branchy_alexnet"), torch.randn(1, 3, 32, 32), links, repeats)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """Time the layers of a torch model on this machine, so that a user gets a model of a device of their own.
 
-The captured graph runs once on the real intermediate tensors. Each layer is timed alone when they are there, which it
-cannot change: a few warm-up runs, blocks long enough for the clock, and their median, for means follow every
-interruption.
-What a layer costs on its own is not quite what it costs in a running network, whose caches it shares.
+The captured graph runs again and again from its inputs to its results, and a clock is read between its layers. A layer
+that is timed alone, again and again on the same tensors, costs less than in a running network: its weights and tensors
+stay in the cache, and the processor learns the branches that the data takes (max pooling is up to twice as fast).
 """
 
 from __future__ import annotations
@@ -12,6 +11,8 @@ import copy
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
+from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import torch
     from numpy.typing import NDArray
+    from torch import fx
 
     from .capture import Capture
     from .device import DeviceModel, Weighting
@@ -31,37 +33,39 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BLOCK = 1e-3
-"""Seconds that one timed block lasts at least: a thousand times what the clock and the call cost."""
-
 
 def measure(
     model: torch.nn.Module,
     example_input: Any,
     device: str = "cpu",
     *,
-    repeats: int = 11,
+    repeats: int = 31,
     warmup: int = 2,
     threads: int = 1,
+    pause: float = 0.0,
     word_bits: int | None = None,
     example_kwargs: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
-    """Time every layer of a model, in eval mode and without gradients.
+    """Time every layer of a model as it runs in the network, in eval mode and without gradients.
 
     Parameters
     ----------
     model : torch.nn.Module
         Left as it was: weights, mode and place.
     example_input : Any
-        One inference, as deployed (batch included); a tuple holds the positional arguments.
+        One inference, as deployed (batch included); a tuple holds the positional arguments. Values count: some kernels
+        are faster on zeros than on images.
     device : str
-        A torch device; on another than the CPU a copy of the model is timed, synchronised.
+        A torch device; on another than the CPU a copy of the model is timed, by events of the device.
     repeats : int
-        Timed blocks for each layer; >= 1.
+        Timed runs of the network; >= 1.
     warmup : int
-        Runs before the first block; >= 0.
+        Runs before; >= 0.
     threads : int
         Threads of torch while timing; what was set before is restored.
+    pause : float
+        Seconds of sleep before each run; >= 0. Where inferences come one by one, the first run after a wait finds cold
+        caches; without a pause the times are those of inferences that follow each other.
     word_bits : int, optional
         Bits of a floating-point number, for the table's sizes; those of its own type by default.
     example_kwargs : mapping, optional
@@ -70,7 +74,7 @@ def measure(
     Returns
     -------
     DataFrame
-        The columns of `LayerTable.frame`, in execution order, with ``seconds`` (median of the blocks), ``seconds_low``
+        The columns of `LayerTable.frame`, in execution order, with ``seconds`` (median of the runs), ``seconds_low``
         and ``seconds_high`` (their quartiles): ``DeviceModel.fit`` takes it as it is.
 
     Raises
@@ -86,12 +90,13 @@ def measure(
     from .dnn import LayerTable
 
     _check_counts(repeats=(repeats, 1), warmup=(warmup, 0), threads=(threads, 1))
+    number(pause, "pause", at_least=0.0)
     placed, example = _placed(model, example_input, device)
     captured = capture(placed, example, example_kwargs)
     table = LayerTable.of(captured, word_bits)
-    with _threads(threads), torch.no_grad():
-        blocks = _times(table, captured, repeats, warmup, threads)
-    low, median, high = np.quantile(blocks, (0.25, 0.5, 0.75), axis=1)
+    with _threads(threads), torch.inference_mode():
+        runs = _times(table, captured, repeats, warmup, pause, device)
+    low, median, high = np.quantile(runs, (0.25, 0.5, 0.75), axis=1)
     logger.info("timed %d layers on %s: %.3g s in all", len(median), device, median.sum())
     return table.frame().assign(seconds=median, seconds_low=low, seconds_high=high)
 
@@ -135,50 +140,72 @@ def measure_device(
     return DeviceModel.fit(pd.concat(tables), name=name, weighting=weighting, nonnegative=nonnegative)
 
 
-def _times(table: LayerTable, captured: Capture, repeats: int, warmup: int, threads: int) -> NDArray[np.float64]:
-    """Run the graph once and time each layer on the way, on what enters it; return (layers, repeats) seconds a run."""
+def _times(
+    table: LayerTable, captured: Capture, repeats: int, warmup: int, pause: float, device: str
+) -> NDArray[np.float64]:
+    """Run the network again and again with a clock between its layers; return (layers, repeats) seconds."""
+    read, elapsed = _clock(device)
+    module, owners = _with_clock(captured.graph.program.module, table.nodes, read)
+    tensors = captured.call.fresh().tensors
+    found = np.zeros((len(table.layers), repeats))
+    for turn in range(-warmup, repeats):
+        sleep(pause)
+        marks = module(*tensors)[1]
+        if turn >= 0:
+            np.add.at(found[:, turn], owners, elapsed(marks))
+    return found
+
+
+def _with_clock(
+    module: fx.GraphModule, layers: Sequence[Sequence[fx.Node]], read: Callable[[], Any]
+) -> tuple[fx.GraphModule, list[int]]:
+    """Return a graph that also gives readings of the clock, and the layer that runs from each reading to the next.
+
+    What belongs to no layer (a size, a view) counts with the layer behind it. A parameter is fetched where it is used,
+    not by the first layer.
+    """
     from torch import fx
 
-    module = captured.graph.program.module
-    last = {nodes[-1]: index for index, nodes in enumerate(table.nodes)}
-    found: dict[int, list[float]] = {}
+    layer_of = {node: index for index, nodes in enumerate(layers) for node in nodes}
+    graph, copies, marks, owners = fx.Graph(), dict[fx.Node, fx.Node](), list[fx.Node](), list[int]()
 
-    class Stopwatch(fx.Interpreter):
-        def run_node(self, n: fx.Node) -> Any:
-            result = super().run_node(n)
-            if (layer := last.get(n)) is not None:
-                found[layer] = _blocks(self._layer(table.nodes[layer]), repeats, warmup, threads)
-            return result
+    def copied(node: fx.Node) -> fx.Node:
+        if node not in copies:
+            copies[node] = graph.node_copy(node, copied)
+        return copies[node]
 
-        def _layer(self, nodes: tuple[fx.Node, ...]) -> Callable[[], None]:
-            """Return a function that runs a layer's operations on the tensors that the network has at this point."""
-            own = set(nodes)
-            steps: list[tuple[Any, Any, Any, fx.Node]] = [(n.target, n.args, n.kwargs, n) for n in nodes]
-            outside = {s: self.env[s] for n in nodes for s in n.all_input_nodes if s not in own}
-
-            def run() -> None:
-                values = dict(outside)
-                for target, args, kwargs, node in steps:
-                    values[node] = target(
-                        *fx.map_arg(args, values.__getitem__), **fx.map_arg(kwargs, values.__getitem__)
-                    )
-
-            return run
-
-    Stopwatch(module, garbage_collect_values=False).run(*captured.call.fresh().tensors)
-    return np.array([found[layer] for layer in range(len(table.layers))])
+    for node in module.graph.nodes:
+        if node.op == "call_function":
+            if not marks:
+                marks.append(graph.call_function(read))
+            copied(node)
+            if (layer := layer_of.get(node)) is not None:
+                marks.append(graph.call_function(read))
+                owners.append(layer)
+        elif node.op == "placeholder":
+            copied(node)
+    results = fx.map_arg(module.graph.output_node().args[0], copied)
+    graph.output((results, tuple(marks)))
+    return fx.GraphModule(module, graph), owners
 
 
-def _blocks(run: Callable[[], Any], repeats: int, warmup: int, threads: int) -> list[float]:
-    """Return the mean seconds of a run in each block."""
-    from torch.utils.benchmark import Timer
+def _clock(device: str) -> tuple[Callable[[], Any], Callable[[Sequence[Any]], list[float]]]:
+    """Return how to read a clock of the device, and the seconds from each reading to the next."""
+    import torch
 
-    timer = Timer("run()", globals={"run": run}, num_threads=threads)
-    for _ in range(warmup):
-        run()
-    once = timer.timeit(1).mean
-    number_of_runs = max(1, int(np.ceil(BLOCK / max(once, 1e-9))))
-    return [timer.timeit(number_of_runs).mean for _ in range(repeats)]
+    if torch.device(device).type == "cpu":
+        return perf_counter, lambda marks: [after - before for before, after in pairwise(marks)]
+
+    def read() -> Any:
+        event = torch.Event(device, enable_timing=True)
+        event.record()
+        return event
+
+    def elapsed(marks: Sequence[Any]) -> list[float]:
+        marks[-1].synchronize()
+        return [before.elapsed_time(after) / 1e3 for before, after in pairwise(marks)]
+
+    return read, elapsed
 
 
 def _placed(model: torch.nn.Module, example_input: Any, device: str) -> tuple[torch.nn.Module, Any]:

@@ -9,7 +9,7 @@ from edgeopt.model.errors import InvalidOptionError, InvalidProblemError
 from edgeopt.profiles.capture import capture
 from edgeopt.profiles.device import DeviceModel
 from edgeopt.profiles.dnn import LayerTable
-from edgeopt.profiles.measure import _times, measure, measure_device
+from edgeopt.profiles.measure import _times, _with_clock, measure, measure_device
 
 QUICK = {"repeats": 3, "warmup": 1}
 
@@ -69,8 +69,45 @@ def test_timing_does_not_change_what_later_layers_see():
     with torch.no_grad():
         expected = model(image)
         table = LayerTable.of(captured)
-        assert _times(table, captured, 3, 1, 1).shape == (len(table.layers), 3)
+        assert _times(table, captured, 3, 1, 0.0, "cpu").shape == (len(table.layers), 3)
         torch.testing.assert_close(module(image)[0], expected)
+
+
+def test_the_clock_is_read_between_the_layers_of_a_whole_run():
+    """Each interval belongs to one layer, parameters are fetched within the layer's own, and nothing else changes."""
+    model, image = Residual().eval(), torch.rand(1, 3, 16, 16)
+    captured = capture(model, image)
+    table, readings = LayerTable.of(captured), iter(range(1000))
+    module, owners = _with_clock(captured.graph.program.module, table.nodes, lambda: next(readings))
+    assert sorted(set(owners)) == list(range(len(table.layers)))
+    results, marks = module(image)
+    assert marks == tuple(range(len(owners) + 1))
+    assert torch.equal(results[0], captured.graph.program.module(image)[0])
+    order = [node.name if node.op == "call_function" else node.op for node in module.graph.nodes]
+    assert order.index("get_attr") > order.index("placeholder")
+    first = next(index for index, node in enumerate(module.graph.nodes) if node.op == "get_attr")
+    assert any(node.op == "call_function" for node in list(module.graph.nodes)[:first])  # a reading of the clock
+
+
+def test_a_pause_comes_before_every_run(monkeypatch):
+    waits = []
+    monkeypatch.setattr("edgeopt.profiles.measure.sleep", waits.append)
+    measure(nn.ReLU(), torch.zeros(1, 2), repeats=3, warmup=2, pause=0.25)
+    assert waits == [0.25] * 5
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_layers_on_a_gpu_add_up_to_the_network():
+    model = nn.Sequential(*(nn.Linear(4096, 4096) for _ in range(8)))
+    seconds = measure(model, torch.rand(4096, 4096), "cuda", repeats=5).seconds
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    model, value = model.cuda(), torch.rand(4096, 4096, device="cuda")
+    with torch.inference_mode():
+        begin.record()
+        model(value)
+        end.record()
+    end.synchronize()
+    assert seconds.sum() == pytest.approx(begin.elapsed_time(end) / 1e3, rel=0.5)
 
 
 def test_more_work_takes_longer():
@@ -110,6 +147,7 @@ def test_several_inputs_and_integers():
         ({"repeats": 0}, "repeats is 0"),
         ({"warmup": -1}, "warmup is -1"),
         ({"threads": 0}, "threads is 0"),
+        ({"pause": -1.0}, "pause"),
         ({"repeats": 1.5}, "whole number"),
         ({"word_bits": 0}, "word_bits is 0"),
     ],
