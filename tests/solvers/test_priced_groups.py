@@ -96,3 +96,11 @@ def test_days_of_an_offloading_problem_are_selected_and_proved():
 def test_other_rows_are_left_to_prices(matrix, lower):
     program = eo.Program([1.0, 2.0, 3.0], matrix, row_lower=lower, upper=1.0, integrality=True)
     assert chosen_in_groups(Standard.of(program, 1).rows) is None
+
+
+@pytest.mark.parametrize("sense", ["minimize", "maximize"])
+def test_no_rows_at_all(sense):
+    program = eo.Program([1.0, -2.0, 0.0], upper=1.0, integrality=True, sense=sense)
+    found = eo.solve(program, "priced")
+    assert (found.status, found.proved) == ("optimal", True)
+    assert found.objective == (-2.0 if sense == "minimize" else 1.0)

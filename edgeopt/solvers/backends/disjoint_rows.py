@@ -28,7 +28,7 @@ def chosen_in_groups(rows: PricedRows) -> Chosen | None:
     from ..compiled.disjoint_groups import choose_in_groups
 
     indptr, indices, data = rows.entries
-    if rows.columns == 0 or rows.matrix.nnz > 3 * rows.columns or not (data == 1.0).all():
+    if not rows.rows or not rows.columns or rows.matrix.nnz > 3 * rows.columns or not (data == 1.0).all():
         return None
     if not all((side == np.round(side)).all() for side in (rows.lower, rows.upper)):
         return None
