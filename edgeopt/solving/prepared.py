@@ -1,8 +1,9 @@
 """What a general solver is handed: the program with whole bounds, in numbers that back ends can be trusted with.
 
-Bounds of integer columns are moved inwards to whole numbers and tightened by the rows, because back ends mishandle
-fractional and very large ones; rows and columns are scaled by powers of two (:mod:`.scaling`). An outcome is carried
-back to the original program without rounding.
+Bounds of integer columns, and sides of rows in whole numbers, are moved inwards to whole numbers, because back ends
+mishandle fractional ones; the columns' are tightened by the rows, because back ends mishandle very large ones. Rows and
+columns are scaled by powers of two (:mod:`.scaling`). An outcome is carried back to the original program without
+rounding.
 """
 
 from __future__ import annotations
@@ -94,10 +95,15 @@ def unprepared(program: Program) -> Prepared:
 def with_whole_bounds(program: Program) -> Program:
     """Return the program with bounds of integer columns whole and as tight as the rows make them.
 
-    Where bounds cross, the program is infeasible; the crossed bounds are kept, so that the solver is told so.
+    Sides of rows in whole numbers are whole too: such rows have to hold exactly, and a back end takes 7 for enough
+    where 7.000000000000001 is asked for. Where bounds cross, the program is infeasible; the crossed bounds are kept, so
+    that the solver is told so.
     """
     if not program.integral:
         return program
+    row_lower, row_upper = program.whole_sides
+    if not (np.array_equal(row_lower, program.row_lower) and np.array_equal(row_upper, program.row_upper)):
+        program = replace(program, row_lower=row_lower, row_upper=row_upper)
     lower, upper = propagated(program)
     # Tighter bounds of continuous columns help no back end, and cost its relaxations their vertices.
     lower = np.where(program.integrality, lower, program.lower)

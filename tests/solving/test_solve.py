@@ -236,3 +236,11 @@ def test_the_run_that_counts_sees_a_problem_that_nobody_has_touched():
     assert solution.problem is problem
     eo.solve(problem, probe)
     assert len(seen) == 3
+
+
+@pytest.mark.parametrize("name", ["highs", "cp-sat", "scip", "scipy", "pyomo", "priced"])
+def test_a_side_that_rounding_puts_above_a_whole_number(name):
+    # 0.07 * 100 is 7.000000000000001, so that 7 is too few; back ends take the two for equal.
+    program = eo.Program(np.arange(1.0, 101.0), np.ones((1, 100)), row_lower=[0.07 * 100], upper=1.0, integrality=True)
+    found = eo.solve(program, name)
+    assert (found.status, found.objective) == ("optimal", 36.0)
