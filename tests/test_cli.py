@@ -226,6 +226,11 @@ def test_an_instance_is_solved_and_compared_by_its_name(run):
     assert "bench instances" in err
 
 
+def test_profile_lists_layers(run):
+    assert "conv" in run("profile", "alexnet")[1]
+
+
+@pytest.mark.slow
 def test_profile_lists_layers_and_units(run):
     code, out, _ = run("profile", "branchy_alexnet", "--json")
     rows = json.loads(out)
@@ -234,7 +239,6 @@ def test_profile_lists_layers_and_units(run):
     assert rows[-1]["macs"] == sum(row["macs"] for row in rows[:-1])
     code, out, _ = run("profile", "branchy_alexnet", "--units", "--json")
     assert {row["exit"] for row in json.loads(out)} == set(range(5))
-    assert "conv" in run("profile", "alexnet")[1]
 
 
 MANY = """
@@ -317,6 +321,7 @@ def test_profile_takes_a_model_of_ones_own(run, tmp_path, monkeypatch):
         assert err.count("\n") == 1, words
 
 
+@pytest.mark.slow
 def test_a_campaign_from_the_command_line(run, tmp_path):
     folder = tmp_path / "bench"
     words = ("slot/generated-tiny", "--solvers", "two-regime,lambert-w", "--out", folder)

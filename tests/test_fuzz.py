@@ -422,7 +422,7 @@ def workplace(tmp_path_factory):
 
 @pytest.mark.timeout(3600)
 def test_a_strange_command_line_ends_with_a_known_code(workplace):
-    @settings(max_examples=max(1, CASES // 8), deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=max(1, CASES // 20), deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.sampled_from(WORDS) | st.text(max_size=6), max_size=6))
     def one(words):
         if any(word in HEAVY for word in words):
@@ -439,7 +439,7 @@ def test_a_strange_command_line_ends_with_a_known_code(workplace):
 def test_a_damaged_problem_leaves_no_half_written_solution(workplace):
     content = (workplace / "p.json").read_bytes()
 
-    @settings(max_examples=max(1, CASES // 8), deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=max(1, CASES // 20), deadline=None, suppress_health_check=list(HealthCheck))
     @given(EDITS, st.sampled_from(["solve", "compare", "verify"]))
     def one(edits, command):
         (workplace / "d.json").write_bytes(damaged(content, edits))

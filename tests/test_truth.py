@@ -22,7 +22,7 @@ from edgeopt.model.solver import Solver
 from edgeopt.solving.contradiction import Answer, conflicts
 from edgeopt.solving.registry import solvers
 
-INSTANCES = int(os.environ.get("EDGEOPT_TRUTH", "400"))
+INSTANCES = int(os.environ.get("EDGEOPT_TRUTH", "200"))
 SECONDS = float(os.environ.get("EDGEOPT_TRUTH_SECONDS", "240"))
 SLOW = {
     "cp-sat": 0.05,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -237,13 +237,17 @@ def _program(
 
 
 def _model(entry: SplitModel | str, parts: int) -> SplitModel:
-    if isinstance(entry, SplitModel):
-        return entry
+    return entry if isinstance(entry, SplitModel) else _balanced(entry, parts)
+
+
+@lru_cache(maxsize=64)
+def _balanced(name: str, parts: int) -> SplitModel:
+    """Return a network of the zoo in balanced parts; captured once, which takes seconds."""
     from ..profiles import zoo
     from ..profiles.dnn import LayerTable
 
-    chain = LayerTable.from_module(zoo.build(entry), zoo.example_input(entry)).chain()
-    return SplitModel.balanced(entry, chain, parts)
+    chain = LayerTable.from_module(zoo.build(name), zoo.example_input(name)).chain()
+    return SplitModel.balanced(name, chain, parts)
 
 
 def _whole(model: SplitModel) -> SplitModel:

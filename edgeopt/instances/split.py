@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ def branchy_alexnet(link: str = "lte-74", device_speed: float = 1.0) -> Stochast
     from ..profiles.channel import preset
 
     rate = preset(link)
-    exits = [_on_two_tiers(chain, accuracy, device_speed) for chain, accuracy in _branches()]
+    exits = [_on_two_tiers(chain, accuracy, device_speed) for chain, accuracy in branches()]
     return StochasticSplit(exits, DEMAND, rate.uplink_rate, downlink_rate=rate.downlink_rate, link_delay=rate.delay)
 
 
@@ -45,15 +46,17 @@ def branchy_alexnet_on_trace(data: Path, trace: str = "Verizon-LTE-short.up", se
     if not rates.size:
         raise InvalidOptionError(f"trace is {trace!r}; expected one of {', '.join(sorted(table['trace'].unique()))}")
     rates = rounded(rates[rates > 0][: count(seconds, "seconds")])
-    return StochasticSplit([_on_two_tiers(chain, accuracy) for chain, accuracy in _branches()], DEMAND, rates)
+    return StochasticSplit([_on_two_tiers(chain, accuracy) for chain, accuracy in branches()], DEMAND, rates)
 
 
-def _branches() -> list[tuple[Chain, float]]:
+@lru_cache(maxsize=1)
+def branches() -> tuple[tuple[Chain, float], ...]:
+    """Return the chain of each exit of the Branchy-AlexNet and its accuracy; captured once, which takes seconds."""
     from ..profiles import zoo
     from ..profiles.dnn import LayerTable
 
     table = LayerTable.from_module(zoo.build("branchy_alexnet"), zoo.example_input("branchy_alexnet"))
-    return list(zip(table.exits(), ACCURACIES, strict=True))
+    return tuple(zip(table.exits(), ACCURACIES, strict=True))
 
 
 def _on_two_tiers(chain: Chain, accuracy: float, device_speed: float = 1.0) -> Exit:

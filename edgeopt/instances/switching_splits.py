@@ -9,6 +9,7 @@ import numpy as np
 from ..formulations.switching_splits import SwitchingSplits
 from ..model.errors import InvalidOptionError
 from .family import Family, count, fraction, rounded
+from .split import branches
 
 TRACES = ("ATT-LTE-driving.up", "Verizon-LTE-short.up", "TMobile-LTE-short.up")
 
@@ -36,16 +37,14 @@ def branchy_alexnet_on_traces(
     import pandas as pd
 
     from ..formulations.placement.exits import Exit
-    from ..profiles import zoo
     from ..profiles.device import DeviceModel
-    from ..profiles.dnn import LayerTable
 
     table = pd.read_csv(data / "wireless_traces" / "mahimahi" / "throughput_1s_mbps.csv.gz")
     seconds = 1e6 * table.pivot(index="second", columns="trace", values="mbps")[list(TRACES)].dropna()
     rates = seconds[(seconds > 0).all(axis=1)].to_numpy()[: count(periods, "periods")].T
     if rates.shape[1] < periods:
         raise InvalidOptionError(f"periods is {periods}; the traces have {rates.shape[1]} seconds with service in all")
-    network = LayerTable.from_module(zoo.build("branchy_alexnet"), zoo.example_input("branchy_alexnet")).exits()[-1]
+    network, _ = branches()[-1]
     timed = Exit.of(network, [DeviceModel.table_4_2("mobile"), DeviceModel.table_4_2("edge")])
     # Split s runs the first s layers on the phone, the others at the edge.
     before, after = np.vstack([np.zeros(2), (timed.exec_time / [device_speed, 1.0]).cumsum(axis=0)]).T

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -166,8 +167,12 @@ def _last_unit(chain: Chain, module: str) -> int:
     return found[-1]
 
 
+@lru_cache(maxsize=16)
 def mobilenet_splits(board: Board = JETSON_TX2) -> SplitCosts:
-    """Return the paper's 20 splits of MobileNetV2: raw image, first convolution, 17 bottlenecks, everything."""
+    """Return the paper's 20 splits of MobileNetV2: raw image, first convolution, 17 bottlenecks, everything.
+
+    Each board's are computed once: capturing the network takes seconds.
+    """
     from . import zoo
     from .dnn import LayerTable
 

@@ -72,6 +72,7 @@ def test_the_same_again_runs_nothing(finished, monkeypatch):
     assert not list((folder / "outputs").iterdir())
 
 
+@pytest.mark.slow
 def test_a_larger_campaign_keeps_what_there_is(finished):
     folder, campaign, table = finished
     wider = Campaign(SMALL, (*SOLVERS, "greedy"), seeds=(0, 1), time_limit=20)
@@ -227,6 +228,7 @@ def test_what_cannot_be_run_is_told_and_tried_again(tmp_path, monkeypatch):
     assert table["verified"].all()
 
 
+@pytest.mark.slow
 def test_a_file_that_has_changed_is_another_problem(tmp_path):
     eo.save(eo.OfflineOffloading([1.0], [2.0]), tmp_path / "p.json")
     first = run(Campaign((str(tmp_path / "p.json"),), ("selection",), time_limit=20), tmp_path / "out")
@@ -236,6 +238,7 @@ def test_a_file_that_has_changed_is_another_problem(tmp_path):
     assert second["fingerprint"].item() == eo.instances.load(tmp_path / "p.json").fingerprint
 
 
+@pytest.mark.slow
 def test_results_are_shown_from_anywhere_and_without_their_instances(tmp_path, monkeypatch):
     eo.save(eo.OfflineOffloading([1.0], [2.0]), tmp_path / "p.json")
     monkeypatch.chdir(tmp_path)
@@ -281,12 +284,14 @@ def test_a_killed_helper_loses_no_table(finished, tmp_path):
     pd.testing.assert_frame_equal(run(campaign, folder), table)
 
 
+@pytest.mark.slow
 def test_a_time_limit_holds_for_the_warm_up_too():
     row = perform("split/generated-huge", "genetic", time_limit=0.3)
     assert not row["verified"]
     assert "time limit of 0.3 s" in row["message"] or row["status"] == "no_solution"
 
 
+@pytest.mark.slow
 def test_the_command_of_a_row_runs_it_again(finished, capsys, monkeypatch):
     from edgeopt import cli
 

@@ -39,10 +39,10 @@ def results(model, args, kwargs):
 
 
 SOME = [
-    name if place % 6 == 0 else pytest.param(name, marks=pytest.mark.slow)
+    name if place % 9 == 0 else pytest.param(name, marks=pytest.mark.slow)
     for place, name in enumerate(made_networks.NETWORKS)
 ]
-"""All networks that are made for tests, of which `make test` takes every sixth: each is exported several times."""
+"""All networks that are made for tests, of which `make test` takes every ninth: each is exported several times."""
 
 
 @pytest.mark.parametrize("name", SOME)
@@ -258,7 +258,10 @@ def test_a_part_refuses_what_it_was_not_captured_for():
             whole.module(*wrong)
 
 
-@pytest.mark.parametrize("name", ["relu_in_place", "unet", "attention", "cells", "encoder_layer", "tokens"])
+_OTHERS = ("relu_in_place", "attention", "cells", "encoder_layer", "tokens")
+
+
+@pytest.mark.parametrize("name", ["unet", *(pytest.param(name, marks=pytest.mark.slow) for name in _OTHERS)])
 def test_parts_take_another_batch(name):
     """F9, T1: an example of one sample fixes nothing."""
     model, args, kwargs, found = captured(name)
@@ -342,16 +345,19 @@ def test_what_may_change_is_named(dynamic, message):
         capture(nn.Linear(2, 2), torch.ones(1, 2), dynamic=dynamic)
 
 
-def test_every_cost_of_every_cut_is_that_of_the_cut():
+_MORE = ("attention", "cells", "encoder_layer", "chunks", "maxima", "experts")
+
+
+@pytest.mark.parametrize("name", ["unet", *(pytest.param(name, marks=pytest.mark.slow) for name in _MORE)])
+def test_every_cost_of_every_cut_is_that_of_the_cut(name):
     """The costs of all cuts at once against those of what is sent at each."""
-    for name in ("unet", "attention", "cells", "encoder_layer", "chunks", "maxima", "experts"):
-        found = captured(name)[3]
-        crossings = Crossings(found.graph)
-        for cut in range(crossings.count):
-            sent = crossings.sent(cut)
-            assert crossings.bits[cut] == sum(8 * found.graph.seen.values[node].bytes for node in sent)
-            assert crossings.tensors[cut] == len(sent)
-        assert crossings.frame().bits.tolist() == crossings.bits.tolist()
+    found = captured(name)[3]
+    crossings = Crossings(found.graph)
+    for cut in range(crossings.count):
+        sent = crossings.sent(cut)
+        assert crossings.bits[cut] == sum(8 * found.graph.seen.values[node].bytes for node in sent)
+        assert crossings.tensors[cut] == len(sent)
+    assert crossings.frame().bits.tolist() == crossings.bits.tolist()
 
 
 @st.composite
@@ -382,7 +388,7 @@ def test_the_cheapest_views_against_all_sets_of_them(drawn):
     assert all(before[view] & set(chosen) for view in needed)
 
 
-_QUICK = ("relu_in_place", "sizes", "half")
+_QUICK = ("half",)
 
 
 @pytest.mark.parametrize(

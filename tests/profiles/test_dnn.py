@@ -155,6 +155,7 @@ def test_a_loop_over_the_batch_is_unrolled():
     assert table.parameters == 20  # used three times, counted once
 
 
+@pytest.mark.slow
 def test_the_model_stays_as_it_was():
     model = zoo.build("branchy_alexnet").train()
     model.branches[0].eval()

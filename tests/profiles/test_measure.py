@@ -44,7 +44,7 @@ def test_every_layer_is_timed_in_order():
     assert {"conv", "batchnorm", "relu", "add", "avgpool", "linear"} <= set(frame.kind)
 
 
-@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("training", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_the_model_is_left_as_it_was(training):
     torch.manual_seed(0)
     model, image = Residual().train(training), torch.rand(2, 3, 16, 16)

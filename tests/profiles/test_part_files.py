@@ -40,7 +40,7 @@ def parts_of(name: str, cut: float = 0.5) -> tuple[tuple[Part, ...], dict[str, t
         return parts, given, captured.graph.program.run(captured.call.fresh().tensors)
 
 
-FAST = ("unet", "lstm", "tokens", "causal_mask", "scripted", "chunks")
+FAST = ("unet", "lstm", "tokens")
 NETWORKS = [
     pytest.param(name, marks=[] if name in FAST else pytest.mark.slow)
     for name in made_networks.NETWORKS

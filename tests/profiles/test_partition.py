@@ -152,20 +152,17 @@ def test_what_was_exported_can_be_split_too():
     assert (run(split_module(model, [0, 1, 0], value), value) - model(value)).abs().max() <= 1e-6
 
 
-@pytest.mark.parametrize(
-    ("decision", "exit", "message"),
-    [
+def test_a_decision_that_does_not_fit_is_refused():
+    captured = capture(*network("branchy_alexnet"))
+    for decision, exit, message in (
         ([0, 1], -1, "one integer tier for each of 22 units"),
         (np.zeros(22), -1, "float64 of shape"),
         (np.full(22, -1), -1, "the tier of unit 0 is -1"),
         (eo.SplitDecision(([0],)), 3, "the decision has 1 exits"),
         (np.zeros(22, int), 7, "output 7 does not exist; the network has 5"),
-    ],
-)
-def test_a_decision_that_does_not_fit_is_refused(decision, exit, message):
-    model, value = network("branchy_alexnet")
-    with pytest.raises(eo.InvalidProblemError, match=message):
-        split_module(model, decision, value, exit=exit)
+    ):
+        with pytest.raises(eo.InvalidProblemError, match=message):
+            split_module(captured, decision, exit=exit)
 
 
 @pytest.mark.parametrize("name", ["unet", *(pytest.param(name, marks=pytest.mark.slow) for name in ELSEWHERE)])

@@ -18,11 +18,9 @@ import numpy as np
 import torch
 
 from ...data import abilene, kaggle_flows, totem
-from ...data.scenarios import Scenario, SplitModel, split_services
+from ...data.scenarios import Scenario, split_services
 from ...data.traffic_frames import largest
 from ...predictors.samples import Split, chronological, windows
-from ...profiles import zoo
-from ...profiles.dnn import LayerTable
 from ...solving.solve import solve
 
 if TYPE_CHECKING:
@@ -135,13 +133,6 @@ def traffic_of(name: str, data: Path, steps: int | None = None) -> tuple[Topolog
     return geant, flows, flows.shape[1]
 
 
-@lru_cache(maxsize=1)
-def _models() -> tuple[SplitModel, ...]:
-    """Return the networks in three balanced parts."""
-    tables = ((name, LayerTable.from_module(zoo.build(name), zoo.example_input(name))) for name in NETWORKS)
-    return tuple(SplitModel.balanced(name, table.chain(), 3) for name, table in tables)
-
-
 @lru_cache(maxsize=32)
 def deployed(
     name: str, data: Path, steps: int | None, deployment: str, without: tuple[str, ...] = (), total: float | None = None
@@ -156,7 +147,7 @@ def deployed(
     topology = replace(topology, links=topology.links[stay], capacity=topology.capacity[stay])
     return split_services(
         topology,
-        _models(),
+        NETWORKS,
         deployment,  # type: ignore[arg-type]
         traffic,
         count=count,
