@@ -11,7 +11,8 @@ this is a hundred times as fast.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -23,6 +24,7 @@ from ..model.records import float_array
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from .ddnn import DDNN
     from .samples import MinMax
 
 
@@ -139,6 +141,16 @@ class Budget(torch.nn.Module):
     def extra_repr(self) -> str:
         """Limits and sizes of the groups, for print."""
         return f"limit={self.limit.tolist()}, series={[len(group) for group in self.groups]}"
+
+
+@contextmanager
+def set_aside(model: DDNN) -> Iterator[torch.nn.Module | None]:
+    """Let a network answer as if there were no budget, which is what the block yields."""
+    within, model.within = model.within, None
+    try:
+        yield within
+    finally:
+        model.within = within
 
 
 def _nearest(wanted: torch.Tensor, limit: torch.Tensor, weight: torch.Tensor, lowest: torch.Tensor) -> torch.Tensor:

@@ -22,6 +22,7 @@ from ..model.errors import InvalidOptionError, InvalidProblemError
 from ..profiles.costs import AllocationCost
 from ..profiles.own_costs import check_cost
 from ..profiles.smoothed_costs import smoothed
+from .budgets import set_aside
 from .exits import answers
 from .margins import cheapest_part, cheapest_shift
 from .samples import check_samples
@@ -174,11 +175,8 @@ def _fit_margins(model: DDNN, past: Tensor, demand: Tensor, cost: Cost, exits: S
 
     Margins are added before a budget takes part of the answers back: there, as much of them as is cheapest afterwards.
     """
-    within, model.within = model.within, None
-    try:
+    with set_aside(model) as within:
         asked = list(answers(model, past, exits))
-    finally:
-        model.within = within
     for name, given in asked:
         shift = cheapest_shift(given, demand, cost)
         if within is not None:
