@@ -2,9 +2,9 @@
 
     python benchmarks/slices.py [--quick] [--data FOLDER]
 
-Milano's 25 cells where they are at hand, generated ones otherwise. A budget's projection is timed against the same point
-from a quadratically smoothed program, in one run. A network that is trained under a budget is set beside the same one
-that is cut to it afterwards; one slice has a shortfall that costs 20 times as much as the others'.
+Milano's 25 cells where they are at hand, generated ones otherwise. A budget's projection is timed against the same
+point from a quadratically smoothed program, in one run. A network that is trained under a budget is set beside the same
+one that is cut to it afterwards; one slice has a shortfall that costs 20 times as much as the others'.
 """
 
 from __future__ import annotations
