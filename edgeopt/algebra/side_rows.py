@@ -22,17 +22,16 @@ from .expression import as_expression
 from .reformulations import check_curvature
 from .scalars import Scalars
 from .values import Values
-from .words import SideDeclaration, Words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
-    from ..model.problem import HasProgram
     from ..model.program import Program
     from .compiled import Compiled
     from .families import Family, Loop
     from .variables import Variable
+    from .words import SideDeclaration, Words
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +72,8 @@ class SideRows:
     of_instance: bool
 
 
-def side_rows(problem: HasProgram, constraints: Mapping[str, Any]) -> SideRows:
-    """Return the rows that functions of the problem's words state.
+def side_rows(words: Words, constraints: Mapping[str, Any]) -> SideRows:
+    """Return the rows that functions of a problem's words state.
 
     Parameters
     ----------
@@ -86,16 +85,14 @@ def side_rows(problem: HasProgram, constraints: Mapping[str, Any]) -> SideRows:
     InvalidProblemError
         If one is no such function, asks for a word that the problem does not offer, or is not linear.
     """
-    words = Words(problem)
     for name, function in constraints.items():
         _take(words._declaration, name, _called(function, words, f"constraint {name!r}", "m.local.sum() >= 4"))
     words._declaration.minimize(as_expression(0.0))
     return _lowered(words)
 
 
-def side_objective(problem: HasProgram, sense: Sense, function: Callable[[Words], Any]) -> SideRows:
-    """Return the objective that a function of the problem's words states, and the rows that it needs."""
-    words = Words(problem)
+def side_objective(words: Words, sense: Sense, function: Callable[[Words], Any]) -> SideRows:
+    """Return the objective that a function of a problem's words states, and the rows that it needs."""
     goal = _called(function, words, f"what to {sense}", "m.local.sum()")
     if getattr(goal, "curved", False):
         raise InvalidProblemError(

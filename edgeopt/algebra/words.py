@@ -146,14 +146,14 @@ class Words:
     """What a side constraint is handed: the problem's words as attributes, ``m.local``.
 
     ``m.columns`` is the point of the program as one array, ``m["x3"]`` one column or word by its name, ``m.objective``
-    the objective and ``m.problem`` the problem itself (of a batch: the instance), whose fields are plain numbers.
-    ``dir(m)`` lists all that there is.
+    the objective and ``m.problem`` the problem itself (of a batch the instance, under side constraints the base), whose
+    fields are plain numbers. ``dir(m)`` lists all that there is.
     """
 
     __slots__ = ("_by_name", "_declaration", "_of_instance", "_problem", "_program", "_words")
 
-    def __init__(self, problem: HasProgram) -> None:
-        self._problem, self._program = problem, problem.program()
+    def __init__(self, problem: HasProgram, base: HasProgram | None = None) -> None:
+        self._problem, self._program = problem if base is None else base, problem.program()
         self._declaration = SideDeclaration(self._program)
         self._words: dict[str, Any] = dict(problem.words(Columns(self._program, self._declaration)))
         self._by_name: dict[str, int] | None = None
@@ -163,7 +163,7 @@ class Words:
 
     @property
     def problem(self) -> HasProgram:
-        """The problem; of a batch the instance at hand."""
+        """The problem, without side constraints that it has already; of a batch the instance at hand."""
         self._of_instance = True
         return self._problem
 

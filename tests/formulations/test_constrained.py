@@ -348,6 +348,19 @@ def test_a_constraint_is_added_to_those_before():
     np.testing.assert_array_equal(both.extra.toarray(), at_once.extra.toarray())
 
 
+def test_fields_of_the_base_are_at_hand_under_side_constraints_too():
+    def floor(m):
+        return m.admitted >= 0.2 * m.problem.traffic
+
+    first = network().subject_to(cap=lambda m: m.admitted.sum() <= 3.0)
+    both = first.subject_to(floor=floor)
+    np.testing.assert_allclose(both.extra_lower[1:], 0.2 * network().traffic)
+    fair = first.maximize(lambda m: m.minimum("worst", m.admitted / m.problem.traffic))
+    assert eo.solve(fair).objective > 0.2
+    batch = slots().subject_to(cap=lambda m: m.admitted.sum() <= 3.0).subject_to(floor=floor)
+    np.testing.assert_allclose(batch.extra_lower[:, 1:], 0.2 * slots().traffic)
+
+
 @pytest.mark.parametrize(
     ("constraints", "message"),
     [

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from ...algebra.side_rows import SideRows, side_objective, side_rows
+from ...algebra.words import Words
 from ...model.batch_axis import batch_of
 from ...model.errors import InvalidProblemError
 from .auxiliary import Auxiliary, Goal, joined_blocks
@@ -22,24 +23,24 @@ def subject_to(problem: HasProgram, constraints: Mapping[str, Any]) -> Constrain
     """Return `problem` with more constraints; see :meth:`edgeopt.model.problem.HasProgram.subject_to`."""
     if not constraints:
         raise InvalidProblemError("subject_to was given nothing; name a constraint: per_day=lambda m: …")
-    return _constrained(problem, _of_instances(problem, lambda one: side_rows(one, constraints)), None)
+    return _constrained(problem, _of_instances(problem, lambda words: side_rows(words, constraints)), None)
 
 
 def with_objective(problem: HasProgram, sense: Sense, objective: Callable[[Any], Any]) -> Constrained:
     """Return `problem` with another objective; see :meth:`edgeopt.model.problem.HasProgram.minimize`."""
-    return _constrained(problem, _of_instances(problem, lambda one: side_objective(one, sense, objective)), sense)
+    return _constrained(problem, _of_instances(problem, lambda words: side_objective(words, sense, objective)), sense)
 
 
-def _of_instances(problem: HasProgram, state: Callable[[HasProgram], SideRows]) -> list[SideRows]:
+def _of_instances(problem: HasProgram, state: Callable[[Words], SideRows]) -> list[SideRows]:
     """Return what is stated of the problem; of a batch for each instance, or once where no instance was asked."""
     batch = batch_of(problem)
     if batch is None:
-        return [state(problem)]
+        return [state(_words(problem))]
     batched: Any = problem
-    first = state(batched.instance(0))
+    first = state(_words(batched.instance(0)))
     if not first.of_instance:
         return [first]
-    found = [first, *(state(batched.instance(index)) for index in range(1, batch))]
+    found = [first, *(state(_words(batched.instance(index))) for index in range(1, batch))]
     for index, other in enumerate(found):
         if not _same(first, other):
             raise InvalidProblemError(
@@ -47,6 +48,11 @@ def _of_instances(problem: HasProgram, state: Callable[[HasProgram], SideRows]) 
                 "bounds of rows and in costs alone: state the constraint on each instance(i)"
             )
     return found
+
+
+def _words(problem: HasProgram) -> Words:
+    """Return the problem's words, fields of the base among them."""
+    return Words(problem, problem.base if isinstance(problem, Constrained) else problem)
 
 
 def _same(first: SideRows, second: SideRows) -> bool:
