@@ -58,8 +58,8 @@ wheel-test: $(STAMP)
 	rm -rf build/wheel && $(BIN)/python -m build --quiet --wheel --outdir build/wheel
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/wheel/site build/wheel/*.whl
 	cd build/wheel && PYTHONPATH=site ../../$(BIN)/python -c "import edgeopt; assert 'build/wheel/site' in edgeopt.__file__"
-	cd build/wheel && PYTHONPATH=site ../../$(BIN)/python -m pytest -q -p no:cacheprovider -c ../../pyproject.toml \
-		--rootdir ../.. ../../tests/conformance
+	cd build/wheel && PYTHONPATH=site ../../$(BIN)/python -m pytest -q -n auto --dist worksteal -p no:cacheprovider \
+		-c ../../pyproject.toml --rootdir ../.. ../../tests/conformance
 
 clean:
 	rm -rf $(VENV) build dist report .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
