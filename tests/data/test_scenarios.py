@@ -86,6 +86,10 @@ def test_networks_with_more_work_take_more_computing():
         each = scenario.problem.compute_density.sum(axis=0)
         np.testing.assert_allclose(each[1] / each[0], expected[1])
         np.testing.assert_allclose(each @ scenario.problem.traffic, 300.0)  # on the average of the traffic 1
+
+
+@pytest.mark.slow
+def test_the_work_of_networks_is_what_is_published():
     of = {name: split_model(name).work for name in ("alexnet", "vgg16")}
     assert of["vgg16"] / of["alexnet"] == pytest.approx(15.47 / 0.714, rel=0.01)  # published MACs, same input
 

@@ -22,9 +22,9 @@ def table(name: str, **options) -> LayerTable:
     ("name", "parameters", "macs"),
     [
         ("alexnet", 61_100_840, 714_188_480),
-        ("vgg16", 138_357_544, 15_470_264_320),
+        pytest.param("vgg16", 138_357_544, 15_470_264_320, marks=pytest.mark.slow),
         ("mobilenet_v2", 3_504_872, 300_774_272),
-        ("resnet18", 11_689_512, 1_814_073_344),
+        pytest.param("resnet18", 11_689_512, 1_814_073_344, marks=pytest.mark.slow),
     ],
 )
 def test_published_sizes_to_the_last_digit(name, parameters, macs):
