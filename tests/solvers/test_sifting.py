@@ -119,6 +119,13 @@ def test_held_columns_join_where_the_rows_need_them(monkeypatch):
     assert program.objective(found.decision) == pytest.approx(np.arange(1.0, 51.0).sum())
 
 
+@pytest.mark.parametrize(("side", "cost"), [(0.5, 0.5), (1.25, 1.5)])
+def test_counted_shares_keep_sides_between_whole_numbers(side, cost):
+    program = eo.Program([1.0, 2.0], [[1.0, 1.0]], row_lower=[side], row_upper=[side + 0.25], upper=1.0)
+    found = eo.solve(program, "priced")
+    assert (found.status, found.proved, found.objective) == ("optimal", True, cost)
+
+
 def test_columns_without_bounds_are_refused():
     with pytest.raises(eo.UnsupportedPairError, match="every column has finite bounds"):
         eo.solve(eo.Program([1.0], [[1.0]], row_lower=[1.0]), "priced")

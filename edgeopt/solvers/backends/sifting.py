@@ -96,7 +96,7 @@ def sift(program: Program, options: Options, solve: Solve) -> Outcome:
 
 
 def _shares(program: Program) -> Program:
-    """Return the program of the columns' shares of the way from their lower bound to their upper one, as binaries."""
+    """Return the program of the columns' shares, from 0 to 1, of the way from their lower bound to their upper one."""
     width = program.upper - program.lower
     matrix = program.matrix
     data = matrix.data * np.repeat(width, np.diff(matrix.indptr))
@@ -107,7 +107,6 @@ def _shares(program: Program) -> Program:
         program.row_lower - activity,
         program.row_upper - activity,
         upper=(width > 0).astype(float),
-        integrality=np.ones(program.columns, bool),
         sense=program.sense,
         offset=program.offset + float(program.cost @ program.lower),
     )

@@ -34,7 +34,7 @@ class Standard:
 
     @classmethod
     def of(cls, program: Program, threads: int) -> Standard:
-        """Return a program whose columns are binary, or fixed, in this form."""
+        """Return a program whose columns are binary (or shares of a whole, as if they were), or fixed, in this form."""
         sign, matrix = program.sense.sign, program.matrix
         free = program.lower < program.upper
         (lower, upper), cost, fixed_cost = program.whole_sides, sign * program.cost, 0.0
