@@ -169,7 +169,18 @@ class Words:
 
     @property
     def objective(self) -> Expression:
-        """The problem's objective."""
+        """The problem's objective.
+
+        Raises
+        ------
+        InvalidProblemError
+            If it has squares: rows, and objectives that are stated, are linear.
+        """
+        if self._program.squares is not None:
+            raise InvalidProblemError(
+                f"m.objective has squares ({self._program.squares.count} of them), and what is stated beside a problem "
+                "is linear; state it in a declaration of its own"
+            )
         self._of_instance = True
         used = np.flatnonzero(self._program.cost)
         place = (np.zeros(used.size, np.int64), used)

@@ -16,6 +16,7 @@ from edgeopt.algebra.values import Values
 from edgeopt.algebra.words import Words
 from edgeopt.analysis.energy_fronts import energy_front
 from edgeopt.formulations.constrained import Auxiliary, Constrained
+from edgeopt.model.program import Squares
 from edgeopt.testing.side_constraints import keeps_a_drawn_row, names_an_impossible_row
 
 
@@ -380,6 +381,17 @@ def test_fields_of_the_base_are_at_hand_under_side_constraints_too():
 def test_what_is_no_constraint_is_refused(constraints, message):
     with pytest.raises(eo.InvalidProblemError, match=message):
         offloading().subject_to(**constraints)
+
+
+def test_an_objective_with_squares_is_no_linear_word():
+    near = eo.Program([1.0, 1.0], upper=5.0, squares=Squares([[1.0, -1.0]], [-1.0], [2.0]))
+    for state in (near.minimize, near.maximize):
+        with pytest.raises(eo.InvalidProblemError, match=r"m\.objective has squares \(1 of them\)"):
+            state(lambda m: m.objective + m.x[0])
+    with pytest.raises(eo.InvalidProblemError, match=r"m\.objective has squares \(1 of them\)"):
+        near.subject_to(worth=lambda m: m.objective <= 3.0)
+    linear = near.minimize(lambda m: m.x.sum())
+    assert eo.solve(linear.subject_to(worth=lambda m: m.objective >= 3.0)).objective == pytest.approx(3.0)
 
 
 def test_a_name_is_given_once():
