@@ -91,7 +91,7 @@ def field_values(solution: Solution, price: NDArray[np.float64] | None = None) -
 
 
 def side_values(solution: Solution) -> FieldValues:
-    """Return what side constraints are worth, and of a declared base what its fields are; see `edgeopt.sensitivity`.
+    """Return what side constraints are worth, and of a declared base its rows and fields; see `edgeopt.sensitivity`.
 
     Raises
     ------
@@ -105,8 +105,7 @@ def side_values(solution: Solution) -> FieldValues:
         raise InvalidProblemError(f"the problem is a batch of {problem.batch}; solve the instance(i) of interest")
     if solution.status != "optimal":
         raise InvalidProblemError(f"the solution is {solution.status}; only an optimal one has derivatives")
-    # The objective that was stated in place of a base's is numbers: no field stands in it by its name.
-    declared = isinstance(problem.base, Declared) and problem.goal is None
+    declared = isinstance(problem.base, Declared)
     program = problem.base._compiled.program if declared else problem.base.program()
     whole = program.integrality
     fixed = _fixed(problem.base, program, problem.base.encode(solution.decision)) if declared else program
@@ -121,9 +120,11 @@ def side_values(solution: Solution) -> FieldValues:
     own = price[program.rows :]
     note = "derivatives hold whole numbers fixed" if whole.any() else ""
     found = FieldValues({}, {}, {}, note)
-    if declared:
+    if declared and problem.goal is None:
         points = problem.base._points(Declared.decode(problem.base, point[: program.columns]))
         found = _values(problem.base, points, price[: program.rows], own @ problem.extra)
+    elif declared:  # the objective that was stated is numbers: no field stands in it by its name
+        found = replace(found, constraints=_by_constraint(problem.base, price[: program.rows]))
     return replace(found, constraints={**found.constraints, **_by_side_constraint(problem, own)})
 
 

@@ -601,6 +601,16 @@ def test_prices_of_rows_of_other_problems():
     fair = network().maximize(lambda m: m.minimum("worst", m.admitted / m.problem.traffic))
     found = eo.sensitivity(eo.solve(fair.subject_to(cap=lambda m: m.admitted.sum() <= 1.1)))
     assert found.constraints["cap"] == pytest.approx(1.0 / 11.0)  # the largest t with t * 11 <= 1.1
+    # Rows of the base have prices under another objective too.
+    alone = eo.sensitivity(eo.solve(fair)).constraints
+    step = 1e-5
+    for name in ("compute_capacity", "link_capacity"):
+        capacity = getattr(fair.base, name)
+        for place in range(capacity.size):
+            more = replace(fair.base, **{name: capacity + step * (np.arange(capacity.size) == place)})
+            gain = (eo.solve(replace(fair, base=more)).objective - eo.solve(fair).objective) / step
+            assert alone[name][place] == pytest.approx(gain, abs=1e-6), (name, place)
+    assert any(np.any(price) for price in alone.values())
     whole = eo.sensitivity(eo.solve(split().subject_to(deadline=lambda m: m.latency <= 100.0)))
     assert whole.constraints["deadline"].tolist() == [0.0, 0.0]
     assert "whole numbers fixed" in whole.note
