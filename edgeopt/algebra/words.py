@@ -215,14 +215,20 @@ class Words:
 
     def absolute(self, name: str, expression: Expression) -> Expression:
         """Return ``|expression|``, entry by entry, where a small value is an advantage."""
-        return self._declaration.absolute(name, expression)
+        return self._declaration.absolute(self._free(name), expression)
 
     def piecewise(self, name: str, expression: Expression, slopes: Any, intercepts: Any) -> Expression:
         """Return the largest of ``slope * expression + intercept``, entry by entry, where a small value is of use."""
-        return self._declaration.piecewise(name, expression, slopes, intercepts)
+        return self._declaration.piecewise(self._free(name), expression, slopes, intercepts)
 
     def _extreme(self, name: str, expressions: tuple[Any, ...], side: int) -> Expression:
-        return extreme(self._declaration, name, expressions, side, over_all=len(expressions) == 1)
+        return extreme(self._declaration, self._free(name), expressions, side, over_all=len(expressions) == 1)
+
+    def _free(self, name: str) -> str:
+        """Return the name of a new variable, which must not hide a word."""
+        if name in self._words or name in _ALWAYS:
+            raise InvalidProblemError(f"m has {name!r} already; call the variable otherwise")
+        return name
 
     # Words.
 

@@ -62,8 +62,9 @@ def sensitivity(solution: Solution) -> Any:
     Of a :class:`RevenueMaximization` the prices of servers, links and traffic with their ranges
     (:class:`Sensitivity`). Of a declared problem, and of an :class:`OfflineOffloading`, the derivative of the optimal
     value with respect to every entry of every float field (:class:`~edgeopt.analysis.field_values.FieldValues`). Both
-    have these derivatives as ``fields``, by name. Of a problem with side constraints their prices and those of a declared
-    base's rows, by name in ``constraints``, and the same derivatives where the objective is the declared base's own.
+    have these derivatives as ``fields``, by name. Of a problem with side constraints their prices, and those of a
+    declared base's rows, by name in ``constraints``; the same derivatives where the objective is the declared base's
+    own.
 
     Parameters
     ----------

@@ -399,6 +399,19 @@ def test_a_name_is_given_once():
         offloading().subject_to(a=lambda m: m.local[0] >= 0).subject_to(a=lambda m: m.local[1] >= 0)
 
 
+@pytest.mark.parametrize("taken", ["admitted", "objective", "worst"])
+def test_a_variable_is_not_called_as_a_word(taken):
+    fair = network().maximize(lambda m: m.minimum("worst", m.admitted))
+    for state in (
+        lambda m: m.minimum(taken, m.admitted) >= 0.1,
+        lambda m: m.maximum(taken, m.admitted) <= 9.0,
+        lambda m: m.absolute(taken, m.admitted[0]) <= 9.0,
+        lambda m: m.piecewise(taken, m.admitted[0], [1.0, 2.0], [0.0, -1.0]) <= 9.0,
+    ):
+        with pytest.raises(eo.InvalidProblemError, match=f"m has {taken!r} already; call the variable otherwise"):
+            fair.subject_to(a=state)
+
+
 def test_latency_of_a_graph_is_bounded_from_above_only():
     assert eo.solve(graph().subject_to(deadline=lambda m: m.latency <= 100.0)).status == "optimal"
     with pytest.raises(eo.InvalidProblemError, match="not convex there"):
