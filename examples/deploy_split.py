@@ -18,7 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -42,7 +43,11 @@ SIZE = struct.Struct("!Q")
 
 
 class Tier:
-    """Runs the parts of one tier; talks to the tier on either side."""
+    """Runs the parts of one tier; talks to the tier on either side.
+
+    A plan has passes, each over parts of its own: one pass for most networks; one for the prompt and one for a further
+    token of a language model. ``"state"`` names what the next pass reads of this one; it stays where it was made.
+    """
 
     def __init__(self, folder: Path, number: int, left: socket.socket | None, right: socket.socket | None) -> None:
         self.plan = json.loads((folder / "plan.json").read_text())
@@ -52,13 +57,24 @@ class Tier:
             for index, part in enumerate(self.plan["parts"])
             if part["tier"] == number
         }
-        self.begin({}, 0)
+        self.held: dict[str, torch.Tensor] = {}
+        self.turn = self.plan["passes"][0]
+        self.begin({}, 0, 0)
 
-    def begin(self, inputs: dict[str, torch.Tensor], inference: int) -> None:
-        """Forget the inference before."""
-        self.inference = inference
-        self.held, self.known, self.results = dict(inputs), {-1: set(), 1: set()}, list(self.plan["results"])
+    def begin(self, inputs: dict[str, torch.Tensor], inference: int, number: int) -> None:
+        """Forget the inference before, but for the state that it leaves; begin pass `number`."""
+        state = {now: self.held[then] for now, then in self.turn["state"].items() if then in self.held}
+        self.inference, self.turn = inference, self.plan["passes"][number]
+        self.held, self.known, self.results = state | inputs, {-1: set(), 1: set()}, list(self.turn["results"])
         self.exit, self.computed = len(self.plan["exits"]) - 1, [0.0 for _ in self.plan["slow"]]
+        self.sent = self.received = 0  # bytes
+        self.busy = self.beyond = 0.0  # seconds of the processor in the parts here, and of the tiers behind this one
+
+    def infer(self, inputs: dict[str, torch.Tensor], number: int = 0) -> list[torch.Tensor]:
+        """Run a pass from the first tier on; return its results."""
+        self.begin(inputs, self.inference + 1, number)
+        self.proceed(self.turn["start"])
+        return [self.held[name] for name in self.results]
 
     def serve(self) -> None:
         """Run what the left side hands over until it hangs up."""
@@ -67,12 +83,12 @@ class Tier:
 
     def proceed(self, index: int) -> None:
         """Run parts from one on; hand over what the next tier needs, and come back when it hands over to here."""
-        parts = self.plan["parts"]
+        parts, end = self.plan["parts"], self.turn["end"]
         while True:
-            while index < len(parts) and parts[index]["tier"] == self.number:
+            while index < end and parts[index]["tier"] == self.number:
                 self.run(index)
-                index = len(parts) if self.leaves(index) else index + 1
-            following = parts[index]["tier"] if index < len(parts) else 0
+                index = end if self.leaves(index) else index + 1
+            following = parts[index]["tier"] if index < end else 0
             if following == self.number:
                 return
             side = 1 if following > self.number else -1
@@ -85,10 +101,11 @@ class Tier:
         """Run a part, several times over where this tier plays a slow one."""
         part = self.plan["parts"][index]
         given = [self.held[name] for name in part["inputs"]]
-        started = time.perf_counter()
+        started = time.perf_counter(), time.thread_time()
         for _ in range(self.plan["slow"][self.number]):
             result = self.modules[index](*given)
-        self.computed[self.number] += time.perf_counter() - started
+        self.computed[self.number] += time.perf_counter() - started[0]
+        self.busy += time.thread_time() - started[1]
         self.held.update(zip(part["outputs"], result if len(part["outputs"]) > 1 else (result,), strict=True))
 
     def leaves(self, index: int) -> bool:
@@ -103,7 +120,7 @@ class Tier:
 
     def send(self, side: int, index: int) -> None:
         """Send what is needed on one side and is not there yet, taking the time that the link would take."""
-        parts = self.plan["parts"][index:]
+        parts = self.plan["parts"][index : self.turn["end"]]
         needed = [name for part in parts if (part["tier"] - self.number) * side > 0 for name in part["inputs"]]
         needed += self.results if side < 0 else []
         names = [n for n in dict.fromkeys(needed) if n in self.held and n not in self.known[side]]
@@ -116,14 +133,18 @@ class Tier:
         head = json.dumps(
             {
                 "inference": self.inference,
+                "pass": self.plan["passes"].index(self.turn),
                 "part": index,
                 "tensors": described,
                 "exit": self.exit,
                 "results": self.results,
                 "computed": self.computed,
+                "busy": self.busy + self.beyond,
             }
         ).encode()
-        wait(8 * len(payload) / self.plan["rates"][self.number if side > 0 else self.number - 1])
+        link = self.number if side > 0 else self.number - 1
+        wait(8 * len(payload) / self.plan["rates"][link] + self.plan["delays"][link])
+        self.sent += len(payload)
         self.sides[side].sendall(SIZE.pack(len(head)) + SIZE.pack(len(payload)) + head + payload)
 
     def receive(self, side: int) -> dict[str, Any] | None:
@@ -135,7 +156,9 @@ class Tier:
         message = json.loads(exactly(self.sides[side], head))
         content, at = exactly(self.sides[side], payload) if payload else bytearray(), 0
         if message["inference"] != self.inference:
-            self.begin({}, message["inference"])
+            self.begin({}, message["inference"], message["pass"])
+        self.received += payload
+        self.beyond = message["busy"] if side > 0 else 0.0
         for name, kind, shape in message["tensors"]:
             dtype = getattr(torch, kind)
             size = int(np.prod(shape)) * dtype.itemsize
@@ -241,16 +264,39 @@ class Detector(nn.Module):
 # -------------------------------------------------------------------------------------------- planning, and the device
 
 
-def lay_out(folder: Path, parts: Any, results: list[str], exits: list[dict[str, Any]], rates: Any, slow: Any) -> None:
-    """Save the parts and what the processes have to know of them."""
+def lay_out(
+    folder: Path, parts: Any, passes: Any, exits: list[dict[str, Any]], rates: Any, slow: Any, delays: Any = ()
+) -> None:
+    """Save the parts and what the processes have to know of them; links have no delay by default."""
     for index, part in enumerate(parts):
         part.save(folder / f"{index}.pt2")
     ports = [
         {"tier": p.tier, "inputs": [port.name for port in p.inputs], "outputs": [port.name for port in p.outputs]}
         for p in parts
     ]
-    plan = {"parts": ports, "results": results, "exits": exits, "rates": list(rates), "slow": list(slow)}
+    plan = {"parts": ports, "passes": passes, "exits": exits, "rates": list(rates), "slow": list(slow)}
+    plan["delays"] = list(delays) or [0.0] * len(plan["rates"])
     (folder / "plan.json").write_text(json.dumps(plan))
+
+
+def single(parts: Any, results: list[str]) -> list[dict[str, Any]]:
+    """Return the only pass of a plan: all parts."""
+    return [{"start": 0, "end": len(parts), "results": results, "state": {}}]
+
+
+@contextmanager
+def running(folder: Path, tiers: int) -> Iterator[Tier]:
+    """Start a process for each further tier; give the first one, which runs here."""
+    with ExitStack() as stack:
+        port = 0
+        for number in range(tiers - 1, 0, -1):
+            command = [sys.executable, __file__, "--serve", str(folder), str(number), str(port)]
+            process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            stack.callback(process.terminate)
+            port = int(process.stdout.readline())
+        right = stack.enter_context(closing(connected(port)))
+        stack.enter_context(torch.inference_mode())
+        yield Tier(folder, 0, None, right)
 
 
 @dataclass
@@ -264,25 +310,15 @@ class Run:
 
 
 def deploy(folder: Path, tiers: int, calls: list[dict[str, torch.Tensor]]) -> list[Run]:
-    """Start a process for each further tier and run inferences; the first two warm up and are left out."""
-    with ExitStack() as stack:
-        port = 0
-        for number in range(tiers - 1, 0, -1):
-            command = [sys.executable, __file__, "--serve", str(folder), str(number), str(port)]
-            process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
-            stack.callback(process.terminate)
-            port = int(process.stdout.readline())
-        right = stack.enter_context(closing(connected(port)))
-        stack.enter_context(torch.inference_mode())
-        device, found = Tier(folder, 0, None, right), []
-        for number, inputs in enumerate([*calls[:2], *calls], start=1):
+    """Run inferences over processes; the first two warm up and are left out."""
+    found = []
+    with running(folder, tiers) as device:
+        for inputs in [*calls[:2], *calls]:
             time.sleep(PAUSE)
             started = time.perf_counter()
-            device.begin(inputs, number)
-            device.proceed(0)
-            seconds = time.perf_counter() - started
-            found.append(Run(seconds, device.computed, device.exit, [device.held[name] for name in device.results]))
-        return found[2:]
+            results = device.infer(inputs)
+            found.append(Run(time.perf_counter() - started, device.computed, device.exit, results))
+    return found[2:]
 
 
 @dataclass
@@ -301,7 +337,7 @@ class Deployment:
         outputs = {index: port.name for part in parts for port in part.outputs for index in port.result}
         inputs = [{captured.graph.inputs[0].name: call} for call in calls]
         with tempfile.TemporaryDirectory() as folder:
-            lay_out(Path(folder), parts, [outputs[k] for k in sorted(outputs)], [], rates, slow)
+            lay_out(Path(folder), parts, single(parts, [outputs[k] for k in sorted(outputs)]), [], rates, slow)
             return cls(parts, deploy(Path(folder), len(slow), inputs))
 
     @property
@@ -461,7 +497,7 @@ def leave_early(model: nn.Module, value: torch.Tensor, links: Links, repeats: in
         exits.append({"after": after, "result": staged.result_of(number), "threshold": threshold})
     calls = [torch.randn(value.shape) for _ in range(8 * repeats)]
     with tempfile.TemporaryDirectory() as folder:
-        lay_out(Path(folder), staged.parts, [exits[-1]["result"]], exits, links.stated, slow)
+        lay_out(Path(folder), staged.parts, single(staged.parts, [exits[-1]["result"]]), exits, links.stated, slow)
         runs = deploy(Path(folder), len(slow), [{captured.graph.inputs[0].name: call} for call in calls])
     with torch.inference_mode():
         gap = max(difference(run.results, model(call)[run.exit]) for run, call in zip(runs, calls, strict=True))

@@ -110,7 +110,7 @@ class LanguageSplit(Formulation):
         model : LanguageModel
             What :class:`~edgeopt.profiles.language_model.LanguageModel` says of weights, work and tensors.
         processors : sequence of Processor
-            One for each tier, the device first.
+            One for each tier, the device first; or objects of your own with its method ``seconds``, for measured times.
         requests : RequestLengths
             Lengths of prompts and answers; the times are expected ones over them.
         uplink_rate, backhaul_rate, downlink_rate, link_delay

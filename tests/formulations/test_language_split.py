@@ -42,6 +42,20 @@ def test_two_blocks_worked_by_hand():
     assert problem.objective(second) == pytest.approx(first_token + token, rel=1e-12)
 
 
+def test_measured_times_take_the_place_of_a_processor():
+    class Measured:
+        def __init__(self, factor):
+            self.factor = factor
+
+        def seconds(self, model, tokens, past):
+            return self.factor * EDGE.seconds(model, tokens, past)
+
+    requests = RequestLengths([3.0, 7.0], [2.0, 5.0], [0.25, 0.75])
+    problem = LanguageSplit.of(TWO_BLOCKS, [Measured(3.0), EDGE], requests, 1e3)
+    np.testing.assert_allclose(problem.prefill_time[:, 0], 3.0 * problem.prefill_time[:, 1], rtol=1e-15)
+    np.testing.assert_allclose(problem.decode_time[:, 0], 3.0 * problem.decode_time[:, 1], rtol=1e-15)
+
+
 def test_the_state_is_never_sent():
     # What crosses does not grow with the prompt behind a pass; the cache on the block's tier does.
     short, long = (two_blocks(requests=RequestLengths([n], [2.0])) for n in (3.0, 30.0))
