@@ -1,6 +1,6 @@
-"""Placement benchmark: compressed cuts and pipelines, exact beside MILP, heuristics and every placement tried.
+"""Placement benchmark: compressed cuts, pipelines, language models: exact beside MILP, heuristics, every placement.
 
-    python benchmarks/placement.py [--quick] [--picture FILE]
+    python benchmarks/placement.py [--quick] [--picture FILE] [--language FILE]
 
 Times are medians of the solver alone and of its certificate's check; answers are compared with HiGHS on typical
 instances and with brute force on thousands of small ones. The script ends with an error where an answer is wrong.
@@ -22,11 +22,16 @@ from record import median, note
 import edgeopt as eo
 from edgeopt.analysis import throughput_front
 from edgeopt.formulations.compressed_split.certificate import rest_of
+from edgeopt.formulations.language_split import LanguageSplit
 from edgeopt.instances.compressed_split import generated as compressed
+from edgeopt.instances.language_split import FAMILIES as LANGUAGE
+from edgeopt.instances.language_split import published
 from edgeopt.instances.pipelined_split import generated as pipelined
 from edgeopt.solvers.label_setting import cheapest
 from edgeopt.solvers.stage_bisection import stage_bisection
 from edgeopt.testing.families.compressed_split import compressed_enumerated
+from edgeopt.testing.families.language_split import drawn as language_drawn
+from edgeopt.testing.families.language_split import language_enumerated
 from edgeopt.testing.families.pipelined_split import pipelined_enumerated
 
 WRONG: list[str] = []
@@ -38,7 +43,7 @@ def expect(good: bool, what: str) -> None:
         WRONG.append(what)
 
 
-def beside_highs(problem: eo.CompressedSplit | eo.PipelinedSplit, name: str, best: float, limit: float) -> float:
+def beside_highs(problem: eo.Problem, name: str, best: float, limit: float) -> float:
     """Return the seconds of HiGHS; its objective must be that of the exact solver unless its limit ended it."""
     started = perf_counter()
     other = eo.solve(problem, "highs", time_limit=limit, relative_gap=1e-9)
@@ -126,6 +131,29 @@ def pipelines(sizes: list[int], limit: float) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def language_models(limit: float) -> pd.DataFrame:
+    """Time label setting on the library's language models, and what one cut misses."""
+    rows = []
+    members = [(family, member) for family in LANGUAGE for member in family.members]
+    for family, member in members:
+        problem = family.build(**family.members[member])
+        found, name = eo.solve(problem), f"{family.name.partition('/')[2]}-{member}"
+        expect(found.status == "optimal" and found.proved, f"language model {name} is not proved: {found}")
+        one = eo.solve(problem, "neurosurgeon")
+        gap = f"{one.objective / found.objective - 1:.1%}" if one.status.has_decision else "none fits"
+        rows.append(
+            {
+                "language models": name,
+                "layers": len(problem.prefill_time),
+                "solver [ms]": 1e3 * median(lambda problem=problem: cheapest(problem.moves), 9),
+                "check [ms]": 1e3 * found.verify_time,
+                "highs [ms]": 1e3 * beside_highs(problem, f"language model {name}", found.objective, limit),
+                "one cut (neurosurgeon)": gap,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def brute_force(number: int) -> pd.DataFrame:
     """Compare small random instances with every placement tried."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "formulations"))
@@ -136,6 +164,7 @@ def brute_force(number: int) -> pd.DataFrame:
     for name, drawn, enumerated in (
         ("compressed cuts", test_compressed_split.drawn, compressed_enumerated),
         ("pipelines", test_pipelined_split.drawn, pipelined_enumerated),
+        ("language models", scarce, language_enumerated),
     ):
         rng, agreed = np.random.default_rng(1), 0
         for k in range(number):
@@ -149,6 +178,41 @@ def brute_force(number: int) -> pd.DataFrame:
             agreed += good
         rows.append({"every placement tried": name, "instances": number, "equal": agreed})
     return pd.DataFrame(rows)
+
+
+def scarce(rng: np.random.Generator) -> LanguageSplit:
+    """Draw a small language model over two tiers that have room for all of it, for most, or for too little."""
+    return language_drawn(
+        int(rng.integers(1 << 30)), int(rng.integers(1, 7)), 2, float(rng.choice([0.3, 0.5, 0.6, 0.8]))
+    )
+
+
+def language_picture(path: str) -> None:
+    """Draw what memory of the server buys, and what each pass of the exact placement is made of."""
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+    shares = np.linspace(0.62, 1.0, 39)
+    for solver, label in (("label-setting", "exact"), ("neurosurgeon", "one cut (Neurosurgeon)")):
+        found = [eo.solve(published(edge=share), solver) for share in shares]
+        left.plot(100 * shares, [one.objective for one in found], drawstyle="steps-post", label=label)
+    left.set(xlabel="share of the model that the server holds [%]", ylabel="time of a request [s]", ylim=(0, None))
+    left.set_title("Llama 2 7B on a phone and a server")
+    left.legend()
+    for rate, colour in ((1e7, "tab:green"), (5e7, "tab:blue")):
+        problems = [published(phone=1.0, edge=share, rate=rate) for share in shares]
+        decisions = [eo.solve(problem).decision for problem in problems]
+        pairs = list(zip(problems, decisions, strict=True))
+        first = [problem.first_token_time(decision) for problem, decision in pairs]
+        token = [problem.token_time(decision) for problem, decision in pairs]
+        right.step(100 * shares, first, where="post", color=colour, label=f"first token, {rate / 1e6:.0f} Mbit/s")
+        right.step(
+            100 * shares, token, "--", where="post", color=colour, label=f"each further, {rate / 1e6:.0f} Mbit/s"
+        )
+    right.set(xlabel="share of the model that the server holds [%]", ylabel="time [s]", yscale="log", ylim=(3e-3, None))
+    right.set_title("both phases of the exact placement")
+    right.legend(fontsize="small", loc="lower left")
+    figure.savefig(path, dpi=110)
 
 
 def picture(path: str) -> None:
@@ -177,15 +241,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer seeds and instances, within a minute")
     parser.add_argument("--picture", metavar="FILE", help="draw docs/placement.png there, and nothing else")
+    parser.add_argument("--language", metavar="FILE", help="draw docs/language_models.png there, and nothing else")
     arguments = parser.parse_args()
     if arguments.picture:
         picture(arguments.picture)
+    if arguments.language:
+        language_picture(arguments.language)
+    if arguments.picture or arguments.language:
         return
     quick = arguments.quick
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}")
     tables = [
         compressed_cuts(2 if quick else 12, 5.0 if quick else 60.0),
         pipelines([20, 200] if quick else [20, 200, 2000], 5.0 if quick else 60.0),
+        language_models(5.0 if quick else 60.0),
         brute_force(200 if quick else 3000),
     ]
     for table in tables:
@@ -194,6 +263,8 @@ def main() -> None:
         note(f"compressed cuts, {kind}, {layers} layers", "label-setting", ours, "ms", highs / ours, "highs")
     for layers, ours, highs in tables[1][["pipelines: layers", "solver [ms]", "highs [ms]"]].to_numpy():
         note(f"pipeline of {int(layers)} layers", "stage-bisection", ours, "ms", highs / ours, "highs")
+    for name, ours, highs in tables[2][["language models", "solver [ms]", "highs [ms]"]].to_numpy():
+        note(f"language model {name}", "label-setting", ours, "ms", highs / ours, "highs")
     if WRONG:
         raise SystemExit("wrong answers:\n  " + "\n  ".join(WRONG))
 

@@ -23,6 +23,7 @@ COLUMNS = {
     "graph split": "graph-split/generated-tiny",
     "compressed split": "compressed-split/generated-tiny",
     "pipelined split": "pipelined-split/generated-tiny",
+    "language split": "language-split/generated-tiny",
     "revenue": "revenue/generated-tiny",
     "slot": "slot/generated-tiny",
     "shared slot": "shared-slot/crowd-two",

@@ -4,7 +4,7 @@ A request has two phases. *Prefill* reads the prompt and gives the first token; 
 Keys and values of earlier tokens stay on the tier of their block: they are never sent, so both phases have the same
 placement, and only the hidden state crosses a cut. Each token returns to the device, which sends it back for the next
 pass, so a pass of decode pays every delay of the links again. Without limits on memory the problem is a shortest path
-(:meth:`LanguageSplit.chain`); with them it is an integer program.
+(:meth:`LanguageSplit.chain`); every tier whose memory may be full is one cap on it (:attr:`LanguageSplit.moves`).
 """
 
 from __future__ import annotations
@@ -15,20 +15,26 @@ import numpy as np
 
 from ..algebra.fields import Array, data
 from ..algebra.formulation import Formulation
+from ..model.cached import cached_property
 from ..model.errors import InvalidProblemError
+from ..model.problem import CertifiesInfeasibility
 from ..model.records import require
+from .compressed_split.certificate import NothingFits
+from .compressed_split.moves import Caps
 from .placement.exits import Exit
-from .placement.links import link_delays, link_rates, rate_array
+from .placement.links import between_tiers, link_delays, link_rates, rate_array
 from .split import StochasticSplit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from ..algebra.decision import NamedDecision
     from ..algebra.declaration import Declaration
 
 
-class LanguageSplit(Formulation):
+class LanguageSplit(Formulation, CertifiesInfeasibility):
     """Place a chain of layers on tiers at the least expected time of a request, within every tier's memory.
 
     Tiers stand in a line, the device first; link l joins tiers l and l + 1. The first token takes one pass over the
@@ -217,17 +223,55 @@ class LanguageSplit(Formulation):
         InvalidProblemError
             If the problem is a batch, or a link behind the first has different rates in the two directions.
         """
-        self._single()
-        steps, up, down = float(self.decode_steps), np.asarray(self.uplink_rate), np.asarray(self.downlink_rate)
+        times, bits, delay = self._request()
+        up, down = np.asarray(self.uplink_rate), np.asarray(self.downlink_rate)
         if (up[1:] != down[1:]).any():
             raise InvalidProblemError(
                 f"downlink_rate is {down}; a chain has it equal to uplink_rate behind the first link"
             )
+        return StochasticSplit([Exit(1.0, times, bits)], [1.0], up[0], up[1:] if up.size > 1 else None, down[0], delay)
+
+    def _request(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """(layers, tiers) seconds, (layers + 1,) bits and (links,) delays of a request: all its passes together."""
+        self._single()
+        steps = float(self.decode_steps)
         bits = np.asarray(self.prefill_input_bits) + steps * np.asarray(self.decode_input_bits)
         times = np.asarray(self.prefill_time) + steps * np.asarray(self.decode_time)
-        entry = Exit(1.0, times, np.r_[bits, (1.0 + steps) * float(self.token_bits)])
         delay = (1.0 + steps) * np.asarray(self.link_delay)
-        return StochasticSplit([entry], [1.0], up[0], up[1:] if up.size > 1 else None, down[0], delay)
+        return times, np.r_[bits, (1.0 + steps) * float(self.token_bits)], delay
+
+    @property
+    def limited(self) -> NDArray[np.bool_]:
+        """(tiers,) whether a tier has no room for all layers, so that its memory may bind; in a batch, in any of it."""
+        whole = np.asarray((self.weight_bits + self.cache_bits).sum(axis=-1))
+        short = np.asarray(self.memory) < whole[..., None]
+        return np.asarray(short.reshape(-1, short.shape[-1]).any(axis=0))
+
+    @cached_property
+    def moves(self) -> Caps:
+        """Cost and memory of each layer, by the tier of the layer before and its own; the token's way home comes last.
+
+        Raises
+        ------
+        InvalidProblemError
+            If the problem is a batch.
+        """
+        times, bits, delay = self._request()
+        layers, tiers = times.shape
+        per_bit = between_tiers(1.0 / np.asarray(self.uplink_rate), 1.0 / np.asarray(self.downlink_rate))
+        cost = bits[:, None, None] * per_bit + between_tiers(delay, delay)
+        cost[:-1] += times[:, None, :]
+        cost[0, 1:], cost[-1, :, 1:] = np.inf, np.inf  # the prompt is on the device, the answer returns to it
+        held, capped = np.asarray(self.weight_bits) + np.asarray(self.cache_bits), []
+        for tier in np.flatnonzero(self.limited).tolist() or [0]:
+            weight = np.zeros((layers + 1, tiers, tiers, 1))
+            weight[:-1, :, tier, 0] = held[:, None]
+            capped.append((f"memory[{tier}]", weight, float(self.memory[tier])))
+        return Caps.of(cost[..., None], capped)
+
+    def infeasibility_certificate(self) -> NothingFits | None:
+        """Return a proof that the layers do not fit on the tiers, or None where they do or there is too much to try."""
+        return None if self.batch is not None else NothingFits.of(self.moves)
 
 
 def _rates(value: Any, field: str) -> Any:

@@ -34,12 +34,7 @@ def jalad(problem: CompressedSplit, options: Options) -> Outcome:
     precision[:, -1] = result
     places = np.concatenate([places, np.zeros((1, layers), np.int64)])  # all layers on the device
     precision = np.concatenate([precision, np.full((1, layers + 1), -1)])
-    path = np.pad(places, ((0, 0), (1, 1)))
-    index = np.arange(layers + 1), path[:, :-1], path[:, 1:], np.maximum(precision, 0)
-    moves = problem.moves
-    costs = moves.cost[index].sum(axis=1)
-    for weight, cap in zip(moves.weights, moves.caps + moves.allowed, strict=True):
-        costs = np.where(weight[index].sum(axis=1) <= cap, costs, np.inf)
+    costs = problem.moves.costs_of(places, precision)
     best = int(costs.argmin())
     if not np.isfinite(costs[best]):
         return Outcome(Status.NO_SOLUTION, message="no single cut keeps all caps")

@@ -1,4 +1,6 @@
-"""The exact compressed split: prices of the caps, then labels of cost, loss and weight through layers and tiers.
+"""The exact placement under one or two caps: prices of the caps, then labels of cost and weights, layer by layer.
+
+The caps are those of a compressed split (accuracy, energy or latency) or the memory of the tiers of a language model.
 
 At prices of the caps one backward pass finds the best cut and precisions (Lagrange); the best price of one cap lies
 where two placements, one too heavy and one that fits, meet (Handler and Zang 1980). Placements of whole layers leave a
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..formulations.compressed_split import CapPrices, CompressedSplit, CompressedSplitDecision, NothingFits
+from ..formulations.language_split import LanguageSplit
 from ..model.outcome import Options, Outcome, Status
 from ..model.solver import solver
 
@@ -34,15 +37,21 @@ _FIRST_SHARE, _WIDER, _ROUNDS, _STEPS = 2.0**-8, 4.0, 3, 60
 """Part of the gap that is searched first, and by how much more then; rounds over the caps, and steps of each price."""
 
 
+def _many_memories(problem: CompressedSplit | LanguageSplit) -> str | None:
+    full = int(problem.limited.sum()) if isinstance(problem, LanguageSplit) else 0
+    return f"weighs two memories that may be full, not {full}" if full > 2 else None
+
+
 @solver(
     "label-setting",
-    solves=CompressedSplit,
+    solves=(CompressedSplit, LanguageSplit),
     exact=True,
     rank=10,
     options=("time_limit", "relative_gap", "threads"),
+    declines=_many_memories,
 )
-def label_setting(problem: CompressedSplit, options: Options) -> Outcome:
-    """Choose cuts and precisions together by label setting."""
+def label_setting(problem: CompressedSplit | LanguageSplit, options: Options) -> Outcome:
+    """Choose cuts and precisions together, or the tiers of a language model, by label setting."""
     if refutation := NothingFits.of(problem.moves, count=False):
         return Outcome(Status.INFEASIBLE, certificate=refutation)
     path, prices, labels = cheapest(problem.moves)
@@ -51,7 +60,8 @@ def label_setting(problem: CompressedSplit, options: Options) -> Outcome:
     if path is None:
         return Outcome(Status.NO_SOLUTION, message=f"more than {MOST_LABELS} labels; highs may find an answer")
     certificate = CapPrices(prices[: problem.moves.caps.size])
-    decision, found = decision_of(path), {"labels": abs(labels)}
+    decision = problem.placement(path[0][:-1]) if isinstance(problem, LanguageSplit) else decision_of(path)
+    found = {"labels": abs(labels)}
     if labels < 0:
         return Outcome.feasible(decision, certificate, message=f"gave up beyond {MOST_LABELS} labels", statistics=found)
     return Outcome.optimal(decision, certificate, statistics=found)

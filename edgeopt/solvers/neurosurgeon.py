@@ -1,6 +1,7 @@
 """Neurosurgeon (Kang et al. 2017): the device runs the first layers, one server the rest, for latency or for energy.
 
-Neurosurgeon knows no early exits: here every exit is a network of its own and gets its own cut.
+Neurosurgeon knows no early exits: here every exit is a network of its own and gets its own cut. It knows no memory
+either: of a language model it takes the fastest of the cuts that fit.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..formulations.language_split import LanguageSplit
 from ..formulations.placement.single_cuts import cheapest, single_cuts
 from ..formulations.split import StochasticSplit
 from ..model.errors import InvalidOptionError, InvalidProblemError
-from ..model.outcome import Options, Outcome
+from ..model.outcome import Options, Outcome, Status
 from ..model.records import number
 from ..model.solver import solver
 
@@ -22,12 +24,12 @@ if TYPE_CHECKING:
 
 @solver(
     "neurosurgeon",
-    solves=StochasticSplit,
+    solves=(StochasticSplit, LanguageSplit),
     exact=False,
     options=("time_limit", "threads"),
     own_options=("objective", "compute_power", "radio_power"),
 )
-def neurosurgeon(problem: StochasticSplit, options: Options) -> Outcome:
+def neurosurgeon(problem: StochasticSplit | LanguageSplit, options: Options) -> Outcome:
     """Cut every exit once, device first, for the server and the depth that cost least.
 
     Own options: `objective` (``"latency"`` or ``"energy"`` of the device), and for energy `compute_power` (watts while
@@ -38,11 +40,27 @@ def neurosurgeon(problem: StochasticSplit, options: Options) -> Outcome:
         raise InvalidOptionError(f"objective is {goal!r}; expected 'latency' or 'energy'")
     if goal == "latency" and set(options.extra) & {"compute_power", "radio_power"}:
         raise InvalidOptionError("compute_power and radio_power belong to objective='energy'")
+    if isinstance(problem, LanguageSplit):
+        if goal == "energy":
+            raise InvalidOptionError("objective is 'energy'; a language split knows none, only 'latency'")
+        return _language_cut(problem)
     candidates = single_cuts(problem, [(0, server) for server in range(1, problem.tiers)])
     if goal == "latency":
         return Outcome.feasible(cheapest(problem, candidates, problem.node_latencies))
     watts = [_power(options, name) for name in ("compute_power", "radio_power")]
     return Outcome.feasible(cheapest(problem, candidates, lambda tiers: device_energy(problem, tiers, *watts)))
+
+
+def _language_cut(problem: LanguageSplit) -> Outcome:
+    """Cut a language model once, device first, for the server and the depth that take least and fit."""
+    layers, tiers = np.shape(problem.prefill_time)
+    depth = np.arange(layers + 1)[:, None]
+    places = np.concatenate([np.where(np.arange(layers) < depth, 0, server) for server in range(1, tiers)])
+    costs = problem.moves.costs_of(places, np.zeros((len(places), layers + 1), np.int64))
+    best = int(costs.argmin())
+    if not np.isfinite(costs[best]):
+        return Outcome(Status.NO_SOLUTION, message="no single cut fits into the memory")
+    return Outcome.feasible(problem.placement(places[best]))
 
 
 def _power(options: Options, name: str) -> float:

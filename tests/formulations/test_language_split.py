@@ -10,6 +10,7 @@ import pytest
 
 import edgeopt as eo
 from edgeopt.formulations.language_split import LanguageSplit
+from edgeopt.instances.language_split import generated
 from edgeopt.profiles.language_model import LanguageModel, Processor, RequestLengths
 from edgeopt.testing.families.language_split import drawn, language_enumerated, request_seconds
 
@@ -108,6 +109,82 @@ def test_scarce_memory_against_every_placement_many_times():
         problem = drawn(1000 + seed, 2 + seed % 4, 2 + seed % 2, (0.3, 0.5, 0.6, 0.8)[seed % 4])
         best, found = language_enumerated(problem), eo.solve(problem, "highs")
         assert found.objective == pytest.approx(best, rel=1e-9) if np.isfinite(best) else found.status == "infeasible"
+
+
+def proved_as_every_placement_says(problem: LanguageSplit) -> None:
+    best, found = language_enumerated(problem), eo.solve(problem)
+    assert found.solver == "label-setting"
+    assert found.proved
+    assert found.objective == pytest.approx(best, rel=1e-12) if np.isfinite(best) else found.status == "infeasible"
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_labels_prove_what_memory_binds(seed):
+    proved_as_every_placement_says(drawn(2000 + seed, 2 + seed % 4, 2, (0.3, 0.5, 0.6, 0.8)[seed % 4]))
+
+
+@pytest.mark.slow
+def test_labels_prove_what_memory_binds_thousands_of_times():
+    for seed in range(2000):
+        problem = drawn(5000 + seed, 2 + seed % 5, 2, (0.3, 0.5, 0.6, 0.8)[seed % 4])
+        if seed % 2:  # two memories of three may be full
+            problem = drawn(9000 + seed, 2 + seed % 3, 3, (0.3, 0.5, 0.6, 0.8)[seed % 4])
+            memory = np.array(problem.memory)
+            memory[seed % 3] = (problem.weight_bits + problem.cache_bits).sum()
+            problem = replace(problem, memory=memory)
+        proved_as_every_placement_says(problem)
+
+
+def test_a_false_optimum_is_not_proved():
+    problem = drawn(0, 4, 2, 0.6)
+    found = eo.solve(problem)
+    worse = max(
+        (problem.placement(np.array(tiers)) for tiers in product(range(2), repeat=4)),
+        key=lambda one: -np.inf if problem.violations(one) else problem.objective(one),
+    )
+    gap = found.certificate.optimality_gap(problem, worse)
+    assert gap == pytest.approx(problem.objective(worse) - found.objective, rel=1e-9)
+    assert gap > 0.1
+
+
+def test_more_memories_than_labels_weigh_are_left_to_a_program():
+    problem = drawn(3, 3, 3, 0.6)
+    assert problem.limited.all()
+    assert eo.solve(problem).solver == "highs"
+    with pytest.raises(eo.UnsupportedPairError, match="two memories that may be full, not 3"):
+        eo.solve(problem, "label-setting")
+    batch = replace(drawn(0, 4, 2, 0.6), decode_steps=np.array([1.0, 2.0]))
+    found = eo.solve(batch)
+    singles = [eo.solve(batch.instance(i)).objective for i in range(2)]
+    np.testing.assert_allclose(found.objective, singles, rtol=1e-12)
+
+
+def test_all_memory_together_is_too_small():
+    problem = generated(200, room=0.45)
+    found = eo.solve(problem)  # far too many placements to look at each
+    assert (found.status, found.proved) == ("infeasible", True)
+
+
+def test_the_best_single_cut():
+    for seed in range(6):
+        problem = drawn(40 + seed, 5, 2, 0.7)
+        cuts = [np.where(np.arange(5) < depth, 0, 1) for depth in range(6)]
+        fitting = [problem.objective(one) for one in map(problem.placement, cuts) if not problem.violations(one)]
+        found = eo.solve(problem, "neurosurgeon")
+        assert found.objective == pytest.approx(min(fitting), rel=1e-12) if fitting else found.status == "no_solution"
+    with pytest.raises(eo.InvalidOptionError, match="language split knows none"):
+        eo.solve(problem, "neurosurgeon", objective="energy", compute_power=1.0, radio_power=1.0)
+
+
+def test_solvers_compared_and_infeasibility_explained():
+    problem = generated(8, seed=3)
+    table = eo.compare([problem], ["label-setting", "highs", "neurosurgeon"])
+    assert table.status.tolist() == ["optimal", "optimal", "feasible"]
+    assert table.objective[0] == pytest.approx(table.objective[1], rel=1e-9)
+    assert table.objective[2] >= table.objective[0]
+    told = eo.explain(replace(problem, memory=0.7 * np.asarray(problem.memory)))
+    assert "memory" in str(told)
+    assert told.repair is not None
 
 
 def test_a_model_that_does_not_fit_on_the_device():

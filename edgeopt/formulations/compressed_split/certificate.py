@@ -100,13 +100,17 @@ class NothingFits(StatusCertificate):
     def of(cls, moves: Caps, *, count: bool = True) -> NothingFits | None:
         """Return the proof, or None where a placement fits, or there would be too much to look at.
 
-        Without `count` only one cap after the other is looked at, which does not show that two cannot be kept at once.
+        Without `count` only each cap and two sums of them are looked at, which need not show that two conflict.
         """
         found = cls(np.zeros(moves.caps.size))
         rest = rest_of(moves, found.prices)[:, 0, 0]
         heavy = rest[2:] > moves.caps + moves.allowed
         if heavy.any() or not math.isfinite(rest[0]):
             return cls(heavy.astype(float))
+        for prices in _likely(moves.caps):
+            excess = float(rest_of(_free(moves), prices)[0, 0, 0] - prices @ moves.caps)
+            if excess > 0 and _empty(moves, scaled := prices * (4.0 / excess)):
+                return cls(scaled)
         # The lightest in one weight may be too heavy in another; with one cap it fits.
         return found if count and moves.caps.size > 1 and _empty(moves, found.prices) else None
 
@@ -119,11 +123,25 @@ class NothingFits(StatusCertificate):
         return "no placement keeps all caps: a count of those that could"
 
 
+def _free(moves: Caps) -> Caps:
+    return replace(moves, cost=np.where(moves.possible, 0.0, np.inf))
+
+
+def _likely(caps: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Prices at which several caps may show together that nothing fits: in one unit, and as shares of the caps."""
+    if caps.size < 2:
+        return []
+    return [np.ones(caps.size), *([1.0 / caps] if (caps > 0).all() else [])]
+
+
 def _empty(moves: Caps, prices: NDArray[np.float64]) -> bool:
-    """Whether no placement keeps all caps, whatever it costs."""
-    free = replace(moves, cost=np.where(moves.possible, 0.0, np.inf))
+    """Whether no placement keeps all caps, whatever it costs.
+
+    Every placement costs 0 here; one that keeps the caps has a priced sum of at most that of the caps, and little more.
+    """
+    free = _free(moves)
     rest = rest_of(free, prices)
-    return least_below(free, rest, prices, math.inf, 0.0) == math.inf
+    return least_below(free, rest, prices, 1.0, _rounding(free, prices) + float(prices @ moves.allowed)) == 1.0
 
 
 def rest_of(moves: Caps, prices: NDArray[np.float64]) -> NDArray[np.float64]:

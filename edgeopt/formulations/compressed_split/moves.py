@@ -57,6 +57,24 @@ class Caps:
         """(tensors, tiers, tiers, precisions) moves that there are."""
         return np.isfinite(self.cost)
 
+    def costs_of(self, tiers: NDArray[np.int64], precision: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(candidates,) cost of placements, inf where a cap is exceeded.
+
+        Parameters
+        ----------
+        tiers : (candidates, layers) int
+            Of each layer.
+        precision : (candidates, tensors) int
+            Of each tensor; what a tensor that stays has does not count.
+        """
+        path = np.pad(tiers, ((0, 0), (1, 1)))
+        stays = path[:, :-1] == path[:, 1:]
+        index = np.arange(precision.shape[1]), path[:, :-1], path[:, 1:], np.where(stays, 0, precision)
+        costs: NDArray[np.float64] = self.cost[index].sum(axis=1)
+        for weight, cap in zip(self.weights, self.caps + self.allowed, strict=True):
+            costs = np.where(weight[index].sum(axis=1) <= cap, costs, np.inf)
+        return costs
+
 
 _ROUNDING = 1e-12
 """Part of the largest weights by which a sum may exceed its cap: less than the judge excuses."""
