@@ -2,7 +2,6 @@
 
 from .directional import Directional as Directional
 from .lp import LinearProgramLayer as LinearProgramLayer
-from .projection import Projection as Projection
 from .pyepo import to_pyepo as to_pyepo
 from .report import Report as Report
 from .revenue import Admission as Admission

@@ -5,8 +5,8 @@ The nearest such :math:`x \ge l` is :math:`x_m = \max(l_m, y_m - \lambda w_m)` w
 group (the continuous quadratic knapsack; Held, Wolfe and Crowder 1974; Brucker 1984). Which services stay above their
 lowest follows from a sort; the price is then linear in what is asked for, so that its derivative is exact.
 
-A quadratically smoothed program does the same for any linear constraints (:class:`edgeopt.layers.Projection`); for sums
-this is a hundred times as fast.
+A quadratically smoothed program (:class:`edgeopt.layers.LinearProgramLayer`, cost ``-y`` and strength 1) has the same
+optimum, for any linear constraints; it takes a hundred times as long, and refuses some points near a kink.
 """
 
 from __future__ import annotations

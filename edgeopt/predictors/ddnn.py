@@ -111,8 +111,8 @@ class DDNN(nn.Module):
         (:mod:`.demand_exits`).
     within : torch.nn.Module, optional
         Differentiable map from (batch, series) to allocations that may be given, which ends every answer, in training
-        and after: a :class:`~.budgets.Budget`, or an :class:`edgeopt.layers.Projection`. Sites that decide on their own
-        know nothing of each other: with several, each group of a budget must be of one.
+        and after: a :class:`~.budgets.Budget`, or any other. Sites that decide on their own know nothing of each other:
+        with several, each group of a budget must be of one.
 
     Raises
     ------
