@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..formulations.compressed_split import NothingFits
 from ..formulations.language_split import LanguageSplit
 from ..formulations.placement.single_cuts import cheapest, single_cuts
 from ..formulations.split import StochasticSplit
@@ -53,6 +54,8 @@ def neurosurgeon(problem: StochasticSplit | LanguageSplit, options: Options) -> 
 
 def _language_cut(problem: LanguageSplit) -> Outcome:
     """Cut a language model once, device first, for the server and the depth that take least and fit."""
+    if refutation := NothingFits.of(problem.moves, count=False):
+        return Outcome(Status.INFEASIBLE, certificate=refutation)
     layers, tiers = np.shape(problem.prefill_time)
     depth = np.arange(layers + 1)[:, None]
     places = np.concatenate([np.where(np.arange(layers) < depth, 0, server) for server in range(1, tiers)])

@@ -171,7 +171,10 @@ def test_the_best_single_cut():
         cuts = [np.where(np.arange(5) < depth, 0, 1) for depth in range(6)]
         fitting = [problem.objective(one) for one in map(problem.placement, cuts) if not problem.violations(one)]
         found = eo.solve(problem, "neurosurgeon")
-        assert found.objective == pytest.approx(min(fitting), rel=1e-12) if fitting else found.status == "no_solution"
+        if fitting:
+            assert found.objective == pytest.approx(min(fitting), rel=1e-12)
+        else:
+            assert found.status in ("infeasible", "no_solution")
     with pytest.raises(eo.InvalidOptionError, match="language split knows none"):
         eo.solve(problem, "neurosurgeon", objective="energy", compute_power=1.0, radio_power=1.0)
 
