@@ -3,7 +3,8 @@
 Both objectives are sums over the tree of layers, so labels (latency, energy) of what remains can be carried backwards
 through it: a label that another one beats in both can be dropped for good, whatever comes before (multi-objective
 shortest path; Hansen 1980, Martins 1984). What survives at the raw input is the whole Pareto front, its points between
-the corners of the convex hull included, which no weighting of the two objectives would find.
+the corners of the convex hull included, which no weighting of the two objectives would find. Graphs have no such
+labels: :mod:`~edgeopt.analysis.graph_fronts`.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..formulations.graph_split import GraphSplit, GraphSplitDecision
 from ..formulations.placement.energy import energy_costs
+from ..formulations.split import StochasticSplit
 from ..model.errors import InvalidOptionError, InvalidProblemError
 from ..model.records import number
+from .graph_fronts import CLOSEST, graph_front
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
     from ..formulations.placement.costs import PlacementCosts
-    from ..formulations.split import SplitDecision, StochasticSplit
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,24 +37,25 @@ class EnergyFront:
     latency, energy : (points,) float
         Seconds, ascending, and joule, descending.
     tolerance : float
-        Every placement is beaten by a point whose latency and energy, times this at most, do not exceed its own; 1 for
-        the exact front.
+        Every placement is beaten by a point whose latency and energy do not exceed its own by more than this factor; 1
+        for the exact front.
     """
 
     latency: NDArray[np.float64]
     energy: NDArray[np.float64]
     tolerance: float
-    _problem: StochasticSplit
+    _problem: StochasticSplit | GraphSplit
     _tiers: NDArray[np.int8]
 
     def __len__(self) -> int:
         return self.latency.size
 
-    def decision(self, point: int) -> SplitDecision:
-        """Placement of a point."""
-        return self._problem.decision_at(self._tiers[point].astype(int))
+    def decision(self, point: int) -> Any:
+        """Placement of a point: a decision of the problem."""
+        tiers = self._tiers[point].astype(int)
+        return GraphSplitDecision(tiers) if isinstance(self._problem, GraphSplit) else self._problem.decision_at(tiers)
 
-    def fastest_within(self, energy: float) -> SplitDecision:
+    def fastest_within(self, energy: float) -> Any:
         """Fastest placement that needs at most `energy` joule.
 
         Raises
@@ -64,7 +68,7 @@ class EnergyFront:
             raise InvalidProblemError(f"energy is {energy:g} J; every placement needs at least {self.energy[-1]:g} J")
         return self.decision(int(available[0]))
 
-    def frugal_within(self, latency: float) -> SplitDecision:
+    def frugal_within(self, latency: float) -> Any:
         """Placement of least energy that takes at most `latency` seconds.
 
         Raises
@@ -86,7 +90,7 @@ class EnergyFront:
 
 
 def energy_front(
-    problem: StochasticSplit,
+    problem: StochasticSplit | GraphSplit,
     compute_power: ArrayLike,
     radio_power: ArrayLike,
     *,
@@ -98,6 +102,9 @@ def energy_front(
 
     Parameters
     ----------
+    problem : StochasticSplit or GraphSplit
+        Of a graph, every point is an integer program of its own, and points whose energies differ by less than 1e-6 of
+        them count as one.
     compute_power : float or (tiers,) float
         Watts while a tier computes; a number is the device's, and the other tiers' energy does not count.
     radio_power : float or (tiers - 1,) float
@@ -108,20 +115,25 @@ def energy_front(
         0 for the exact front. Otherwise labels within a share of each other are merged on the way, and the front is
         within a factor ``1 + epsilon`` in both objectives of the exact one.
     max_labels : int
-        Most labels that a layer may carry.
+        Most labels that a layer may carry; most points of a graph's front.
 
     Raises
     ------
     InvalidProblemError
-        If a power is negative, shapes disagree, or the problem is a batch, or no chain or tree of layers.
+        If a power is negative, shapes disagree, or the problem is a batch, or none of the two.
     InvalidOptionError
-        If `epsilon` is negative, or a layer needs more labels than `max_labels`; says what to do.
+        If `epsilon` is negative, or there are more labels or points than `max_labels`; says what to do.
+    NoSolutionError
+        If a point of a graph's front is not solved to optimality.
     """
-    if not hasattr(problem, "costs"):
+    if isinstance(problem, GraphSplit):
+        step = max(number(epsilon, "epsilon", at_least=0.0), CLOSEST)
+        objectives, tiers = graph_front(problem, (compute_power, radio_power, receive_power), step, max_labels)
+        return EnergyFront(objectives[:, 0], objectives[:, 1], 1.0 + step, problem, tiers)
+    if not isinstance(problem, StochasticSplit):
         raise InvalidProblemError(
-            f"energy_front takes a StochasticSplit, not a {type(problem).__name__}: its labels follow chains "
-            "and trees; cap the energy of a GraphSplit instead, problem.subject_to(joules=lambda m: "
-            "m.energy(compute_power, radio_power) <= most)"
+            f"energy_front takes a StochasticSplit or a GraphSplit, not a {type(problem).__name__}; solve it once for "
+            "each cap on the energy"
         )
     if problem.batch is not None:
         raise InvalidProblemError("energy_front takes one problem; take problem.instance(i) of a batch")
