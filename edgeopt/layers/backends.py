@@ -146,12 +146,29 @@ def _side(
 
 
 def by_interior_point(instances: Instances, start: Bases | None, threads: int | None, device: str) -> Vertices:
-    """Use an interior point method on all instances at once, on `device`, then the vertex that it points to."""
-    from .interior_point import bases_near_optimum
+    """Use an interior point method on all instances at once, and finish their vertices, on `device`."""
+    from .device_vertices import optimal_vertices
+    from .interior_point import bases_near_optimum, tensors
 
-    guess = bases_near_optimum(scaled(instances, batch_scaling(instances)), device)
-    # The simplex method takes the guess for a start: no iteration where it was right, few where it was not.
-    return dual_simplex(instances, guess, threads)
+    scaling = batch_scaling(instances)
+    batch = tensors(scaled(instances, scaling), device)
+    columns, rows = bases_near_optimum(batch)
+    point, dual, optimal = (part.cpu().numpy() for part in optimal_vertices(batch, columns, rows))
+    guess = Bases(columns.cpu().numpy(), rows.cpu().numpy())
+    ended = np.where(optimal, OPTIMAL, UNFINISHED).astype(np.int8)
+    found = unscaled(Vertices(point, dual, guess, ended, np.zeros(instances.batch, np.int64)), scaling)
+    if not optimal.all():
+        _finish(instances, found, threads)
+    return found
+
+
+def _finish(instances: Instances, found: Vertices, threads: int | None) -> None:
+    """Go on from the bases of unfinished instances by the simplex method: no iteration to few where they are near."""
+    left = np.flatnonzero(found.ended == UNFINISHED)
+    further = dual_simplex(instances.some(left), Bases(found.bases.columns[left], found.bases.rows[left]), threads)
+    for name in ("point", "dual", "ended", "iterations"):
+        getattr(found, name)[left] = getattr(further, name)
+    found.bases.columns[left], found.bases.rows[left] = further.bases.columns, further.bases.rows
 
 
 Backend = Callable[[Instances, "Bases | None", "int | None", str], Vertices]

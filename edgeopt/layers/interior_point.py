@@ -15,7 +15,6 @@ import torch
 
 from ..model.basis import BASIC, LOWER, UPPER
 from ..model.tolerance import NEXT_TO_NOTHING, SOLVER
-from ..solvers.compiled.lp_batch import Bases
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -331,20 +330,30 @@ class Newton:
         ]
 
 
-def bases_near_optimum(instances: Instances, device: torch.device | str = "cpu") -> Bases:
-    """Return the bases that interior points of all instances point to: a bound whose dual exceeds its gap is met."""
-    batch = tensors(instances, device)
+def bases_near_optimum(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return where columns and rows stand (int8), as interior points imply.
+
+    The more the dual of a bound exceeds the distance from it, the surer it is met. A basis has as many columns and rows
+    as there are rows: those that lean least on a bound.
+    """
     found = solve_interior(batch)
-    columns = _status(found.x, batch.lower, batch.upper, found.x_low, found.x_up)
-    rows = _status(found.s, batch.row_lower, batch.row_upper, found.s_low, found.s_up)
-    equations = batch.row_lower == batch.row_upper
-    rows = torch.where(equations, torch.full_like(rows, LOWER), rows)
-    columns = torch.where(batch.lower == batch.upper, torch.full_like(columns, LOWER), columns)
-    return Bases(columns.cpu().numpy(), rows.cpu().numpy())
+    leaning = [
+        _leaning(value, low, high, dual_low, dual_high)
+        for value, low, high, dual_low, dual_high in (
+            (found.x, batch.lower, batch.upper, found.x_low, found.x_up),
+            (found.s, batch.row_lower, batch.row_upper, found.s_low, found.s_up),
+        )
+    ]
+    to_low, to_high = (torch.cat(side, dim=1) for side in zip(*leaning, strict=True))
+    basic = torch.maximum(to_low, to_high).argsort(dim=1, stable=True)[:, : batch.matrix.shape[0]]
+    status = torch.where(to_low >= to_high, LOWER, UPPER).to(torch.int8).scatter(1, basic, BASIC)
+    width = batch.matrix.shape[1]
+    return status[:, :width].contiguous(), status[:, width:].contiguous()
 
 
-def _status(value: Tensor, low: Tensor, high: Tensor, dual_low: Tensor, dual_high: Tensor) -> Tensor:
-    status = torch.full(value.shape, BASIC, dtype=torch.int8, device=value.device)
-    status[(value - low) < dual_low] = LOWER
-    status[(high - value) < dual_high] = UPPER
-    return status
+def _leaning(value: Tensor, low: Tensor, high: Tensor, dual_low: Tensor, dual_high: Tensor) -> tuple[Tensor, Tensor]:
+    """Return how much the dual of each bound exceeds the distance from it; infinity at the lower of two equal ones."""
+    to_low, to_high = (
+        dual / gap.clamp(min=NEXT_TO_NOTHING) for dual, gap in ((dual_low, value - low), (dual_high, high - value))
+    )
+    return torch.where(low == high, torch.inf, to_low), to_high

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 _DENSE_LIMIT = 2 * 1024**3
 """Bytes that the dense work of a back end may take."""
 
+_WORTH_A_GPU = {"simplex": 4096, "highs": 128}
+"""Instances from which a GPU beats the back end of the CPU, by ``benchmarks/lp_layer_gpu.py`` (H200 and 16 cores)."""
+
 
 class LinearProgramLayer(torch.nn.Module):
     """The optimum of a linear program as a differentiable function of its costs, bounds and coefficients.
@@ -52,7 +55,8 @@ class LinearProgramLayer(torch.nn.Module):
         ``"row_upper"``, ``"matrix"``.
     backend : {"auto", "simplex", "highs", "batched"}
         How vertices are found; all give the same ones. ``"auto"`` takes the compiled simplex for small programs and
-        HiGHS for large ones.
+        HiGHS for large ones, on the CPU; for tensors on a GPU ``"batched"``, which finds and finishes them there, where
+        the batch is large enough to be faster.
     smoothing : {None, "quadratic", "barrier"}
         With a smoothing the optimum of the program plus ``strength / 2 * |x|**2`` or plus ``strength`` times the
         logarithmic barrier of all bounds: differentiable everywhere, in the costs too, and the program's own optimum
@@ -282,18 +286,14 @@ class LinearProgramLayer(torch.nn.Module):
     def _chosen(self, instances: Instances, device: torch.device) -> str:
         if self.backend != "auto":
             return self.backend
-        if device.type == "cuda":
-            return "batched"
-        return "simplex" if min(instances.constraints.shape) <= FASTEST_ROWS else "highs"
+        on_cpu = "simplex" if min(instances.constraints.shape) <= FASTEST_ROWS else "highs"
+        worth_it = device.type == "cuda" and instances.batch >= _WORTH_A_GPU[on_cpu]
+        return "batched" if worth_it and _dense_bytes("batched", instances) <= _DENSE_LIMIT else on_cpu
 
     def check_memory(self, backend: str, instances: Instances) -> None:
         """Refuse dense work that would not fit, and say what to use instead."""
         rows, columns = instances.constraints.shape
-        needed = {
-            "simplex": 16 * min(rows, columns) ** 2,
-            "batched": 8 * (rows * columns * 2 + instances.batch * rows * (rows + 4)),
-            "highs": 0,
-        }[backend]
+        needed = _dense_bytes(backend, instances)
         if needed > _DENSE_LIMIT:
             raise InvalidOptionError(
                 f"backend {backend!r} would need {needed / 1024**3:.1f} GiB of dense matrices for {rows} rows, "
@@ -320,6 +320,12 @@ _FROZEN = (
     "a vertex does not move with its costs, so that their gradient is 0 almost everywhere; learn costs with "
     "SPOPlusLoss, or give the layer a smoothing"
 )
+
+
+def _dense_bytes(backend: str, instances: Instances) -> int:
+    rows, columns = instances.constraints.shape
+    batched = 8 * (rows * columns * 2 + instances.batch * rows * (2 * rows + 4))
+    return {"simplex": 16 * min(rows, columns) ** 2, "batched": batched, "highs": 0}[backend]
 
 
 def _check(name: str, value: object, known: tuple[object, ...]) -> None:

@@ -88,6 +88,10 @@ class Instances:
         """Return the parts with one row for each instance."""
         return tuple(np.broadcast_to(part, (self.batch, part.shape[1])) for part in self.parts)
 
+    def some(self, which: NDArray[np.intp]) -> Instances:
+        """Return some of the instances; what all share stays shared."""
+        return Instances(self.constraints, *(part if part.shape[0] == 1 else part[which] for part in self.parts))
+
     def matrix(self) -> sparse.csc_array:
         """Return the shared matrix."""
         pointers, indices, data = self.constraints.columnwise
