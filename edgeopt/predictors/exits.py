@@ -103,13 +103,17 @@ class ExitSamples:
 def answers(
     model: DDNN, past: torch.Tensor, exits: Sequence[str] = ("local", "remote"), batch: int = 512
 ) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield the name and the answers (samples, series) of each of these exits, without gradients."""
+    """Yield the name and the answers (samples, series) of each of these exits, without gradients, where `past` is.
+
+    The network may be elsewhere: one that is trained on a GPU is asked there.
+    """
     model.eval()
+    home = next(model.parameters()).device
     with torch.no_grad():
-        parts = [(model.features(some), some) for some in torch.split(past, batch)]
+        parts = [(model.features(some), some) for some in torch.split(past.to(home), batch)]
         for name in exits:
             ask = model.local if name == "local" else model.cloud
-            yield name, torch.cat([ask(features, some) for features, some in parts])
+            yield name, torch.cat([ask(features, some) for features, some in parts]).to(past.device)
 
 
 def provisioning(

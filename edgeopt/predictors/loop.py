@@ -218,7 +218,6 @@ def run(loop: Loop, epochs: int, watch: Callable[[int], None] | None = None, **o
         callbacks=[stopping, Keeper(book, stopping), *([_Watcher(watch, book.done)] if watch else [])],
         logger=False,
         enable_model_summary=False,
-        accelerator="auto",
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         **options,

@@ -127,7 +127,8 @@ class ObjectiveDriven(nn.Module):
             raise InvalidOptionError(f"loss is {kind!r}; expected forecast, supervised, regret or realised")
         if self.admission is None or truth is None:
             raise InvalidOptionError(f"loss {kind!r} needs an admission and the true capacities")
-        got = self.admission.revenue(self(past), traffic, truth.expand(len(traffic), -1))
+        capacity = truth.to(traffic.device).expand(len(traffic), -1)
+        got = self.admission.revenue(self(past), traffic, capacity)
         if kind == "realised":
             return -got.mean()
         possible = self.layer.revenue(best)

@@ -38,6 +38,7 @@ def train(
     watch: Callable[[int], None] | None = None,
     devices: int | str = 1,
     strategy: str = "auto",
+    accelerator: str = "auto",
 ) -> nn.Module:
     """Train `module` in place by AdamW until the validation score stops to fall; its best weights remain.
 
@@ -64,9 +65,10 @@ def train(
     watch : callable, optional
         Called after each epoch with its number, 1 for the first, while the module is in evaluation mode: to follow what
         the training makes of other samples. It must draw no random numbers.
-    devices, strategy : int or str, str
-        Of Lightning's trainer: how many devices (a GPU where there is one), and how they share the work.
-        ``"ddp_spawn"`` trains in several processes on CPUs too; `loss` then has to be a function that pickle takes.
+    devices, strategy, accelerator : int or str, str, str
+        Of Lightning's trainer: how many devices, how they share the work, and of which kind they are: GPUs where there
+        are any, unless `accelerator` is ``"cpu"``. ``"ddp_spawn"`` trains in several processes on CPUs too; `loss` then
+        has to be a function that pickle takes. Wherever it is trained, the module is on the CPU afterwards.
 
     Raises
     ------
@@ -76,7 +78,7 @@ def train(
         If the loss, its gradient or the score is not finite: names the samples that are to blame, or epoch and batch.
         The module then has the best weights so far.
     InvalidOptionError
-        If the folder is of another training, or holds more epochs than asked for.
+        If the folder is of another training, or holds more epochs than asked for; if there are fewer GPUs than devices.
     DataFormatError
         If its checkpoint is damaged or not edgeopt's.
     """
@@ -97,6 +99,8 @@ def train(
         "seed": seed,
         "devices": devices,
     }
+    where = {"devices": devices, "strategy": strategy, "accelerator": accelerator}
+    _check_gpus(devices, accelerator)
     if "spawn" in strategy:
         _check_pickles(losses, strategy)
     with _quiet(), streams.seeded(seed), TemporaryDirectory() as faults:
@@ -106,10 +110,20 @@ def train(
             book = checkpoints.journal(folder, module, losses, parts, options, epochs)
             if not book.finished(epochs, patience):
                 loop = Loop(module, losses, parts, options, book, Path(faults))
-                run(loop, epochs, watch, devices=devices, strategy=strategy, enable_progress_bar=progress)
+                run(loop, epochs, watch, **where, enable_progress_bar=progress)
         finally:
             module.cpu().eval()  # wherever it was trained, it is asked from arrays
     return module
+
+
+def _check_gpus(devices: int | str, accelerator: str) -> None:
+    import torch
+
+    there = torch.cuda.device_count() if accelerator in ("auto", "gpu", "cuda") else 0
+    if isinstance(devices, int) and devices > there > 0:
+        raise InvalidOptionError(
+            f"devices is {devices}, and the GPUs here are {there}; take at most these, or accelerator='cpu'"
+        )
 
 
 def _aligned(part: str, tensors: Sequence[Tensor]) -> list[Tensor]:

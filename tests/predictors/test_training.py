@@ -38,7 +38,7 @@ def squared(net, past, wanted):
 
 def drawing(net, past, wanted):
     """Return a loss that draws from all three global generators, while training."""
-    noise = np.random.normal() + random.random() + torch.rand(1) if net.training else 0.0  # noqa: NPY002
+    noise = np.random.normal() + random.random() + torch.rand(1).to(past) if net.training else 0.0  # noqa: NPY002
     return (net(past) - wanted + 0.1 * noise).square().mean()
 
 
@@ -323,7 +323,13 @@ def test_a_second_stage_in_the_folder_trains(tmp_path):
         other.fit(*parts, loss="supervised", epochs=3, rate=1e-2, folder=tmp_path)
 
 
-TWO = {"strategy": "ddp_spawn", "devices": 2}
+def test_more_gpus_than_there_are_is_one_clear_error(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(eo.InvalidOptionError, match="devices is 2, and the GPUs here are 1; .* accelerator='cpu'"):
+        fitted(made(), devices=2)
+
+
+TWO = {"strategy": "ddp_spawn", "devices": 2, "accelerator": "cpu"}
 
 
 @pytest.mark.slow
