@@ -15,6 +15,7 @@ import torch
 
 from ..model.errors import InvalidOptionError
 from .given import BOUNDS, Call
+from .smoothing import pull_smoothed, solve_smoothed
 from .vertex_function import gathered, pull, solve, summed
 from .vertex_maps import is_of_rows, kinds
 
@@ -52,6 +53,14 @@ def _call(layer: LinearProgramLayer, names: str, lead: Sequence[int], dense: boo
     return Call(_split(names), tuple(lead), torch.float64, dense, None, duals, layer.words)
 
 
+def _batch(lead: Sequence[Any]) -> Any:
+    """Return the number of instances, which may be a symbol."""
+    batch: Any = 1
+    for extent in lead:
+        batch = batch * extent
+    return batch
+
+
 @torch.library.custom_op("edgeopt::vertices", mutates_args=())
 def vertices(
     key: str, names: str, lead: list[int], dense: bool, duals: bool, values: list[torch.Tensor]
@@ -65,9 +74,7 @@ def vertices(
 @vertices.register_fake
 def _(key: str, names: str, lead: Any, dense: bool, duals: bool, values: Any) -> Any:
     rows, columns = _found(key).program.matrix.shape
-    batch = 1
-    for extent in lead:
-        batch = batch * extent
+    batch = _batch(lead)
     point = values[0].new_empty((batch, columns))
     statuses = (values[0].new_empty((batch, size), dtype=torch.int8, device="cpu") for size in (columns, rows))
     return point, values[0].new_empty((batch, rows)), *statuses, point.new_empty(batch, dtype=torch.int8, device="cpu")
@@ -126,3 +133,50 @@ def _backward(ctx: Any, of_point: Tensor, of_dual: Tensor, *_: Any) -> Any:
 
 
 vertices.register_autograd(_backward, setup_context=_setup)
+
+
+@torch.library.custom_op("edgeopt::smoothed_optima", mutates_args=())
+def smoothed_optima(
+    key: str, names: str, lead: list[int], dense: bool, duals: bool, values: list[torch.Tensor]
+) -> list[torch.Tensor]:
+    """Solve a batch of smoothed programs; see :func:`~edgeopt.layers.smoothing.solve_smoothed`."""
+    layer = _found(key)
+    return list(solve_smoothed(layer, _call(layer, names, lead, dense, duals), *values))
+
+
+@smoothed_optima.register_fake
+def _(key: str, names: str, lead: Any, dense: bool, duals: bool, values: Any) -> Any:
+    rows, columns = _found(key).program.matrix.shape
+    batch = _batch(lead)
+    sizes = columns, rows, rows, columns, columns, rows, rows
+    return [*(values[0].new_empty((batch, size)) for size in sizes), values[0].new_empty(batch, dtype=torch.bool)]
+
+
+@torch.library.custom_op("edgeopt::smoothed_pulled", mutates_args=())
+def smoothed_pulled(
+    key: str, names: str, lead: list[int], dense: bool, solved: list[torch.Tensor], incoming: list[torch.Tensor]
+) -> list[torch.Tensor]:
+    """Pull gradients of smoothed optima and row duals back to the values; see ``smoothing.pull_smoothed``."""
+    layer = _found(key)
+    call = _call(layer, names, lead, dense, True)
+    found = pull_smoothed(layer, call, [True] * len(call.names), solved, *incoming)
+    return [gradient.contiguous() for gradient in found if gradient is not None]
+
+
+@smoothed_pulled.register_fake
+def _(key: str, names: str, lead: Any, dense: bool, solved: Any, incoming: Any) -> Any:
+    return [torch.empty_like(value) for value in solved[-len(_split(names)) :]]
+
+
+def _setup_smoothed(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
+    ctx.key, ctx.names, ctx.lead, ctx.dense, _, values = inputs
+    ctx.save_for_backward(*output, *values)
+
+
+def _backward_smoothed(ctx: Any, incoming: list[Tensor | None]) -> Any:
+    solved = list(ctx.saved_tensors)
+    given = [torch.zeros_like(like) if g is None else g for g, like in zip(incoming[:2], solved, strict=False)]
+    return *(None,) * 5, smoothed_pulled(ctx.key, ctx.names, ctx.lead, ctx.dense, solved, given)
+
+
+smoothed_optima.register_autograd(_backward_smoothed, setup_context=_setup_smoothed)

@@ -25,7 +25,7 @@ from ..solvers.simplex import FASTEST_ROWS
 from .backends import BACKENDS
 from .directional import Directional, directional
 from .given import PARAMETERS, Call, Sizes, Words, arrays, check_fits, take
-from .graph_operators import enrol, vertices
+from .graph_operators import enrol, smoothed_optima, vertices
 from .judge import judged
 from .reference import statuses
 from .report import Report, degeneracy
@@ -154,11 +154,8 @@ class LinearProgramLayer(torch.nn.Module):
     def _optima(self, call: Call, given: list[Tensor]) -> tuple[Tensor, ...]:
         if not torch.compiler.is_compiling():
             return (vertex if self.smoothing is None else smoothed)(self, call, *given)
-        if self.smoothing is not None:
-            raise InvalidOptionError("a smoothed layer cannot be compiled or exported; leave it out by a graph break")
-        names = ",".join(call.names)
-        found: tuple[Tensor, ...] = vertices(self.key, names, list(call.lead), call.dense, call.duals, given)
-        return found
+        operator = vertices if self.smoothing is None else smoothed_optima
+        return tuple(operator(self.key, ",".join(call.names), list(call.lead), call.dense, call.duals, given))
 
     def report(self) -> Report:
         """Return what happened to each instance of the last batch.

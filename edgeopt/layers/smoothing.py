@@ -20,7 +20,7 @@ from ..solving.solve import solve
 from .given import BOUNDS, check_fits
 from .interior_point import Batch, Newton, gaps_of, inner_bounds, solve_interior, tensors, times
 from .judge_smoothed import smoothed_holds
-from .vertex_function import flattened, quickly_called
+from .vertex_function import flattened, quickly_called, summed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +42,62 @@ def smoothed(layer: LinearProgramLayer, call: Call, *values: Tensor | None) -> t
     return found
 
 
+def solve_smoothed(layer: LinearProgramLayer, call: Call, *values: Tensor) -> tuple[Tensor, ...]:
+    """Return optima (batch, columns), row duals (batch, rows), five more parts of the points, and which are good."""
+    groups = layer.instances(call, values)
+    device = values[0].device if values else torch.device("cpu")
+    if not groups:
+        layer.keep_status(call, np.empty(0, "<U11"))
+        return _nothing(layer, device)
+    batch = _stacked([tensors(instances, device) for instances in groups])
+    barrier = layer.strength if layer.smoothing == "barrier" else 0.0
+    batch.quadratic = 0.0 if barrier else layer.strength
+    for instances in groups:
+        layer.check_memory("batched", instances)
+    # The gap to a bound is a difference: the weaker the barrier, the fewer of its digits are left.
+    tolerance = max(SOLVER, ROUNDOFF / barrier) if barrier else _QUADRATIC
+    found = solve_interior(batch, barrier, tolerance)
+    points, duals = found.x.cpu().numpy(), found.y.cpu().numpy()
+    size = groups[0].batch
+    held = [
+        smoothed_holds(one, points[b * size :][:size], duals[b * size :][:size], batch.quadratic, barrier)
+        for b, one in enumerate(groups)
+    ]
+    good = found.converged & torch.from_numpy(np.concatenate(held)).to(device)
+    layer.keep_status(call, _statuses(groups, good.cpu().numpy()))
+    masked = [torch.where(good[:, None], part, torch.nan) for part in (found.x, found.y)]
+    check_fits(call, "optimum", masked[0].cpu().numpy())
+    check_fits(call, "row duals", masked[1].cpu().numpy())
+    return *masked, found.s, found.x_low, found.x_up, found.s_low, found.s_up, good
+
+
+def pull_smoothed(
+    layer: LinearProgramLayer,
+    call: Call,
+    needed: Sequence[bool],
+    solved: Sequence[Tensor],
+    of_point: Tensor | None,
+    of_dual: Tensor | None,
+) -> list[Tensor | None]:
+    """Pull gradients back to the values that are needed, from what `solve_smoothed` returned and these values.
+
+    An instance without an optimum has 0 where no gradient came in and nan where one did: never a number.
+    """
+    system = _Conditions(layer, call, solved)
+    given = [
+        torch.zeros_like(like) if g is None else g
+        for g, like in zip((of_point, of_dual), (system.x, system.y), strict=True)
+    ]
+    pulled = system.pulled(*given)
+    used = torch.cat([part != 0 for part in given], dim=-1).any(dim=-1, keepdim=True)
+    empty = torch.where(used, torch.nan, 0.0)
+    found: list[Tensor | None] = []
+    for name, asked, value in zip(call.names, needed, system.values, strict=True):
+        gradient = torch.where(system.good[:, None], pulled[name], empty)
+        found.append(summed(gradient, value.shape[0] == 1) if asked else None)
+    return found
+
+
 class _Smoothed(Function):
     """Optima of smoothed programs and their row duals, with what their derivatives need.
 
@@ -50,31 +106,7 @@ class _Smoothed(Function):
 
     @staticmethod
     def forward(layer: LinearProgramLayer, call: Call, *values: Tensor) -> tuple[Tensor, ...]:
-        groups = layer.instances(call, values)
-        device = values[0].device if values else torch.device("cpu")
-        if not groups:
-            layer.keep_status(call, np.empty(0, "<U11"))
-            return _nothing(layer, device)
-        batch = _stacked([tensors(instances, device) for instances in groups])
-        barrier = layer.strength if layer.smoothing == "barrier" else 0.0
-        batch.quadratic = 0.0 if barrier else layer.strength
-        for instances in groups:
-            layer.check_memory("batched", instances)
-        # The gap to a bound is a difference: the weaker the barrier, the fewer of its digits are left.
-        tolerance = max(SOLVER, ROUNDOFF / barrier) if barrier else _QUADRATIC
-        found = solve_interior(batch, barrier, tolerance)
-        points, duals = found.x.cpu().numpy(), found.y.cpu().numpy()
-        size = groups[0].batch
-        held = [
-            smoothed_holds(one, points[b * size :][:size], duals[b * size :][:size], batch.quadratic, barrier)
-            for b, one in enumerate(groups)
-        ]
-        good = found.converged & torch.from_numpy(np.concatenate(held)).to(device)
-        layer.keep_status(call, _statuses(groups, good.cpu().numpy()))
-        masked = [torch.where(good[:, None], part, torch.nan) for part in (found.x, found.y)]
-        check_fits(call, "optimum", masked[0].cpu().numpy())
-        check_fits(call, "row duals", masked[1].cpu().numpy())
-        return *masked, found.s, found.x_low, found.x_up, found.s_low, found.s_up, good
+        return solve_smoothed(layer, call, *values)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -89,21 +121,8 @@ class _Smoothed(Function):
     def backward(ctx: Any, of_point: Tensor | None, of_dual: Tensor | None, *_: None) -> Any:
         if of_point is None and of_dual is None:
             return (None,) * (2 + len(ctx.call.names))
-        system = _Conditions(ctx.layer, ctx.call, ctx.saved_tensors)
-        given = [
-            torch.zeros_like(like) if g is None else g
-            for g, like in zip((of_point, of_dual), (system.x, system.y), strict=True)
-        ]
-        pulled = system.pulled(*given)
-        used = torch.cat([part != 0 for part in given], dim=-1).any(dim=-1, keepdim=True)
-        empty = torch.where(used, torch.nan, 0.0)
-        returned: list[Tensor | None] = [None, None]
-        for name, needed, value in zip(ctx.call.names, ctx.needs_input_grad[2:], system.values, strict=True):
-            gradient = torch.where(system.good[:, None], pulled[name], empty)
-            returned.append(
-                (gradient.sum(dim=0, keepdim=True) if value.shape[0] == 1 else gradient) if needed else None
-            )
-        return tuple(returned)
+        needed = ctx.needs_input_grad[2:]
+        return None, None, *pull_smoothed(ctx.layer, ctx.call, needed, ctx.saved_tensors, of_point, of_dual)
 
     @staticmethod
     def jvp(ctx: Any, _layer: None, _call: None, *tangents: Tensor | None) -> Any:

@@ -349,7 +349,32 @@ def test_a_network_with_a_layer_is_exported_for_any_batch(tmp_path):
         again(past)
 
 
-def test_a_smoothed_layer_says_that_it_is_in_no_graph():
-    layer, given = layer_and_values("barrier", ("row_upper",))
-    with pytest.raises(Exception, match="a smoothed layer cannot be compiled or exported"):
-        torch.compile(layer, fullgraph=True, backend="aot_eager")(*given)
+@pytest.mark.parametrize("smoothing", ["quadratic", "barrier"])
+def test_a_smoothed_layer_compiles_into_one_graph(smoothing):
+    layer, given = layer_and_values(smoothing, PARAMETERS)
+    given = wanting_gradients(given)
+    compiled = torch.compile(lambda *values: layer(*values, duals=True), fullgraph=True, backend="aot_eager")
+    expected, found = layer(*given, duals=True), compiled(*given)
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b)
+    gradients = [torch.autograd.grad(sum(part.square().sum() for part in parts), given) for parts in (found, expected)]
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("smoothing", ["quadratic", "barrier"])
+def test_a_smoothed_layer_is_exported_for_any_batch(smoothing):
+    layer, given = layer_and_values(smoothing, VECTORS)
+    sizes = tuple({0: torch.export.Dim("batch")} for _ in given)
+    program = torch.export.export(layer, tuple(given), dynamic_shapes={"values": sizes})
+    again = [torch.cat([value, value]) for value in given]
+    torch.testing.assert_close(program.module()(*again), layer(*again))
+
+
+def test_a_shared_parameter_of_a_compiled_smoothed_layer_collects_all_gradients():
+    layer, (cost, side) = layer_and_values("quadratic", ("cost", "row_upper"))
+    cost, side = wanting_gradients([cost[0], side])
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    gradients = [torch.autograd.grad(run(cost, side).square().sum(), (cost, side)) for run in (layer, compiled)]
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(a, b)
