@@ -5,7 +5,8 @@ The caps are those of a compressed split (accuracy, energy or latency) or the me
 At prices of the caps one backward pass finds the best cut and precisions (Lagrange); the best price of one cap lies
 where two placements, one too heavy and one that fits, meet (Handler and Zang 1980). Placements of whole layers leave a
 gap of some per cent to that bound, which labels close (Dumitrescu and Boland 2003): beginnings of placements, of
-which one goes where another is no dearer and no heavier, or where bounds of the rest rule it out.
+which one goes where another is no dearer and no heavier, or where bounds of the rest rule it out. The bounds are taken
+at several prices near the best ones, and the search begins close above the bound and goes further only where it has to.
 
 References
 ----------
@@ -16,7 +17,7 @@ shortest path problem", Networks 42, 2003.
 
 from __future__ import annotations
 
-import math
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from ..formulations.compressed_split import CapPrices, CompressedSplit, Compress
 from ..formulations.language_split import LanguageSplit
 from ..model.outcome import Options, Outcome, Status
 from ..model.solver import solver
+from .backends.cap_prices import PricedPaths
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,8 +35,12 @@ if TYPE_CHECKING:
 
 MOST_LABELS = 4_000_000
 """Labels (48 bytes each) beyond which the search gives up."""
-_FIRST_SHARE, _WIDER, _ROUNDS, _STEPS = 2.0**-8, 4.0, 3, 60
-"""Part of the gap that is searched first, and by how much more then; rounds over the caps, and steps of each price."""
+_FIRST_SHARE, _FIRST_GUESS = 2.0**-8, 2.0**-14
+"""Part of the gap that is searched first; and of the bound where no gap is known."""
+_WIDER, _A_LITTLE_WIDER, _FEW = 4.0, 2.0, 5_000
+"""By how much more then, after few labels and after many."""
+_NEARBY = (0.1, 0.3)
+"""Shares of the best prices by which others lie beside them."""
 
 
 def _many_memories(problem: CompressedSplit | LanguageSplit) -> str | None:
@@ -55,7 +61,7 @@ def label_setting(problem: CompressedSplit | LanguageSplit, options: Options) ->
     if refutation := NothingFits.of(problem.moves, count=False):
         return Outcome(Status.INFEASIBLE, certificate=refutation)
     path, prices, labels = cheapest(problem.moves)
-    if path is None and (refutation := problem.infeasibility_certificate()):
+    if path is None and (refutation := _refuted(problem, prices)):
         return Outcome(Status.INFEASIBLE, certificate=refutation)
     if path is None:
         return Outcome(Status.NO_SOLUTION, message=f"more than {MOST_LABELS} labels; highs may find an answer")
@@ -67,6 +73,14 @@ def label_setting(problem: CompressedSplit | LanguageSplit, options: Options) ->
     return Outcome.optimal(decision, certificate, statistics=found)
 
 
+def _refuted(problem: CompressedSplit | LanguageSplit, prices: NDArray[np.float64]) -> NothingFits | None:
+    """Return the proof that nothing fits: by the prices alone where one is infinite, else by a count."""
+    alone = np.isinf(prices).tolist() == [False, True]
+    if alone and (shown := NothingFits.at(problem.moves, np.array([prices[0], 1.0]))):
+        return shown
+    return problem.infeasibility_certificate()
+
+
 def decision_of(path: tuple[NDArray[np.int64], NDArray[np.int64]]) -> CompressedSplitDecision:
     """Return the decision of a path: tier behind each tensor, and its precision."""
     tiers, precision = path
@@ -74,93 +88,42 @@ def decision_of(path: tuple[NDArray[np.int64], NDArray[np.int64]]) -> Compressed
     return CompressedSplitDecision(tiers[:-1], np.where(stays, -1, precision))
 
 
-class _Search:
-    """The moves with two caps, one of which may be empty, and the best path so far that fits."""
-
-    def __init__(self, moves: Caps) -> None:
-        self.cost = np.ascontiguousarray(moves.cost)
-        self.weights = np.zeros((2, *moves.cost.shape))
-        self.weights[: moves.caps.size] = moves.weights
-        self.caps, self.limits = np.zeros(2), np.zeros(2)
-        self.caps[: moves.caps.size] = moves.caps
-        self.limits[: moves.caps.size] = moves.caps + moves.allowed
-        self.number = moves.caps.size
-        self.best: tuple[float, Any] = (math.inf, None)
-        self.tensors = np.arange(len(moves.cost))
-
-    def path(self, value: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """Return cost and weights of the path of least value; keep it where it fits and is the cheapest so far."""
-        from .compiled.compressed_paths import cheapest_path
-
-        tiers, precision = np.empty((2, self.tensors.size), np.int64)
-        cheapest_path(value, tiers, precision)
-        index = self.tensors, np.r_[0, tiers[:-1]], tiers, precision
-        cost, weights = float(self.cost[index].sum()), self.weights[:, *index].sum(axis=1)
-        if cost < self.best[0] and (weights <= self.limits).all():
-            self.best = cost, (tiers, precision)
-        return cost, weights
-
-    def price(self, cap: int, prices: NDArray[np.float64]) -> float:
-        """Return the best price of one cap while the other's price stays (Handler and Zang 1980)."""
-        other = 1 - cap
-        value = self.cost + prices[other] * self.weights[other] if prices[other] else self.cost
-
-        def line(found: tuple[float, NDArray[np.float64]]) -> tuple[float, float]:
-            """Return cost, the other cap priced, and weight of a path: its cost at a price of this cap is a line."""
-            cost, weights = found
-            return cost + float(prices[other] * (weights[other] - self.caps[other])), float(weights[cap])
-
-        dear = line(self.path(value))
-        if dear[1] <= self.limits[cap]:
-            return 0.0
-        light = line(self.path(np.where(np.isfinite(self.cost), self.weights[cap], np.inf)))
-        best, bound = 0.0, dear[0]
-        for _ in range(_STEPS):
-            if not light[0] > dear[0] or not light[1] < dear[1]:
-                break
-            trial = (light[0] - dear[0]) / (dear[1] - light[1])
-            found = line(self.path(value + trial * self.weights[cap]))
-            reached = found[0] + trial * (found[1] - self.caps[cap])
-            if reached > bound:
-                best, bound = trial, reached
-            meeting = dear[0] + trial * (dear[1] - self.caps[cap])
-            if not reached < meeting - 1e-14 * (abs(meeting) + abs(dear[0])):
-                break
-            if found[1] <= self.limits[cap]:
-                light = found
-            else:
-                dear = found
-        return best
-
-
 def cheapest(moves: Caps) -> tuple[Any, NDArray[np.float64], int]:
     """Return the cheapest path that fits (or None), prices of two caps, and the number of labels, < 0 if it gave up."""
     from .compiled.compressed_paths import bounds_of_states, search
 
-    state = _Search(moves)
-    prices = np.zeros(2)
-    for _ in range(_ROUNDS if state.number > 1 else 1):
-        before = prices.copy()
-        for cap in range(state.number):
-            prices[cap] = state.price(cap, prices)
-        if (prices == before).all():
-            break
-    rest, along = (np.empty((size, len(moves.cost) + 1, moves.cost.shape[1])) for size in (4, 3))
-    bounds_of_states(state.cost, state.weights, prices, rest, along)
-    bound = float(rest[0, 0, 0] - prices @ state.caps)
-    best, path = state.best
-    tiers, precision = np.empty((2, state.tensors.size), np.int64)
-    share, labels = _FIRST_SHARE, 0
-    while math.isinf(best) or best > bound + 1e-15 * abs(best):
-        below = best if share >= 1.0 or math.isinf(best) else bound + share * (best - bound)
-        asked = (state.cost, state.weights, prices, state.limits, below, rest, along, MOST_LABELS)
+    paths = PricedPaths(moves)
+    prices = paths.prices()
+    if not np.isfinite(prices).all():
+        return None, prices, 0
+    every, shape = around(prices), (len(moves.cost) + 1, moves.cost.shape[1])
+    priced, least, along = (np.empty((size, *shape)) for size in (len(every), 3, 3))
+    bounds_of_states(paths.cost, paths.weights, every, priced, least, along)
+    bound = float(priced[0, 0, 0] - prices @ paths.limits)
+    best, path = paths.best
+    tiers, precision = np.empty((2, paths.tensors.size), np.int64)
+    most = float(np.where(moves.possible, moves.cost, 0.0).max(axis=(1, 2, 3)).sum())
+    step = _FIRST_SHARE * (best - bound) if path is not None else _FIRST_GUESS * (abs(bound) or most)
+    labels = 0
+    while path is None or best > bound + 1e-15 * abs(best):
+        # Above the dearest path there is none, so that the last limit may be infinite.
+        last = not bound + step < min(best, most)
+        below = best if last else bound + step
+        asked = (paths.cost, paths.weights, every, paths.limits, below, priced, least, along, MOST_LABELS)
         cost, number = search(*asked, tiers, precision)
         if number < 0:
             return path, prices, -max(1, labels)
         labels += number
-        if cost < best:
+        if cost < below:
             return (tiers, precision), prices, labels
-        if below == best:
+        if last:
             break
-        share *= _WIDER
+        step *= _WIDER if number < _FEW else _A_LITTLE_WIDER
     return path, prices, labels
+
+
+def around(prices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return these prices of two caps first, then others near them: what is left of a cap may be worth more or less."""
+    factors = [1.0, *(1.0 + sign * share for share in _NEARBY for sign in (-1, 1))]
+    every = [prices * pair for pair in product(factors, repeat=2)]
+    return np.array(list(dict.fromkeys(map(tuple, every))))

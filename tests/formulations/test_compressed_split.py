@@ -7,10 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 import edgeopt as eo
 from edgeopt.formulations.compressed_split import CapPrices, NothingFits
+from edgeopt.formulations.compressed_split.certificate import rest_of
+from edgeopt.instances.compressed_split import generated
 from edgeopt.model.outcome import Status
+from edgeopt.solvers.backends.cap_prices import PricedPaths
 from edgeopt.testing.families.compressed_split import compressed_enumerated
 
 HAND = eo.CompressedSplit(
@@ -153,6 +157,43 @@ def test_two_caps_that_cannot_be_kept_at_once() -> None:
     assert found.certificate.holds(problem)
     assert eo.solve(replace(problem, max_energy=11.0)).status is Status.OPTIMAL
     assert "accuracy" in str(problem.explain())
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_best_prices_of_two_caps_together(seed: int) -> None:
+    """They reach the bound of the linear relaxation; one price after the other stops below it on a ridge."""
+    problem = generated(30, seed=seed, budget=0.01, cap="energy", share=0.6 + 0.07 * seed, adversarial=seed % 2 == 1)
+    program = problem.program()
+    equal = program.row_lower == program.row_upper
+    rows = program.matrix.tocsr()
+    relaxed = linprog(
+        program.cost, rows[~equal], program.row_upper[~equal], rows[equal], program.row_upper[equal], bounds=(0, 1)
+    )
+    prices = PricedPaths(problem.moves).prices()
+    if not relaxed.success:
+        assert np.isinf(prices[1])
+        found = eo.solve(problem)
+        assert (found.status, found.proved) == (Status.INFEASIBLE, True)
+    else:
+        bound = rest_of(problem.moves, prices)[0, 0, 0] - prices @ problem.moves.caps
+        assert bound == pytest.approx(relaxed.fun, rel=1e-9)
+
+
+def test_a_long_chain_under_two_caps_that_no_mixture_keeps() -> None:
+    """Far too many placements to look at each: prices of both caps together show that none fits."""
+    problem = generated(200, seed=1, budget=0.03, cap="energy", share=1.0)
+    least = eo.solve(replace(problem, goal="energy", max_energy=None)).objective
+    found = eo.solve(replace(problem, max_energy=1.000001 * least, accuracy_floor=problem.accuracy - 0.0301))
+    assert found.status is Status.OPTIMAL
+    tight = replace(problem, accuracy_floor=problem.accuracy, max_energy=0.5 * least + 0.5 * no_loss(problem))
+    found = eo.solve(tight)
+    assert (found.status, found.proved) == (Status.INFEASIBLE, True)
+
+
+def no_loss(problem: eo.CompressedSplit) -> float:
+    """Return the least energy without any loss of accuracy."""
+    whole = replace(problem, goal="energy", max_energy=None, accuracy_floor=problem.accuracy)
+    return eo.solve(whole).objective
 
 
 def test_a_loss_of_several_tensors_is_refused() -> None:

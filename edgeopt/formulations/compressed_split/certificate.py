@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -108,11 +108,16 @@ class NothingFits(StatusCertificate):
         if heavy.any() or not math.isfinite(rest[0]):
             return cls(heavy.astype(float))
         for prices in _likely(moves.caps):
-            excess = float(rest_of(_free(moves), prices)[0, 0, 0] - prices @ moves.caps)
-            if excess > 0 and _empty(moves, scaled := prices * (4.0 / excess)):
-                return cls(scaled)
+            if shown := cls.at(moves, prices):
+                return shown
         # The lightest in one weight may be too heavy in another; with one cap it fits.
         return found if count and moves.caps.size > 1 and _empty(moves, found.prices) else None
+
+    @classmethod
+    def at(cls, moves: Caps, prices: NDArray[np.float64]) -> NothingFits | None:
+        """Return the proof at multiples of these prices of the caps, or None where they show nothing."""
+        excess = float(rest_of(_free(moves), prices)[0, 0, 0] - prices @ moves.caps)
+        return found if excess > 0 and _empty(moves, (found := cls(prices * (4.0 / excess))).prices) else None
 
     def holds(self, problem: Problem) -> bool:
         """Whether no placement of the problem keeps all caps."""
@@ -179,17 +184,45 @@ def least_below(
     after = rest[[1, *range(2, number + 2), 0], 1:][:, :, reader]
     whole = np.nextafter(moves.caps + moves.allowed, math.inf)  # a weight may reach its cap
     limits = np.r_[cost, whole, cost + float(prices @ moves.caps) + rounding][:, None, None]
+    others = _Others.of(moves, prices, cost)
     at, sums, kept = np.zeros(1, np.intp), np.zeros((number + 2, 1)), 0
     for tensor in range(tensors):
         reached = sums[:, :, None] + steps[:, tensor, at]
         good = np.flatnonzero((reached + after[:, tensor, None] < limits).all(axis=0))
-        sums, at = _undominated(reached.reshape(len(reached), -1)[:, good], reader[good % reader.size], tiers)
+        reached = reached.reshape(len(reached), -1)[:, good]
+        tier = reader[good % reader.size]
+        open_ = others.leave_open(reached[:-1], tensor + 1, tier)
+        sums, at = _undominated(reached[:, open_], tier[open_], tiers)
         kept += at.size
         if not at.size:
             return cost
         if kept > _MOST:
             return None
     return float(min(cost, sums[0].min()))
+
+
+@dataclass(frozen=True)
+class _Others:
+    """Prices beside those of several caps: in the middle of a chain, what is left of each has another worth."""
+
+    prices: NDArray[np.float64]
+    rest: NDArray[np.float64]
+    limits: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, moves: Caps, prices: NDArray[np.float64], cost: float) -> _Others:
+        pairs = [prices * factor for factor in product((1.0, 0.8, 1.25), repeat=prices.size) if prices.size > 1]
+        every = np.array(list(dict.fromkeys(map(tuple, pairs)))[1:]).reshape(-1, prices.size)
+        rest = np.array([rest_of(moves, one)[0] for one in every]).reshape(-1, len(moves.cost) + 1, moves.cost.shape[1])
+        return cls(every, rest, np.array([cost + one @ moves.caps + _rounding(moves, one) for one in every]))
+
+    def leave_open(self, sums: NDArray[np.float64], tensor: int, tier: NDArray[np.intp]) -> NDArray[np.intp]:
+        """(open,) beginnings, of cost and weights `sums`, whose rest may cost less than the limit at all the prices."""
+        open_ = np.arange(tier.size)
+        for price, rest, limit in zip(self.prices, self.rest[:, tensor], self.limits, strict=True):
+            part = sums[:, open_]
+            open_ = open_[part[0] + price @ part[1:] + rest[tier[open_]] < limit]
+        return open_
 
 
 def _undominated(
@@ -209,8 +242,11 @@ def _undominated(
     return sums[:, kept], at[kept]
 
 
-_BLOCK = 256
+_BLOCK = 128
 """Beginnings that are compared with all before them at once."""
+_STAIRCASE = 2
+"""Weights whose front is kept in order, and searched by halving."""
+_EARLIER = np.triu(np.ones((_BLOCK, _BLOCK), bool), 1)
 
 
 def _lighter_than_before(weights: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -219,10 +255,30 @@ def _lighter_than_before(weights: NDArray[np.float64]) -> NDArray[np.bool_]:
     front = np.empty((len(weights), 0))
     for first in range(0, kept.size, _BLOCK):
         part = weights[:, first : first + _BLOCK]
-        open_ = np.flatnonzero(~(front[:, :, None] <= part[:, None]).all(axis=0).any(axis=0))
+        open_ = np.flatnonzero(~_outweighed(front, part))
         part = part[:, open_]
-        earlier = (part[:, :, None] <= part[:, None]).all(axis=0)
-        good = open_[~np.triu(earlier, 1).any(axis=0)]
+        lighter = _EARLIER[: open_.size, : open_.size].copy()
+        for weight in part:
+            lighter &= weight[:, None] <= weight
+        good = open_[~lighter.any(axis=0)]
         kept[first + good] = True
-        front = np.concatenate([front, weights[:, first + good]], axis=1)
+        front = _front(np.concatenate([front, weights[:, first + good]], axis=1))
     return kept
+
+
+def _front(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what rules out the same: of two weights a staircase, the first rising and the second falling."""
+    if len(weights) != _STAIRCASE:
+        return weights
+    weights = weights[:, np.lexsort((weights[1], weights[0]))]
+    before = np.r_[math.inf, np.minimum.accumulate(weights[1])[:-1]]
+    return weights[:, weights[1] < before]
+
+
+def _outweighed(front: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(labels,) whether one of the front is at most as heavy in every weight."""
+    if len(weights) != _STAIRCASE:
+        return np.asarray((front[:, :, None] <= weights[:, None]).all(axis=0).any(axis=0))
+    step = np.searchsorted(front[0], weights[0], side="right")
+    lightest: NDArray[np.float64] = np.r_[math.inf, front[1]][step]
+    return np.asarray(lightest <= weights[1])

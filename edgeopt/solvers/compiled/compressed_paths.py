@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from .jit import njit
+from .jit import njit, part
 from .signature import array
 
 _F, _I = types.float64, types.int64
@@ -41,37 +41,38 @@ def cheapest_path(value, tiers, precision):
 
 
 @njit(
-    types.void(array(_F, 4), array(_F, 5), array(_F, 1), array(_F, 3, False), array(_F, 3, False)),
+    types.void(array(_F, 4), array(_F, 5), array(_F, 2), array(_F, 3, False), array(_F, 3, False), array(_F, 3, False)),
     nogil=True,
     error_model="numpy",
 )
-def bounds_of_states(cost, weight, price, rest, along):
-    """Write least sums of what follows each state, (4, tensors + 1, tiers): priced, cost, each weight alone.
+def bounds_of_states(cost, weight, prices, priced, least, along):
+    """Write least sums of what follows each state, at each of the `prices` (prices, 2), and of cost and weights alone.
 
-    Into `along` (3, tensors + 1, tiers) goes what the path of least priced sum costs and weighs.
+    `priced` is (prices, tensors + 1, tiers), `least` (3, tensors + 1, tiers): cost, each weight. Into `along`, of the
+    same shape, goes what the path of least sum at the first prices costs and weighs.
     """
     tensors, count, _, ways = cost.shape
-    rest[:, tensors] = 0.0
-    along[:, tensors] = 0.0
+    priced[:, tensors], least[:, tensors], along[:, tensors] = 0.0, 0.0, 0.0
     for n in range(tensors - 1, -1, -1):
         for a in range(count):
-            rest[:, n, a] = np.inf
-            along[:, n, a] = np.inf
+            priced[:, n, a], least[:, n, a], along[:, n, a] = np.inf, np.inf, np.inf
             for b in range(count):
                 for q in range(ways):
                     c = cost[n, a, b, q]
-                    if not c + rest[1, n + 1, b] < np.inf:
+                    if not c + least[0, n + 1, b] < np.inf:
                         continue
                     v, w = weight[0, n, a, b, q], weight[1, n, a, b, q]
-                    priced = c + price[0] * v + price[1] * w + rest[0, n + 1, b]
-                    if priced < rest[0, n, a]:
-                        rest[0, n, a] = priced
-                        along[0, n, a] = c + along[0, n + 1, b]
-                        along[1, n, a] = v + along[1, n + 1, b]
-                        along[2, n, a] = w + along[2, n + 1, b]
-                    rest[1, n, a] = min(rest[1, n, a], c + rest[1, n + 1, b])
-                    rest[2, n, a] = min(rest[2, n, a], v + rest[2, n + 1, b])
-                    rest[3, n, a] = min(rest[3, n, a], w + rest[3, n + 1, b])
+                    least[0, n, a] = min(least[0, n, a], c + least[0, n + 1, b])
+                    least[1, n, a] = min(least[1, n, a], v + least[1, n + 1, b])
+                    least[2, n, a] = min(least[2, n, a], w + least[2, n + 1, b])
+                    for i in range(len(prices)):
+                        total = c + prices[i, 0] * v + prices[i, 1] * w + priced[i, n + 1, b]
+                        if total < priced[i, n, a]:
+                            priced[i, n, a] = total
+                            if i == 0:
+                                along[0, n, a] = c + along[0, n + 1, b]
+                                along[1, n, a] = v + along[1, n + 1, b]
+                                along[2, n, a] = w + along[2, n + 1, b]
 
 
 @njit(nogil=True, error_model="numpy")
@@ -129,13 +130,29 @@ def thinned(labels, source, first, last):  # noqa: C901 (one loop nest)
     return end
 
 
+@part
+def promising(x, y, z, prices, priced, least, caps, best):
+    """Whether a beginning of cost x and weights y and z may be part of a path that fits and costs less than `best`.
+
+    `priced` (prices,) and `least` (3,) bound what follows. Many prices rule out more than the best one alone: what is
+    left of the caps here may be worth more, or less, than at the start.
+    """
+    if y + least[1] > caps[0] or z + least[2] > caps[1] or not x + least[0] < best:
+        return False
+    for i in range(len(prices)):
+        if not x + prices[i, 0] * (y - caps[0]) + prices[i, 1] * (z - caps[1]) + priced[i] < best:
+            return False
+    return True
+
+
 @njit(
     types.Tuple((_F, _I))(
         array(_F, 4),
         array(_F, 5),
-        array(_F, 1),
+        array(_F, 2),
         array(_F, 1),
         _F,
+        array(_F, 3),
         array(_F, 3),
         array(_F, 3),
         _I,
@@ -145,10 +162,11 @@ def thinned(labels, source, first, last):  # noqa: C901 (one loop nest)
     nogil=True,
     error_model="numpy",
 )
-def search(cost, weight, price, caps, best, rest, along, most, tiers, precision):  # noqa: C901 (one loop nest)
+def search(cost, weight, prices, caps, best, priced, least, along, most, tiers, precision):  # noqa: C901 (one loop nest)
     """Search the paths that fit and cost less than `best`; return the cost of the cheapest, and the number of labels.
 
-    Where there is none the cost is inf. The number is -1 beyond `most` labels.
+    Where there is none the cost is inf. The number is -1 beyond `most` labels. `priced`, `least` and `along` are those
+    of `bounds_of_states`.
     """
     tensors, count, _, ways = cost.shape
     room = 1024
@@ -156,10 +174,13 @@ def search(cost, weight, price, caps, best, rest, along, most, tiers, precision)
     span = np.zeros((tensors + 1, count, 2), np.int64)
     labels[0], source[0] = 0.0, -1
     span[0, 0, 1] = 1
-    end, priced_caps = 1, price[0] * caps[0] + price[1] * caps[1]
+    end, dearest = 1, 0.0
+    for i in range(len(prices)):
+        dearest = max(dearest, abs(prices[i, 0] * caps[0]) + abs(prices[i, 1] * caps[1]))
     for n in range(tensors):
         for b in range(count):
             first = end
+            bounds, alone = priced[:, n + 1, b].copy(), least[:, n + 1, b]
             for a in range(count):
                 for q in range(ways):
                     c = cost[n, a, b, q]
@@ -168,16 +189,13 @@ def search(cost, weight, price, caps, best, rest, along, most, tiers, precision)
                     v, w = weight[0, n, a, b, q], weight[1, n, a, b, q]
                     for k in range(span[n, a, 0], span[n, a, 1]):
                         x, y, z = labels[k, 0] + c, labels[k, 1] + v, labels[k, 2] + w
-                        if y + rest[2, n + 1, b] > caps[0] or z + rest[3, n + 1, b] > caps[1]:
-                            continue
-                        priced = x + price[0] * y + price[1] * z + rest[0, n + 1, b] - priced_caps
-                        if not (x + rest[1, n + 1, b] < best and priced < best):
+                        if not promising(x, y, z, prices, bounds, alone, caps, best):
                             continue
                         # The rest of least priced sum may fit: then both are a path.
                         if y + along[1, n + 1, b] <= caps[0] and z + along[2, n + 1, b] <= caps[1]:
                             whole = x + along[0, n + 1, b]
                             # A little more than it costs, so that rounding does not throw out the path itself.
-                            best = min(best, whole + _LITTLE * (abs(whole) + abs(priced_caps)))
+                            best = min(best, whole + _LITTLE * (abs(whole) + dearest))
                         if end == room:
                             if end >= most:
                                 return np.inf, -1
