@@ -304,11 +304,14 @@ class GraphSplit(HasProgram[GraphSplitDecision]):
         return point
 
     def words(self, columns: Any) -> dict[str, Any]:
-        """Return ``runs``, ``latency`` and ``energy(…)``.
+        """Return ``runs``, ``latency``, ``energy(…)``, ``stages`` and ``held(…)``.
 
         ``runs`` (layers, tiers) is 1 where a layer runs on a tier. ``latency`` (seconds) and ``energy(compute_power,
         radio_power, receive_power=None)`` (joule, powers in watts as for :class:`~edgeopt.StochasticSplit`) may be
-        bounded from above only: the columns that they sum may lie above what the placement needs.
+        bounded from above only: the columns that they sum may lie above what the placement needs. So may ``stages``
+        (tiers + 2 links,), the seconds of a frame on each tier, over each link away from the device, and over each
+        towards it, without delays. ``held(weight_bytes, activation_bytes=None)`` is (tiers,) bytes of weights, or
+        (layers, tiers) of all weights and what is live while that layer runs: their maximum is what a tier needs.
         """
         return graph_words(self, columns)
 

@@ -345,12 +345,16 @@ class StochasticSplit(BatchAxis[SplitDecision], CertifiesOptimality, HasProgram[
         return flow_of_tiers(self.costs.tree, self.node_tiers(decision))
 
     def words(self, columns: Any) -> dict[str, Any]:
-        """Return ``runs``, ``latency``, ``expected_latency``, ``energy(…)`` and ``expected_energy(…)``.
+        """Return ``runs``, ``latency``, ``expected_latency``, energies, ``stages`` and ``held(…)``.
 
         ``runs[k]`` (layers, tiers) is 1 where a layer of exit `k` runs on a tier. ``latency`` (exits,) is in seconds,
         fixed times included; ``expected_latency`` weighs it by how often each exit serves. ``energy(compute_power,
         radio_power, receive_power=None)`` (exits,) and ``expected_energy(…)`` are in joule, powers in watts as for
         :func:`~edgeopt.analysis.energy_fronts.energy_front`; results that return to the device are received, too.
+        ``stages`` (tiers + 2 links,) are the expected seconds of a request on each tier, over each link away from the
+        device, and over each towards it, without delays: the longest one limits the rate of requests. ``held(
+        weight_bytes, activation_bytes=None)`` takes one array for each exit: bytes (tiers,), or (nodes, tiers) with
+        what is live while a layer runs; layers of a shared trunk are held once.
         """
         return split_words(self, columns)
 

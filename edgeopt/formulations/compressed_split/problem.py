@@ -392,10 +392,11 @@ class CompressedSplit(CertifiesInfeasibility, HasProgram[CompressedSplitDecision
         return taken[self.moves.possible]
 
     def words(self, columns: Any) -> dict[str, Any]:
-        """Return ``runs``, ``sent``, ``latency``, ``lost`` and, where powers are known, ``energy``.
+        """Return ``runs``, ``held(…)``, ``sent``, ``latency``, ``lost`` and, where powers are known, ``energy``.
 
         ``runs`` (layers, tiers) is 1 where a layer runs on a tier, ``sent`` (tensors, precisions) where a tensor
         crosses in a precision. ``latency`` is in seconds, ``energy`` in joule, ``lost`` in the unit of `accuracy`.
+        ``held(weight_bytes, activation_bytes=None)`` is that of :class:`~edgeopt.GraphSplit`.
         """
         return compressed_words(self, columns)
 

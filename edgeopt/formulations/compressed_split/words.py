@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from ..placement.held_bytes import held_word
 from .moves import move_columns
 
 if TYPE_CHECKING:
@@ -28,10 +29,10 @@ def compressed_words(problem: CompressedSplit, columns: Any) -> dict[str, Any]:
     def total(values: Any) -> Any:
         return columns.linear(sparse.csr_array(values[moves][None]))
 
+    runs = indicators(tensor * tiers + here, tensor < layers, layers * tiers)
     found = {
-        "runs": columns.linear(
-            indicators(tensor * tiers + here, tensor < layers, layers * tiers), layers=layers, tiers=tiers
-        ),
+        "runs": columns.linear(runs, layers=layers, tiers=tiers),
+        "held": held_word(columns, runs, layers),
         "sent": columns.linear(
             indicators(tensor * ways + precision, before != here, (layers + 1) * ways),
             tensors=layers + 1,

@@ -18,6 +18,7 @@ from ...model.errors import InvalidProblemError
 from ...model.problem import CertifiesInfeasibility, Decision, HasProgram, Sense
 from ...model.records import assign, float_array, number, plain, read_only, record, require
 from ..placement.data_flow import exec_times
+from ..placement.held_bytes import layer_bytes
 from ..placement.links import link_delays, rate_array, seconds_per_bit
 from .certificate import NoPipeline
 from .pipeline_program import pipeline_program, pipeline_words
@@ -161,11 +162,7 @@ class PipelinedSplit(CertifiesInfeasibility, HasProgram[PipelinedSplitDecision])
     def _read_memory(self, layers: int, tiers: int) -> None:
         for name in ("weight_bytes", "activation_bytes"):
             value = getattr(self, name)
-            array = float_array(np.zeros(layers) if value is None else value, name)
-            if array.shape != (layers,):
-                raise InvalidProblemError(f"{name} has shape {array.shape}; expected ({layers},), one for each layer")
-            require(name, array, array >= 0, "must be a number of bytes, >= 0")
-            assign(self, **{name: array})
+            assign(self, **{name: layer_bytes(np.zeros(layers) if value is None else value, name, layers)})
         memory = float_array(np.full(tiers, np.inf) if self.memory is None else self.memory, "memory", finite=False)
         if memory.shape != (tiers,):
             raise InvalidProblemError(f"memory has shape {memory.shape}; expected ({tiers},), one for each tier")

@@ -65,6 +65,12 @@ class Arcs:
         last = range(self.first, self.first + self.starts.shape[-1])
         return [f"[{tensor}{layer}{link}]" for layer in layers for link in last]
 
+    def stages(self, tiers: int) -> NDArray[np.int64]:
+        """(arcs,) stage that each arc takes time of: a tier, then a link out, then a link back; -1 of none."""
+        place = np.broadcast_to(self.first + np.arange(self.starts.shape[-1]), self.starts.shape)
+        behind = {"runs": 0, "up": tiers, "down": 2 * tiers - 1}.get(self.column)
+        return np.full(self.starts.size, -1) if behind is None else behind + place.ravel()
+
 
 def shown(tensor: int) -> str:
     """Return the index of a tensor in names: its layer, or ``input``."""

@@ -47,17 +47,39 @@ def exit_costs(costs: PlacementCosts) -> sparse.csr_array:
     return sparse.csr_array(tree.passes[:, node] * own + tree.ends[:, node] * back)
 
 
+def stage_seconds(costs: PlacementCosts) -> sparse.csr_array:
+    """Return the (tiers + 2 links, columns) expected seconds of each stage for a request.
+
+    A stage is a tier while it computes, a link while it carries bits away from the device, or towards it; a fixed delay
+    keeps no link busy.
+    """
+    tree, tiers = costs.tree, costs.per_bit.shape[-1]
+    node, before, here = flow_columns(tree)
+    running = tree.exec_time[node, here]
+    running = costs.reach[node] * np.where(np.isfinite(running), running, 0.0)
+    bits = costs.reach[node] * tree.input_bits[node]
+    result = (costs.weights @ tree.ends)[node] * tree.result_bits[node]
+    rows = [running * (here == tier) for tier in range(tiers)]
+    for link in range(tiers - 1):
+        rows.append(costs.per_bit[link, link + 1] * bits * ((before <= link) & (here > link)))
+    for link in range(tiers - 1):
+        carried = bits * ((before > link) & (here <= link)) + result * (here > link)
+        rows.append(costs.per_bit[link + 1, link] * carried)
+    return sparse.csr_array(np.stack(rows))
+
+
 def exit_placements(tree: PlacementTree) -> list[sparse.csr_array]:
     """For each exit the (layers * tiers, columns) sums that say on which tier each of its layers runs."""
+    every, tiers = node_placements(tree), np.arange(tree.exec_time.shape[1])
+    return [every[(nodes[:, None] * tiers.size + tiers).ravel()] for nodes in tree.nodes_of]
+
+
+def node_placements(tree: PlacementTree) -> sparse.csr_array:
+    """Return the (nodes * tiers, columns) sums that say on which tier each node runs."""
     node, _, here = flow_columns(tree)
-    tiers, found = tree.exec_time.shape[1], []
-    for nodes in tree.nodes_of:
-        place = np.full(tree.parent.size, -1)
-        place[nodes] = np.arange(nodes.size)
-        used = np.flatnonzero(place[node] >= 0)
-        entries = (np.ones(used.size), (place[node[used]] * tiers + here[used], used))
-        found.append(sparse.csr_array(sparse.coo_array(entries, shape=(nodes.size * tiers, node.size))))
-    return found
+    nodes, tiers = tree.exec_time.shape
+    entries = (np.ones(node.size), (node * tiers + here, np.arange(node.size)))
+    return sparse.csr_array(sparse.coo_array(entries, shape=(nodes * tiers, node.size)))
 
 
 def split_program(costs: PlacementCosts, constant: float) -> Program:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from .held_bytes import held_word
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -28,11 +30,33 @@ def graph_words(problem: GraphSplit, columns: Any) -> dict[str, Any]:
     def energy(compute_power: Any, radio_power: Any, receive_power: Any = None) -> Any:
         return over_cuts(problem.energy_network(compute_power, radio_power, receive_power).capacities)
 
-    return {"runs": _runs(problem, columns), "latency": over_cuts(network.capacities), "energy": energy}
+    runs, device = _runs(problem)
+
+    return {
+        "runs": columns.linear(runs, offset=device, layers=problem.layers, tiers=problem.tiers),
+        "held": held_word(columns, runs, problem.layers, device),
+        "latency": over_cuts(network.capacities),
+        "energy": energy,
+        "stages": _stages(problem, columns, first_cut),
+    }
 
 
-def _runs(problem: GraphSplit, columns: Any) -> Any:
-    """(layers, tiers) placement indicators: a layer runs where it is beyond the link before and not the one behind."""
+def _stages(problem: GraphSplit, columns: Any, first_cut: int) -> Any:
+    """(tiers + 2 links,) seconds of each stage: a tier, a link away from the device, a link towards it."""
+    tiers, links, finite = problem.tiers, problem.tiers - 1, np.isfinite(problem.network.capacities)
+    # At one watt everywhere joules are seconds, without the delays, which keep no link busy.
+    busy = problem.energy_network(np.ones(tiers), np.ones(links))
+    stage = np.concatenate([arcs.stages(tiers) for arcs in busy.groups])[finite]
+    values, shape = busy.capacities[finite], (tiers + 2 * links, problem.program().columns)
+    place = (stage, first_cut + np.arange(values.size))
+    return columns.linear(sparse.coo_array((values, place), shape=shape), stages=shape[0])
+
+
+def _runs(problem: GraphSplit) -> tuple[sparse.csr_array, NDArray[np.float64]]:
+    """Return placement indicators, a row for each layer and tier, and their constants (layers, tiers).
+
+    A layer runs where it is beyond the link before and not the one behind.
+    """
     layers, tiers, width = problem.layers, problem.tiers, problem.program().columns
     index = np.arange(layers * tiers).reshape(layers, tiers)
     beyond = np.arange(layers * (tiers - 1))
@@ -41,7 +65,7 @@ def _runs(problem: GraphSplit, columns: Any) -> Any:
     matrix = sparse.coo_array((values, (rows, np.tile(beyond, 2))), shape=(index.size, width))
     device = np.zeros((layers, tiers))
     device[:, 0] = 1.0
-    return columns.linear(matrix, offset=device, layers=layers, tiers=tiers)
+    return sparse.csr_array(matrix), device
 
 
 def _tell_extremes(problem: GraphSplit, columns: Any, first_cut: int) -> None:

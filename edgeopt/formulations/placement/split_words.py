@@ -9,7 +9,8 @@ import numpy as np
 from scipy import sparse
 
 from .energy import energy_costs
-from .flow import exit_costs, exit_placements, flow_columns
+from .flow import exit_costs, exit_placements, flow_columns, node_placements, stage_seconds
+from .held_bytes import held_word, node_bytes
 
 if TYPE_CHECKING:
     from ...model.explanation import Bound
@@ -30,6 +31,9 @@ def split_words(problem: StochasticSplit, columns: Any) -> dict[str, Any]:
         joules = exit_costs(energy_costs(costs, compute_power, radio_power, receive_power))
         return columns.linear(weights @ joules)
 
+    def by_node(value: Any, field: str) -> Any:
+        return node_bytes(value, field, costs.tree.nodes_of)
+
     seconds, runs = exit_costs(costs), exit_placements(costs.tree)
     return {
         "runs": tuple(columns.linear(m, layers=m.shape[0] // tiers, tiers=tiers) for m in runs),
@@ -37,6 +41,8 @@ def split_words(problem: StochasticSplit, columns: Any) -> dict[str, Any]:
         "expected_latency": columns.linear(weights @ seconds, offset=float(problem.weights @ fixed)),
         "energy": energy,
         "expected_energy": expected_energy,
+        "held": held_word(columns, node_placements(costs.tree), costs.tree.parent.size, read=by_node),
+        "stages": columns.linear(stage_seconds(costs), stages=3 * tiers - 2),
     }
 
 
