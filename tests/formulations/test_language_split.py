@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -62,6 +62,64 @@ def test_the_state_is_never_sent():
     short, long = (two_blocks(requests=RequestLengths([n], [2.0])) for n in (3.0, 30.0))
     assert short.decode_input_bits.tolist() == long.decode_input_bits.tolist()
     assert (long.cache_bits[1:3] == 31 / 4 * short.cache_bits[1:3]).all()
+
+
+def test_the_cut_of_a_decode_pass_weighs_the_hidden_state_alone():
+    # Hidden state of 1152 numbers of four bytes; with the keys and values of a token it would be three times as much.
+    model = LanguageModel(1152, 12, 4608, 50257, 8, bits=32)
+    problem = LanguageSplit.of(model, [PHONE, EDGE], RequestLengths([100.0], [20.0]), 1e6)
+    hidden, state = problem.decode_input_bits / 8, model.cache_bits_per_token / 8
+    assert hidden[5] == 4_608
+    assert hidden[5] + state[5] == 13_824
+
+
+def test_requests_of_many_lengths_pass_by_pass():
+    """Every placement, the mean over every pair of lengths, every pass with what lies behind it."""
+    prompts, outputs = {3: 0.5, 7: 0.5}, {1: 0.25, 2: 0.25, 5: 0.5}
+    requests = RequestLengths.independent(prompts, outputs)
+    problem = two_blocks(requests=requests, memory=[7000.0, 7500.0])
+    processors, held = [PHONE, EDGE], problem.weight_bits + problem.cache_bits
+    assert problem.cache_bits[1] == model_state(7 + 4)  # the last token of the longest answer is not kept
+
+    def seconds(tiers, tokens, past):
+        bits, total = TWO_BLOCKS.tensor_bits(tokens), 0.0
+        for layer, (here, there) in enumerate(pairwise([0, *tiers, 0])):
+            total += (bits[layer] / 1e3 + 0.01) if here != there else 0.0
+            total += processors[there].seconds(TWO_BLOCKS, tokens, past)[layer] if layer < 4 else 0.0
+        return total
+
+    best = np.inf
+    for tiers in product(range(2), repeat=4):
+        mean = sum(
+            a * b * (seconds(tiers, p, 0) + sum(seconds(tiers, 1, p + i) for i in range(o - 1)))
+            for p, a in prompts.items()
+            for o, b in outputs.items()
+        )
+        decision = problem.placement(np.array(tiers))
+        assert problem.objective(decision) == pytest.approx(mean, rel=1e-12)
+        if all(held[np.array(tiers) == t].sum() <= problem.memory[t] for t in range(2)):
+            best = min(best, mean)
+    found = eo.solve(problem)
+    assert found.proved
+    assert found.objective == pytest.approx(best, rel=1e-12)
+    assert set(np.argmax(found.decision.runs, axis=1)) == {0, 1}  # neither tier has room for all
+
+
+def model_state(tokens):
+    return tokens * TWO_BLOCKS.cache_bits_per_token[1]
+
+
+def test_files_keep_problem_and_proof(tmp_path):
+    problem = generated(6, seed=2)
+    found = eo.solve(problem)
+    eo.save(problem, tmp_path / "problem.json")
+    eo.save(found, tmp_path / "solution.json")
+    again, answer = eo.load(tmp_path / "problem.json"), eo.load(tmp_path / "solution.json")
+    verdict = eo.verify(again, answer)
+    assert verdict.holds
+    assert answer.objective == found.objective
+    nowhere = replace(problem, memory=0.1 * np.asarray(problem.memory))
+    assert "memory" in str(eo.solve(nowhere).explain())
 
 
 @pytest.mark.parametrize("seed", range(20))
