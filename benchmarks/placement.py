@@ -1,6 +1,6 @@
 """Placement benchmark: compressed cuts, pipelines, language models: exact beside MILP, heuristics, every placement.
 
-    python benchmarks/placement.py [--quick] [--picture FILE] [--language FILE]
+    python benchmarks/placement.py [--quick] [--seed N] [--picture FILE] [--language FILE]
 
 Times are medians of the solver alone and of its certificate's check; answers are compared with HiGHS on typical
 instances and with brute force on thousands of small ones. The script ends with an error where an answer is wrong.
@@ -156,11 +156,12 @@ def language_models(limit: float) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def brute_force(number: int) -> pd.DataFrame:
+def brute_force(number: int, seed: int) -> pd.DataFrame:
     """Compare small random instances with every placement tried."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "formulations"))
     import test_compressed_split
     import test_pipelined_split
+    import test_stages
 
     rows = []
     for name, drawn, enumerated in (
@@ -168,7 +169,7 @@ def brute_force(number: int) -> pd.DataFrame:
         ("pipelines", test_pipelined_split.drawn, pipelined_enumerated),
         ("language models", scarce, language_enumerated),
     ):
-        rng, agreed = np.random.default_rng(1), 0
+        rng, agreed = np.random.default_rng(seed), 0
         for k in range(number):
             problem = drawn(rng)
             best, found = enumerated(problem), eo.solve(problem)
@@ -179,6 +180,13 @@ def brute_force(number: int) -> pd.DataFrame:
             expect(good and found.proved, f"{name} {k}: every placement gives {best}, the solver {found}")
             agreed += good
         rows.append({"every placement tried": name, "instances": number, "equal": agreed})
+    rng, agreed = np.random.default_rng(seed), 0
+    for k in range(number // 8):
+        best, found = test_stages.graph_pipeline(rng)
+        good = found.status == "infeasible" if best == np.inf else abs(found.objective - best) <= 1e-9 * max(1.0, best)
+        expect(good, f"pipelines of graphs {k}: every placement gives {best}, the solver {found}")
+        agreed += good
+    rows.append({"every placement tried": "pipelines of graphs", "instances": number // 8, "equal": agreed})
     return pd.DataFrame(rows)
 
 
@@ -242,6 +250,7 @@ def picture(path: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer seeds and instances, within a minute")
+    parser.add_argument("--seed", type=int, default=1, help="of the small instances of which every placement is tried")
     parser.add_argument("--picture", metavar="FILE", help="draw docs/placement.png there, and nothing else")
     parser.add_argument("--language", metavar="FILE", help="draw docs/language_models.png there, and nothing else")
     arguments = parser.parse_args()
@@ -257,7 +266,7 @@ def main() -> None:
         compressed_cuts(2 if quick else 12, 5.0 if quick else 60.0),
         pipelines([20, 200] if quick else [20, 200, 2000], 5.0 if quick else 60.0),
         language_models(5.0 if quick else 60.0),
-        brute_force(200 if quick else 3000),
+        brute_force(200 if quick else 3000, arguments.seed),
     ]
     for table in tables:
         print(table.to_string(index=False, float_format="%.3g"), end="\n\n")
