@@ -121,6 +121,8 @@ def require(field: str, array: NDArray[Any], good: NDArray[np.bool_], expectatio
     if good.all():
         return
     index = tuple(int(i) for i in np.argwhere(~good)[0])
+    if not index:
+        raise InvalidProblemError(f"{field} is {array[index]}; it {expectation}")
     place = ", ".join(map(str, index))
     more = int((~good).sum()) - 1
     others = f" ({more} more like it)" if more else ""

@@ -196,6 +196,30 @@ def no_loss(problem: eo.CompressedSplit) -> float:
     return eo.solve(whole).objective
 
 
+@pytest.mark.parametrize(
+    ("changes", "demand", "repair"),
+    [
+        (
+            {"accuracy_floor": 0.79},
+            "the accuracy is at least 0.79 (accuracy_floor)",
+            "accuracy_floor 0.79 becomes 0.78",
+        ),
+        (
+            {"compute_power": 1.0, "radio_power": 1.0, "max_energy": 1e-9},
+            "the energy is at most 1e-09 J (max_energy)",
+            "max_energy 1e-09 becomes 0.04025",  # 0.02 J in the first layer, 0.02 J for 8e4 bits, 0.00025 J back
+        ),
+    ],
+)
+def test_what_cannot_be_kept_is_told_in_the_problem_s_fields(changes: dict, demand: str, repair: str) -> None:
+    told = eo.explain(replace(HAND, **changes))
+    assert demand in told.conflict
+    assert not any("move[" in line or "row" in line for line in told.conflict)
+    assert told.repair is not None
+    assert told.repair.text == repair
+    assert eo.solve(told.repair.apply()).status is Status.OPTIMAL
+
+
 def test_a_loss_of_several_tensors_is_refused() -> None:
     """A loss that does not add up over the tensors would break the comparison of labels."""
     with pytest.raises(eo.InvalidProblemError, match="must add up"):

@@ -170,3 +170,34 @@ def test_side_constraint() -> None:
         for tiers in ([0, 0, 0], [0, 0, 1], [0, 1, 1], [1, 1, 1])
     )
     assert quick.objective == pytest.approx(best)
+
+
+@pytest.mark.parametrize(
+    ("changes", "repair"),
+    [
+        ({"max_latency": 1e-3}, "max_latency 0.001 becomes 0.061"),
+        ({"goal": "latency", "max_period": 1e-3}, "max_period 0.001 becomes 0.02"),
+        ({"weight_bytes": [1.0, 1.0, 1.0], "memory": [1.0, 1.0]}, "memory (1, 1) becomes "),
+    ],
+)
+def test_what_does_not_fit_is_repaired_in_the_problem_s_fields(changes: dict, repair: str) -> None:
+    told = eo.explain(replace(HAND, **changes))
+    assert told.repair is not None
+    assert told.repair.text.startswith(repair)
+    assert not any("[" in line for line in told.conflict)
+    assert eo.solve(told.repair.apply()).status is Status.OPTIMAL
+
+
+def test_layers_that_nothing_runs_in_one_line_have_no_repair() -> None:
+    problem = eo.PipelinedSplit([[1.0, math.inf], [math.inf, 1.0], [1.0, math.inf]], [1.0] * 4, 1.0)
+    told = eo.explain(problem)
+    assert "some layers cannot run on some tiers (exec_time)" in told.conflict
+    assert told.repair is None
+
+
+def test_memory_of_exactly_the_need() -> None:
+    """The sum of 0.1, 0.2 and 0.3 is a little more than 0.6 in binary."""
+    tight = replace(HAND, weight_bytes=[0.1, 0.2, 0.3], activation_bytes=[0.1] * 3, memory=[0.7, 0.0])
+    for solver in ("auto", "highs"):
+        assert eo.solve(tight, solver).decision.tiers.tolist() == [0, 0, 0]
+    assert eo.solve(replace(tight, memory=[0.7 - 1e-9, 0.0])).status is Status.INFEASIBLE

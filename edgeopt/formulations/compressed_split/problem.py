@@ -22,12 +22,12 @@ from ..placement.energy import all_powers
 from ..placement.links import between_tiers, link_delays, rate_array, seconds_per_bit
 from .certificate import NothingFits
 from .moves import Caps, move_columns, path_of, path_program
-from .words import compressed_demands, compressed_words
+from .words import compressed_demands, compressed_explained, compressed_words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...model.explanation import Bound
+    from ...model.explanation import Bound, Explanation
     from ...model.kept import Floats, Integers, Names, OptionalFloats
     from ...model.program import Program
 
@@ -403,6 +403,10 @@ class CompressedSplit(CertifiesInfeasibility, HasProgram[CompressedSplitDecision
     def in_words(self, bounds: Sequence[Bound]) -> list[str]:
         """Return the demands behind bounds of the program."""
         return compressed_demands(self, bounds)
+
+    def explain(self) -> Explanation:
+        """Say which caps no placement keeps, and the cheapest change of them."""
+        return compressed_explained(self)
 
     def __repr__(self) -> str:
         ways = self.sent_bits.shape[1]

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from ..placement.explained import explained
 from ..placement.held_bytes import held_word
 from .moves import move_columns
 
 if TYPE_CHECKING:
-    from ...model.explanation import Bound
+    from numpy.typing import NDArray
+
+    from ...model.explanation import Bound, Explanation
     from .problem import CompressedSplit
 
 
@@ -60,3 +63,19 @@ def compressed_demands(problem: CompressedSplit, bounds: Sequence[Bound]) -> lis
         else:
             found["every layer runs on one tier that can run it, after the layer before it"] = None
     return list(found)
+
+
+def compressed_explained(problem: CompressedSplit) -> Explanation:
+    """Return why no placement keeps the caps, with the cheapest change of the caps."""
+    names, program = problem.moves.names, problem.program()
+    first = program.rows - len(names)
+
+    def fields(upper: NDArray[np.float64]) -> dict[str, Any]:
+        moved = {name: float(cap) for name, cap in zip(names, upper[first:], strict=True)}
+        kept = dict(zip(names, program.row_upper[first:].tolist(), strict=True))
+        found = {name: cap for name, cap in moved.items() if cap != kept[name]}
+        if "accuracy_floor" in found:
+            found["accuracy_floor"] = problem.accuracy - found["accuracy_floor"]
+        return found
+
+    return explained(problem, np.arange(first, program.rows), fields)

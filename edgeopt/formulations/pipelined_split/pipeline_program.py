@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .problem import PipelinedSplit
 
 
-def _run_rows(layers: int, tiers: int, tier: int) -> sparse.csr_array:
+def run_rows(layers: int, tiers: int, tier: int) -> sparse.csr_array:
     """(layers, beyond columns) by which a layer runs on a tier; of the device, minus that it runs beyond it."""
     links, every = tiers - 1, np.arange(layers)
     rows, columns, values = [], [], []
@@ -38,7 +38,7 @@ def stage_rows(problem: PipelinedSplit) -> tuple[sparse.csr_array, NDArray[np.fl
     times = np.where(np.isfinite(problem.exec_time), problem.exec_time, 0.0)
     rows, constants = [], np.zeros(tiers + 2 * links)
     for tier in range(tiers):
-        rows.append(sparse.csr_array(times[None, :, tier]) @ _run_rows(layers, tiers, tier))
+        rows.append(sparse.csr_array(times[None, :, tier]) @ run_rows(layers, tiers, tier))
     constants[0] = times[:, 0].sum()
     up, down = problem.per_link
     # The cut before layer n: bits[n] where n is beyond the link and n - 1 is not.
@@ -113,8 +113,10 @@ def pipeline_program(problem: PipelinedSplit) -> Program:
         cost[-1] = 1.0
     else:
         cost[:-1] = matrix.toarray()[0]
+    if problem.max_period is not None:
+        rows.add("max_period", sparse.csr_array(np.eye(1, width, width - 1)), problem.max_period)
     upper = np.ones(width)
-    upper[-1] = np.inf if problem.max_period is None else problem.max_period
+    upper[-1] = np.inf
     return Program(
         cost=cost,
         matrix=sparse.csc_array(sparse.vstack(rows.parts)),
@@ -142,7 +144,7 @@ def _add_stages(problem: PipelinedSplit, rows: _Rows) -> None:
 
 def _add_tier(problem: PipelinedSplit, rows: _Rows, tier: int) -> None:
     """Add what a tier cannot run, and what it cannot hold."""
-    runs = _run_rows(problem.layers, problem.tiers, tier)
+    runs = run_rows(problem.layers, problem.tiers, tier)
     always = 1.0 if tier == 0 else 0.0  # a layer is on the device unless it is beyond it
     cannot = np.flatnonzero(~np.isfinite(problem.exec_time[:, tier]))
     rows.add("cannot_run", runs[cannot], -always)
@@ -150,24 +152,4 @@ def _add_tier(problem: PipelinedSplit, rows: _Rows, tier: int) -> None:
         weights = sparse.csr_array(np.tile(problem.weight_bytes, (problem.layers, 1))) @ runs
         live = sparse.diags_array(problem.activation_bytes) @ runs
         constant = always * (problem.weight_bytes.sum() + problem.activation_bytes)
-        rows.add("memory", weights + live, problem.memory[tier] - constant)
-
-
-def pipeline_words(problem: PipelinedSplit, columns: Any) -> dict[str, Any]:
-    """Return the words of a pipelined split; see its method ``words``."""
-    layers, tiers = problem.layers, problem.tiers
-    width = layers * (tiers - 1) + 1
-
-    def wide(matrix: Any) -> Any:
-        return sparse.hstack([matrix, sparse.csr_array((matrix.shape[0], width - matrix.shape[1]))])
-
-    runs = sparse.vstack([_run_rows(layers, tiers, tier) for tier in range(tiers)])
-    order = np.arange(layers * tiers).reshape(tiers, layers).T.ravel()  # by layer, then by tier
-    device = np.zeros((layers, tiers))
-    device[:, 0] = 1.0
-    matrix, constant = latency_row(problem)
-    return {
-        "runs": columns.linear(wide(sparse.csr_array(runs)[order]), offset=device, layers=layers, tiers=tiers),
-        "latency": columns.linear(wide(matrix), offset=constant),
-        "period": columns.block(width - 1, extreme=1),
-    }
+        rows.add("memory", weights + live, problem.room[tier] - constant)

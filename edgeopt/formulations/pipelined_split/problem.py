@@ -21,13 +21,14 @@ from ..placement.data_flow import exec_times
 from ..placement.held_bytes import layer_bytes
 from ..placement.links import link_delays, rate_array, seconds_per_bit
 from .certificate import NoPipeline
-from .pipeline_program import pipeline_program, pipeline_words
+from .pipeline_program import pipeline_program
 from .stages import Stages, first_layers, held
+from .words import pipeline_demands, pipeline_explained, pipeline_words
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from ...model.explanation import Bound
+    from ...model.explanation import Bound, Explanation
     from ...model.kept import Floats, Integers, Kept, Names, OptionalFloats
     from ...model.program import Program
 
@@ -236,7 +237,7 @@ class PipelinedSplit(CertifiesInfeasibility, HasProgram[PipelinedSplitDecision])
         for first, last in self.together:
             cuts[first + 1 : last + 1] = False
         cuts[-1] = False
-        first = first_layers(self.exec_time, self.weight_bytes, self.activation_bytes, self.memory)
+        first = first_layers(self.exec_time, self.weight_bytes, self.activation_bytes, self.room)
         return Stages(work, first, crossing, slowest, cuts)
 
     def _links(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -246,6 +247,11 @@ class PipelinedSplit(CertifiesInfeasibility, HasProgram[PipelinedSplitDecision])
             out = up[:, None] * self.output_bits
             back = np.broadcast_to((down * self.output_bits[-1])[:, None], out.shape)
         return out, back
+
+    @property
+    def room(self) -> NDArray[np.float64]:
+        """(tiers,) bytes of each tier, and what a sum of bytes may exceed them by rounding."""
+        return self.memory * (1.0 + _ROUNDING)
 
     @property
     def allowed(self) -> float:
@@ -305,9 +311,10 @@ class PipelinedSplit(CertifiesInfeasibility, HasProgram[PipelinedSplitDecision])
         if not np.isfinite(self.exec_time[np.arange(self.layers), decision.tiers]).all():
             return {"exec_time": math.inf}
         for k in range(self.tiers):
-            excess = held(self.weight_bytes, self.activation_bytes, cut[k], cut[k + 1]) - self.memory[k]
-            if excess > 0:
-                found["memory"] = max(found.get("memory", 0.0), float(excess / max(1.0, self.memory[k])))
+            need = held(self.weight_bytes, self.activation_bytes, cut[k], cut[k + 1])
+            if need > self.room[k]:
+                excess = float((need - self.memory[k]) / max(1.0, self.memory[k]))
+                found["memory"] = max(found.get("memory", 0.0), excess)
         if (decision.tiers[self.together[:, 0]] != decision.tiers[self.together[:, 1]]).any():
             found["together"] = 1.0
         for name, value in (("max_latency", self.latency), ("max_period", self.period)):
@@ -346,16 +353,11 @@ class PipelinedSplit(CertifiesInfeasibility, HasProgram[PipelinedSplitDecision])
 
     def in_words(self, bounds: Sequence[Bound]) -> list[str]:
         """Return the demands behind bounds of the program."""
-        program = self.program()
-        kinds = [program.row_names[b.index].split("[")[0] for b in bounds if b.field.startswith("row")]
-        said = {
-            "latency": f"the latency is at most {self.max_latency} s (max_latency)",
-            "stage": f"every stage takes at most {self.max_period} s (max_period)",
-            "memory": "every tier holds its weights and activations (memory)",
-            "together": "some layers stay on one tier (together)",
-            "cannot_run": "some layers cannot run on some tiers (exec_time)",
-        }
-        return list(dict.fromkeys(said.get(kind, "tiers do not fall along the chain") for kind in kinds))
+        return pipeline_demands(self, bounds)
+
+    def explain(self) -> Explanation:
+        """Say which demands no placement keeps, and the cheapest change of memory and caps."""
+        return pipeline_explained(self)
 
     def __repr__(self) -> str:
         return f"PipelinedSplit({self.layers} layers, {self.tiers} tiers, least {self.goal})"
