@@ -143,19 +143,20 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e6, help="rate of the link, bit/s")
     parser.add_argument("--slow", type=int, default=60, help="how many times as long as this machine the device takes")
     parser.add_argument("--floor", type=float, default=0.01, help="accuracy that may be lost")
-    parser.add_argument("--quick", action="store_true", help="fewer epochs and samples")
+    parser.add_argument("--quick", action="store_true", help="fewer epochs, samples and deployments")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     inputs, labels = digits()
     model = trained(inputs[:1200], labels[:1200], 2 if arguments.quick else 8)
-    held, truth = inputs[1200:], labels[1200:]
+    held, truth = (all_of[1200 : 1350 if arguments.quick else None] for all_of in (inputs, labels))
     losses = measure_losses(model, inputs[:1], held, truth, precisions=WAYS)
     problem = declared(model, inputs[:1], losses, arguments.slow, arguments.rate, arguments.floor)
     print(f"accuracy {losses.accuracy:.3f} of {len(held)} digits; at most {arguments.floor:g} of it may be lost")
     print(f"two tensors lose at most {losses.additivity(10):.3f} more together than each alone")
     plain = replace(problem, loss=np.where(np.arange(len(WAYS)) > 0, np.inf, problem.loss))
     splits = {"compressed": eo.solve(problem).decision, "uncompressed": eo.solve(plain).decision}
-    splits["all on the device"] = eo.CompressedSplitDecision([0] * problem.layers, [-1] * (problem.layers + 1))
+    if not arguments.quick:
+        splits["all on the device"] = eo.CompressedSplitDecision([0] * problem.layers, [-1] * (problem.layers + 1))
     count = 30 if arguments.quick else len(held)
     for name, decision in splits.items():
         parts = compressed_parts(model, decision, WAYS, inputs[:1])
