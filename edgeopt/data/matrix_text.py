@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
-import numpy as np
-
 from ..model.errors import DataFormatError
-from .text_file import read_text
+from .text_file import amount, read_text
 
 
 def read_lines(path: Path) -> list[str]:
@@ -29,13 +28,10 @@ def read_rates(path: Path, number: int, fields: list[str]) -> list[float]:
     DataFormatError
         If a field is no number >= 0; names line and rate.
     """
-    values = []
-    for column, field in enumerate(fields):
-        try:
-            value = float(field)
-        except ValueError:
-            value = np.nan
-        if not (np.isfinite(value) and value >= 0):
-            raise DataFormatError(f"{path}, line {number}, rate {column + 1}: {field!r}; expected a number >= 0")
-        values.append(value)
+    values = [amount(field) for field in fields]
+    for column, value in enumerate(values):
+        if math.isnan(value):
+            raise DataFormatError(
+                f"{path}, line {number}, rate {column + 1}: {fields[column]!r}; expected a number >= 0"
+            )
     return values

@@ -41,7 +41,7 @@ class RecordSums:
 
     def __init__(self, cells: Sequence[int] | None, layout: Layout) -> None:
         self.layout = layout
-        self.chosen = None if cells is None else np.asarray(cells, dtype=np.int64)
+        self.chosen = None if cells is None else _whole(cells)
         squares = np.arange(1, layout.squares + 1) if self.chosen is None else self.chosen
         good = (squares >= 1) & (squares <= layout.squares)
         if not good.all():
@@ -100,6 +100,13 @@ class RecordSums:
         for moment in sorted(self.rows):
             values[(moment - first) // self.layout.slot_ms] = self.rows.pop(moment)[keep]
         return values, first, self.squares[keep]
+
+
+def _whole(cells: Sequence[int]) -> NDArray[np.int64]:
+    given = np.asarray(cells)
+    if given.size and given.dtype.kind not in "iu":
+        raise InvalidOptionError(f"cells holds {given.flat[0].item()!r}; squares are numbered by whole numbers")
+    return given.astype(np.int64)
 
 
 class _Once:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..model.errors import InvalidOptionError
-from .milano import SLOT
+from .milano_sets import SLOT
 from .telecom_italia import SQUARES, TIME_ZONE
 
 if TYPE_CHECKING:

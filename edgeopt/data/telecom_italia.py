@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from ..model.errors import DataFormatError
-from .text_file import compression, damaged_gzip
+from .text_file import amount, compression, damaged_gzip
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,21 +160,28 @@ def _open(path: Path, layout: Layout) -> TextFileReader:
 
 def _checked(path: Path, layout: Layout, reader: TextFileReader) -> Iterator[pd.DataFrame]:
     """Pass on the pieces of a file, and refuse those that cannot be right."""
-    doubtful, empty = True, True
+    doubtful, rows = True, 0
     for piece in reader:
-        empty = empty and piece.empty
+        rows += len(piece)
         if layout.header:
             piece["time"] = _epoch_ms(piece["time"])
         if not _plausible(piece, layout):
             raise _fault_in(path, layout)
-        if doubtful and _has_empty_record(piece):
+        if doubtful and piece[list(get_args(Activity))].isna().all(axis=1).any():
             # A line cut short looks the same here as a record whose numbers are all absent: ask once.
             if fault := _first_fault(path, layout):
                 raise fault
             doubtful = False
         yield piece
-    if empty:
+    if not rows:
         raise _empty(path, layout)
+    # The parser fills up lines that are cut short; where none may be, the separators tell of them.
+    if layout.header and _count(path, layout.separator) != (rows + 1) * (len(layout.names) - 1):
+        raise _fault_in(path, layout)
+
+
+def _count(path: Path, separator: str) -> int:
+    return sum(line.count(separator.encode()) for _, line in numbered_lines(path))
 
 
 def _epoch_ms(clock: pd.Series[str]) -> pd.Series[int]:
@@ -187,10 +194,6 @@ def _epoch_ms(clock: pd.Series[str]) -> pd.Series[int]:
 
 def _empty(path: Path, layout: Layout) -> DataFormatError:
     return DataFormatError(f"{path}, line 1: the file is empty; {layout.expected}")
-
-
-def _has_empty_record(piece: pd.DataFrame) -> bool:
-    return bool(piece[list(get_args(Activity))].isna().all(axis=1).any())
 
 
 def _plausible(piece: pd.DataFrame, layout: Layout) -> bool:
@@ -245,23 +248,25 @@ def _first_fault(path: Path, layout: Layout) -> DataFormatError | None:
 def _fault(line: bytes, layout: Layout) -> str | None:
     """Say what is wrong with one line, if anything is."""
     text = line.decode("ascii", errors="backslashreplace")
-    if layout is not KAGGLE and text.removeprefix(r"\xef\xbb\xbf") == KAGGLE.header:
+    if not layout.header and text.removeprefix(r"\xef\xbb\xbf") == KAGGLE.header:
         return "this is Kaggle's hourly copy, for `milano.read_kaggle`"
     fields = text.split(layout.separator)
+    if layout.header and len(fields) != len(layout.names):
+        return f"{len(fields)} fields, not {len(layout.names)}"
     if not 4 <= len(fields) <= 8 and not (len(fields) == 9 and not fields[8]):
         return f"{len(fields)} fields, not 4 to 8"
     for name, field in zip(layout.key, fields, strict=False):
         if fault := _KEY_FAULTS[name](field, layout):
             return fault
     for name, field in zip(layout.names[3:], fields[3:8], strict=False):
-        if field and not _is_amount(field):
+        if field and math.isnan(amount(field)):
             return f"{name} is {field!r}, not a finite number >= 0"
     return None
 
 
 def _square_fault(field: str, layout: Layout) -> str | None:
     if not field.isdigit():
-        return f"square is {field!r}, not a whole number"
+        return f"square is {field[:40]!r}, not a whole number"
     if 1 <= int(field) <= layout.squares:
         return None
     known = int(field) <= ORIGINAL["trentino"].squares and int(field) > 0 and not layout.header
@@ -291,10 +296,3 @@ def _time_fault(field: str, layout: Layout) -> str | None:
 _KEY_FAULTS: Mapping[str, Callable[[str, Layout], str | None]] = MappingProxyType(
     {"square": _square_fault, "time": _time_fault, "country": _country_fault}
 )
-
-
-def _is_amount(field: str) -> bool:
-    try:
-        return math.isfinite(float(field)) and float(field) >= 0
-    except ValueError:
-        return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,20 @@ from ..model.errors import DataFormatError
 
 _GZIP = b"\x1f\x8b"
 """How every gzip file begins, and no text."""
+_PACKED = {b"PK\x03\x04": "zip archive", b"BZh": "bzip2 file", b"\xfd7zXZ\0": "xz file"}
+"""How files begin that have to be unpacked first."""
+_TAR, _TAR_PLACE = b"ustar", 257
+"""What a tar archive holds there, and no text."""
+
+
+def amount(text: str) -> float:
+    """Return the number >= 0 that `text` writes; nan if it writes none, or one that is not finite."""
+    try:
+        value = float(text)
+    except ValueError:
+        return math.nan
+    # Python's own notation of numbers knows underscores and the digits of all scripts; files of numbers do not.
+    return value if 0 <= value < math.inf and "_" not in text and text.isascii() else math.nan
 
 
 def read_text(path: Path) -> str:
@@ -26,7 +41,9 @@ def read_text(path: Path) -> str:
     """
     raw = read(path)
     with damaged_gzip(path):
-        return decoded(path, gunzip(path, raw) if path.suffix == ".gz" or raw.startswith(_GZIP) else raw)
+        text = gunzip(path, raw) if path.suffix == ".gz" or raw.startswith(_GZIP) else raw
+    _demand_no_archive(path, text)
+    return decoded(path, text)
 
 
 def decoded(path: Path, raw: bytes) -> str:
@@ -40,7 +57,9 @@ def decoded(path: Path, raw: bytes) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataFormatError(f"{path}: not text ({error.reason} at byte {error.start})") from error
+        raise DataFormatError(
+            f"{path}: not text ({error.reason} at byte {error.start}); expected UTF-8, save it so"
+        ) from error
 
 
 def compression(path: Path) -> Literal["gzip"] | None:
@@ -49,14 +68,25 @@ def compression(path: Path) -> Literal["gzip"] | None:
     Raises
     ------
     DataFormatError
-        If it is no file, or cannot be read.
+        If it is no file, cannot be read, or is an archive.
     """
     size_of(path)
     try:
         with path.open("rb") as file:
-            return "gzip" if path.suffix == ".gz" or file.read(len(_GZIP)) == _GZIP else None
+            packed = path.suffix == ".gz" or file.read(len(_GZIP)) == _GZIP
+        with damaged_gzip(path), gzip.open(path) if packed else path.open("rb") as content:
+            _demand_no_archive(path, content.read(_TAR_PLACE + len(_TAR)))
     except OSError as error:
         raise DataFormatError(f"{path} cannot be read: {error.strerror or error}") from error
+    return "gzip" if packed else None
+
+
+def _demand_no_archive(path: Path, content: bytes) -> None:
+    kind = next((kind for head, kind in _PACKED.items() if content.startswith(head)), "")
+    if content[_TAR_PLACE:].startswith(_TAR):
+        kind = "tar archive"
+    if kind:
+        raise DataFormatError(f"{path}: a {kind}; expected a text file, plain or gzipped. Unpack it first")
 
 
 @contextmanager

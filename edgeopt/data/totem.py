@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..exchange.file_limits import check_zip
 from ..model.errors import DataFormatError, InvalidOptionError, InvalidProblemError
+from .array_file import amounts, read_arrays
 from .matrix_files import matrix_frame
 from .matrix_text import read_lines, read_rates
 from .sndlib import parse_xml
@@ -201,21 +201,18 @@ def read_archive(path: str | Path, week: str = "2005-01-02", step_minutes: int =
     DataFormatError
         If the file is no such archive, or a rate no number >= 0.
     InvalidOptionError
-        If it does not hold this week; lists those that it holds.
+        If it does not hold this week (lists those that it holds), or `step_minutes` is below 1.
     """
     import pandas as pd
 
-    check_zip(Path(path))
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            held = sorted(name.removeprefix("tm_") for name in archive.files if name.startswith("tm_"))
-            if week not in held:
-                raise InvalidOptionError(f"{path} holds no week {week!r}; it holds {', '.join(held)}")
-            matrices = np.asarray(archive[f"tm_{week}"], float)
-    except (OSError, ValueError, EOFError) as error:
-        if isinstance(error, InvalidOptionError):
-            raise
-        raise DataFormatError(f"{path}: no readable array archive ({error})") from error
+    path = Path(path)
+    if step_minutes < 1:
+        raise InvalidOptionError(f"step_minutes is {step_minutes}; expected 1 or more")
+    arrays = read_arrays(path, lambda name: name == f"tm_{week}")
+    if f"tm_{week}" not in arrays:
+        held = sorted(name.removeprefix("tm_") for name in arrays if name.startswith("tm_"))
+        raise InvalidOptionError(f"{path} holds no week {week!r}; it holds {', '.join(held)}")
+    matrices = amounts(f"{path}: tm_{week}", arrays[f"tm_{week}"])
     if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2] or not matrices.size:
         raise DataFormatError(f"{path}: tm_{week} has shape {matrices.shape}; expected (time, nodes, nodes)")
     if not (np.isfinite(matrices) & (matrices >= 0)).all():

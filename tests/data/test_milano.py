@@ -211,7 +211,9 @@ def test_kaggle_s_copy_is_the_same_hour_by_hour(tmp_path: Path) -> None:
         ([KAGGLE, hour(1, 0).replace("2013", "")], "line 2: time is '-11-01 00:00:00'"),
         ([KAGGLE, hour(1, 0, internet=-1)], "line 2: internet is '-1', not a finite number >= 0"),
         ([KAGGLE, hour(1, 0, internet="inf")], "line 2: internet is 'inf'"),
-        ([KAGGLE, "2013-11-01 00:00:00,1,it,1"], "line 2: country is 'it'"),
+        ([KAGGLE, "2013-11-01 00:00:00,1,it,1,,,,"], "line 2: country is 'it'"),
+        ([KAGGLE, hour(1, 0), "2013-11-01 01:00:00,1,39,1.7,1.1"], "line 3: 5 fields, not 8"),
+        ([KAGGLE, hour(1, 0) + ","], "line 2: 9 fields, not 8"),
         ([KAGGLE, "2013-11-01 00:00:00,1,39"], "line 2: 3 fields"),
     ],
 )
@@ -303,6 +305,7 @@ def test_gzip_is_known_by_its_first_bytes(tmp_path: Path) -> None:
         ({"cells": [1, 10001]}, "cells holds 10001"),
         ({"cells": [3, 3]}, "none twice"),
         ({"cells": []}, "at least one"),
+        ({"cells": [1.5]}, r"cells holds 1\.5; squares are numbered by whole numbers"),
     ],
 )
 def test_impossible_options_are_refused(tmp_path: Path, options: dict[str, object], message: str) -> None:
@@ -311,6 +314,14 @@ def test_impossible_options_are_refused(tmp_path: Path, options: dict[str, objec
         milano.read_original(path, **options)  # type: ignore[arg-type]
     with pytest.raises(InvalidOptionError, match="paths is empty"):
         milano.read_original([])
+
+
+def test_no_frame_without_a_number_is_returned(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", record(1), record(2))
+    with pytest.raises(DataFormatError, match=r"a\.txt: no record of call_in in 1 file; choose another activity"):
+        milano.read_original(path, "call_in")
+    with pytest.raises(DataFormatError, match=r"no record of internet of the squares 7, 9 in 1 file"):
+        milano.read_original(path, cells=[7, 9])
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -335,15 +346,25 @@ def test_25_cells_shows_gaps_and_refuses_faults(tmp_path: Path) -> None:
     assert list(frame.columns) == [4142, 4143]
     for lines, message in [
         (["when,4142", "2013-11-01 00:00:00,1"], "line 1: first column is 'when'"),
-        ([header], "line 1"),
-        ([header, "yesterday,1,2"], "expected CSV"),
-        ([header, "2013-11-01 00:00:00,1,two"], "expected CSV"),
-        (["time_local_CET,north", "2013-11-01 00:00:00,1"], "expected CSV"),
+        ([], "line 1: first column is ''"),
+        ([header], "line 1: no line after the header"),
+        (["time_local_CET", "2013-11-01 00:00:00"], "line 1: no square"),
+        ([header, "yesterday,1,2"], "line 2: time 'yesterday'"),
+        ([header, ",1,2"], "line 2: time ''"),
+        ([header, "2013-10-27 02:10:00,1,2"], "line 2: time '2013-10-27 02:10:00'; expected .* local time"),
+        ([header, "2013-11-01 00:00:00,1,two"], "line 2: square 4143 is 'two'"),
+        ([header, "2013-11-01 00:00:00,1,nan"], "line 2: square 4143 is 'nan'"),
+        ([header, "2013-11-01 00:00:00,1,1_0"], "line 2: square 4143 is '1_0'"),
+        ([header, "2013-11-01 00:00:00,1"], "line 2: 1 numbers; expected one for each of 2 squares"),
+        ([header, "2013-11-01 00:00:00,1,2,3"], "line 2: 3 numbers"),
+        ([header, "2013-11-01 00:00:00,,", "2013-11-01 00:10:00,,"], "no number in it"),
+        (["time_local_CET,north", "2013-11-01 00:00:00,1"], "line 1, column 2: 'north'; expected the number of a sq"),
+        (["time_local_CET,41_42", "2013-11-01 00:00:00,1"], "line 1, column 2: '41_42'"),
         (
             [header, "2013-11-01 00:00:00,1,2", "2013-11-01 00:10:00,-1,2"],
-            "line 3: square 4142 is -1; expected a finite",
+            "line 3: square 4142 is '-1'; expected a finite",
         ),
-        ([header, "2013-11-01 00:00:00,1,inf"], "line 2: square 4143 is inf; expected a finite number >= 0"),
+        ([header, "2013-11-01 00:00:00,1,inf"], "line 2: square 4143 is 'inf'; expected a finite number >= 0"),
         (["time_local_CET,10001", "2013-11-01 00:00:00,1"], "line 1: square 10001; expected 1 to 10000"),
         (["time_local_CET,1,01", "2013-11-01 00:00:00,1,2"], "line 1: square 1; expected 1 to 10000, each once"),
         ([header, "2013-11-01 00:00:00,1,2", "2013-11-01 00:05:00,1,2"], "line 3: time 2013-11-01 00:05:00"),
@@ -366,10 +387,21 @@ def test_grid_blocks_refuse_what_they_do_not_expect(tmp_path: Path) -> None:
         ({"day": np.array([[1, np.inf, 3]])}, r"array day, row 0: square 2 is inf"),
         ({"square_id": [1, 2, 2]}, "array square_id: square 2; expected 1 to 10000, each once"),
         ({"day": np.array([[object()]])}, "expected a npz archive"),
+        ({"day": np.ones((2, 3)) * 1j}, "array day has type complex128; expected real numbers"),
+        ({"day": np.full((2, 3), "1")}, "array day has type <U1"),
+        ({"day": np.full((2, 3), np.nan)}, "array day holds no number"),
+        ({"square_id": np.array([1.5, 2, 3])}, "no array square_id"),
+        ({"square_id": np.array(["1", "2", "3"])}, "no array square_id"),
+        ({"square_id": np.array([[1, 2, 3]])}, "no array square_id"),
+        ({"day_start": "NaT CET"}, "day_start is 'NaT CET'"),
+        ({"night_start": "2013-11-03T00:00 CET"}, "night_start without its block night"),
     ]:
         np.savez(path, allow_pickle=True, **(good | change))
         with pytest.raises(DataFormatError, match=message):
             milano.read_grid_blocks(path)
+    np.savez(path, square_id=good["square_id"])
+    with pytest.raises(DataFormatError, match="no block in it"):
+        milano.read_grid_blocks(path)
     np.savez(path, day=good["day"])
     with pytest.raises(DataFormatError, match="no array square_id"):
         milano.read_grid_blocks(path)
