@@ -27,7 +27,7 @@ def read_topology(path: str | Path) -> Topology:
     Raises
     ------
     DataFormatError
-        If a line is malformed, or the counts are not those of the table.
+        If a line is malformed, a link is there twice, or the counts are not those of the table.
     """
     path = Path(path)
     lines = read_lines(path)
@@ -35,13 +35,15 @@ def read_topology(path: str | Path) -> Topology:
     if len(counts) != 2:
         raise DataFormatError(f"{path}, line 1: expected 'Node_num: N Edge_num: E'")
     nodes, edges = (int(count) for count in counts)
-    links = []
+    links: list[tuple[str, str, float]] = []
     for number, line in enumerate(lines[2:], 3):
         fields = line.split()
         if len(fields) != 5 or not all(field.isdecimal() for field in fields):
             raise DataFormatError(
                 f"{path}, line {number}: {line.strip()!r}; expected index, tail, head, OSPF, capacity"
             )
+        if int(fields[0]) != len(links):
+            raise DataFormatError(f"{path}, line {number}: index {fields[0]}; expected {len(links)}, each link once")
         links.append((fields[1], fields[2], float(fields[4]) * 1e3))
     if len(links) != edges:
         raise DataFormatError(f"{path}: {len(links)} links; line 1 announces {edges}")
@@ -79,18 +81,20 @@ def read_matrices(
     Raises
     ------
     DataFormatError
-        If a line has another number of fields, or a field is no number >= 0.
+        If a line has another number of fields or is that before it again, or a field is no number >= 0.
     InvalidOptionError
-        If `start` is no time, or the file does not hold this series.
+        If `start` is no time, `nodes` is below 1, or the file does not hold this series.
     """
     import pandas as pd
 
     path, first = Path(path), pd.to_datetime(start, errors="coerce")
-    if pd.isna(first):
+    if pd.isna(first) or isinstance(start, int | float):
         raise InvalidOptionError(f"start is {start!r}; expected a time such as 2004-03-01")
+    if nodes < 1:
+        raise InvalidOptionError(f"nodes is {nodes}; expected 1 or more, Abilene has 12")
     if series not in get_args(Series):
         raise InvalidOptionError(f"series is {series!r}; choose from {', '.join(get_args(Series))}")
-    kinds, rows = len(get_args(Series)), []
+    kinds, rows, before = len(get_args(Series)), [], [""]
     for number, line in enumerate(read_lines(path), 1):
         fields = line.split()
         if number == 1 and len(fields) != kinds * nodes * nodes:
@@ -100,7 +104,12 @@ def read_matrices(
         if len(fields) != kinds * nodes * nodes:
             expected = f"{nodes} x {nodes}" + (f" x {kinds}, as in line 1" if kinds > 1 else "")
             raise DataFormatError(f"{path}, line {number}: {len(fields)} rates; expected {expected}")
-        rows.append(read_rates(path, number, fields)[get_args(Series).index(series) :: kinds])
+        rates = read_rates(path, number, fields)
+        if fields == before and any(rates):
+            # Measured bytes do not repeat in every pair; a copied line would put all that follow five minutes late.
+            raise DataFormatError(f"{path}, line {number}: the matrix of line {number - 1} again; drop one of them")
+        before = fields
+        rows.append(rates[get_args(Series).index(series) :: kinds])
     if not rows:
         raise DataFormatError(f"{path}: empty; expected {nodes * nodes} rates in each line")
     names = [str(i) for i in range(nodes)]

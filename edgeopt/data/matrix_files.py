@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..exchange.file_limits import size_of, within
 from ..model.errors import DataFormatError
-from .text_file import decoded, read_text
+from .text_file import read_text, text_of
 from .traffic_frames import regular
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_MATRIX = re.compile(r"demandMatrix|IntraTM", re.IGNORECASE)
 _ARCHIVE = re.compile(r"\.(tar(\.\w+)?|tgz|tbz2?|txz)$", re.IGNORECASE)
 _NAME = re.compile(r"\.(xml|txt)(\.gz)?$", re.IGNORECASE)
 _NATIVE = "?SNDlib native format"
@@ -42,7 +43,7 @@ def matrix_files(source: str | Path | Iterable[str | Path]) -> Iterator[tuple[Pa
         return
     path = Path(source)
     if path.is_dir():
-        files = (one for one in sorted(path.iterdir()) if _NAME.search(one.name) and one.is_file())
+        files = (one for one in sorted(path.iterdir()) if _may_be_matrix(one.name) and one.is_file())
         yield from _matrices((one, read_text(one)) for one in files)
     elif _ARCHIVE.search(path.name) or (size_of(path) and tarfile.is_tarfile(path)):
         yield from _matrices(_archived(path))
@@ -50,9 +51,17 @@ def matrix_files(source: str | Path | Iterable[str | Path]) -> Iterator[tuple[Pa
         yield path, read_text(path)
 
 
+def _may_be_matrix(name: str) -> bool:
+    # "._NAME" holds what macOS keeps about a file.
+    return _NAME.search(name) is not None and not name.startswith("._")
+
+
 def _matrices(files: Iterable[tuple[Path, str]]) -> Iterator[tuple[Path, str]]:
-    """Leave out texts that are beside the matrices, such as a README."""
-    return ((path, text) for path, text in files if text.lstrip().startswith(("<", _NATIVE)))
+    """Leave out plain texts beside the matrices, such as a README; what is named like a matrix has to be one."""
+    for path, text in files:
+        beside = ".txt" in path.name.lower() and not _MATRIX.search(path.name)
+        if not beside or text.lstrip().startswith(("<", _NATIVE)):
+            yield path, text
 
 
 def _archived(path: Path) -> Iterator[tuple[Path, str]]:
@@ -60,11 +69,9 @@ def _archived(path: Path) -> Iterator[tuple[Path, str]]:
     try:
         with tarfile.open(path) as archive:
             for member in within(path, packed, archive, lambda one: one.size):
-                # "._NAME" holds what macOS keeps about a file.
-                name = member.name.rpartition("/")[2]
-                if member.isfile() and name.endswith((".xml", ".txt")) and not name.startswith("._"):
+                if member.isfile() and _may_be_matrix(member.name.rpartition("/")[2]):
                     content = archive.extractfile(member)
-                    yield path / member.name, decoded(path / member.name, content.read()) if content else ""
+                    yield path / member.name, text_of(path / member.name, content.read() if content else b"")
     except (OSError, tarfile.TarError, EOFError) as error:
         raise DataFormatError(f"{path}: damaged or unreadable archive ({error}); fetch it again") from error
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..model.errors import DataFormatError, InvalidProblemError
 from .matrix_files import matrix_frame
-from .text_file import read_text
+from .text_file import amount, read_text
 from .topology import Topology
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 _UNITS = {"MBITPERSEC": 1e6, "BITSPERSEC": 1.0}
 _NAMESPACE = "{http://sndlib.zib.de/network}"
-_NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?"
-_LINK = re.compile(rf"(\S+) \( (\S+) (\S+) \) ({_NUMBER})")
-_DEMAND = re.compile(rf"(\S+) \( (\S+) (\S+) \) \S+ ({_NUMBER}|\S+)")
 
 
 def read_topology(path: str | Path) -> Topology:
@@ -41,11 +38,14 @@ def read_topology(path: str | Path) -> Topology:
     Raises
     ------
     DataFormatError
-        If the file is missing, malformed, or names an unknown node; with the line or the element.
+        If the file is missing, malformed, holds no link or one of them twice, or names an unknown node; with the line
+        or the element.
     """
     path = Path(path)
     text = read_text(path)
     nodes, links = _xml_network(path, text) if text.lstrip().startswith("<") else _native_network(path, text)
+    if not links:
+        raise DataFormatError(f"{path}: no link; expected a network")
     scale = _scale(path, text)
     known = [(tail, head, c * scale if c > 0 else np.nan) for tail, head, c in links]
     given = {(tail, head) for tail, head, _ in links}
@@ -60,16 +60,21 @@ def read_topology(path: str | Path) -> Topology:
 def read_demands(path: str | Path) -> pd.Series[float]:
     """Read the demands of one file, bit/s, by (source, target); parallel demands are added up.
 
+    A demand is its value in units of its own (``routing unit``), 1 in all of SNDlib's matrices.
+
     Raises
     ------
     DataFormatError
-        If the file is malformed, or a demand is negative or no number.
+        If the file is malformed or holds no demand, or a demand is negative, no number, there twice, or between nodes
+        that the file does not list.
     """
     import pandas as pd
 
     path = Path(path)
     found = _demands(path, read_text(path))
-    index = pd.MultiIndex.from_tuples(list(found), names=["source", "target"]) if found else None
+    if not found:
+        raise DataFormatError(f"{path}: no demand in it; `read_matrices` reads empty matrices among others")
+    index = pd.MultiIndex.from_tuples(list(found), names=["source", "target"])
     return pd.Series(list(found.values()), index=index, dtype=float, name="demand")
 
 
@@ -120,10 +125,23 @@ def _xml_network(path: Path, text: str) -> tuple[list[str], list[tuple[str, str,
     if not nodes:
         raise DataFormatError(f"{path}: no <node>; expected an SNDlib network")
     links = []
-    for link in root.iter(f"{_NAMESPACE}link"):
+    for link in _each_once(path, root, "link"):
         capacity = link.findtext(f"{_NAMESPACE}preInstalledModule/{_NAMESPACE}capacity", "0")
         links.append((_child(path, link, "source"), _child(path, link, "target"), _number(path, link, capacity)))
     return nodes, links
+
+
+def _each_once(path: Path, root: ElementTree.Element, kind: str) -> Iterator[ElementTree.Element]:
+    """Yield the elements of a kind; an id that is there twice is a copy, parallel ones have ids of their own."""
+    seen: set[str] = set()
+    for element in root.iter(_NAMESPACE + kind):
+        name = element.get("id") or ""
+        if name in seen:
+            raise DataFormatError(
+                f"{path}: <{kind} id={name!r}> is there twice; drop one, or give each an id of its own"
+            )
+        seen.add(name)
+        yield element
 
 
 def _child(path: Path, element: ElementTree.Element, name: str) -> str:
@@ -135,11 +153,7 @@ def _child(path: Path, element: ElementTree.Element, name: str) -> str:
 
 
 def _number(path: Path, element: ElementTree.Element, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = np.nan
-    if not (np.isfinite(value) and value >= 0):
+    if np.isnan(value := amount(text)):
         kind = element.tag.removeprefix(_NAMESPACE)
         raise DataFormatError(
             f"{path}: <{kind} id={element.get('id')!r}> holds {text.strip()!r}; expected a number >= 0"
@@ -148,59 +162,82 @@ def _number(path: Path, element: ElementTree.Element, text: str) -> float:
 
 
 def _native_network(path: Path, text: str) -> tuple[list[str], list[tuple[str, str, float]]]:
-    nodes = [line.split()[0] for _, line in _section(path, text, "NODES")]
-    links = []
-    for number, line in _section(path, text, "LINKS"):
-        match = _LINK.match(line)
-        if match is None:
-            raise DataFormatError(f"{path}, line {number}: {line!r}; expected 'name ( source target ) capacity …'")
-        links.append((match[2], match[3], float(match[4])))
+    nodes = [fields[0] for _, fields in _section(path, text, "NODES")]
+    links = [(source, target, capacity) for source, target, (capacity,) in _native_entries(path, text, "LINKS", 1)]
     return nodes, links
 
 
-def _section(path: Path, text: str, name: str) -> list[tuple[int, str]]:
-    """Return the lines of one section of a native file, with their numbers."""
-    found: list[tuple[int, str]] = []
-    inside = False
+_ENTRY = {"LINKS": "name ( source target ) capacity …", "DEMANDS": "name ( source target ) unit value …"}
+
+
+def _native_entries(path: Path, text: str, section: str, numbers: int) -> Iterator[tuple[str, str, list[float]]]:
+    """Yield source, target and the first `numbers` of each line of a section."""
+    seen: set[str] = set()
+    for number, fields in _section(path, text, section):
+        values = [amount(field) for field in fields[5 : 5 + numbers]]
+        if fields[1::3][:2] != ["(", ")"] or len(values) < numbers or np.isnan(values).any():
+            line = " ".join(fields)
+            raise DataFormatError(
+                f"{path}, line {number}: {line!r}; expected {_ENTRY[section]!r}, numbers finite and >= 0"
+            )
+        if fields[0] in seen:
+            raise DataFormatError(f"{path}, line {number}: {fields[0]!r} is there twice; drop one, or rename it")
+        seen.add(fields[0])
+        yield fields[2], fields[3], values
+
+
+def _section(path: Path, text: str, name: str) -> list[tuple[int, list[str]]]:
+    """Return the lines of one section of a native file as fields, with their numbers."""
+    found: list[tuple[int, list[str]]] = []
+    place = ""
     for number, line in enumerate(text.splitlines(), 1):
-        stripped = line.strip()
-        if stripped == f"{name} (":
-            inside = True
-        elif inside and stripped == ")":
-            return found
-        elif inside and stripped and not stripped.startswith("#"):
-            found.append((number, stripped))
-    raise DataFormatError(f"{path}: no complete section {name} ( … ); expected SNDlib's native format or XML")
+        fields = line.partition("#")[0].replace("(", " ( ").replace(")", " ) ").split()
+        if fields == [name, "("]:
+            if place:
+                raise DataFormatError(f"{path}, line {number}: the section {name} begins again; expected it once")
+            place = "inside"
+        elif place == "inside" and fields == [")"]:
+            place = "behind"
+        elif place == "inside" and fields:
+            found.append((number, fields))
+    if place != "behind":
+        raise DataFormatError(f"{path}: no complete section {name} ( … ); expected SNDlib's native format or XML")
+    return found
 
 
 def _demands(path: Path, text: str) -> dict[tuple[str, str], float]:
     found: dict[tuple[str, str], float] = {}
     scale = _scale(path, text)
-    for source, target, value in _demand_entries(path, text):
+    nodes, entries = (_xml_demands if text.lstrip().startswith("<") else _native_demands)(path, text)
+    for source, target, value in entries:
+        if nodes and not {source, target} <= nodes:
+            raise DataFormatError(f"{path}: a demand from {source!r} to {target!r}; expected two nodes of the file")
         found[source, target] = found.get((source, target), 0.0) + scale * value
     return found
 
 
-def _demand_entries(path: Path, text: str) -> Iterator[tuple[str, str, float]]:
-    if text.lstrip().startswith("<"):
-        root = parse_xml(path, text)
-        if root.tag != f"{_NAMESPACE}network":
-            kind = root.tag.rpartition("}")[2]
-            other = "; TOTEM's matrices are for `totem.read_matrices`" if kind == "TrafficMatrixFile" else ""
-            raise DataFormatError(f"{path}: <{kind}>; expected SNDlib's <network> in its name space{other}")
-        for demand in root.iter(f"{_NAMESPACE}demand"):
-            value = _number(path, demand, _child(path, demand, "demandValue"))
-            yield _child(path, demand, "source"), _child(path, demand, "target"), value
-        return
-    for number, line in _section(path, text, "DEMANDS"):
-        match = _DEMAND.match(line)
-        try:
-            value = float(match[4]) if match else np.nan
-        except ValueError:
-            value = np.nan
-        if match is None or not (np.isfinite(value) and value >= 0):
-            raise DataFormatError(f"{path}, line {number}: {line!r}; expected 'name ( source target ) unit value' >= 0")
-        yield match[2], match[3], value
+_Demands = tuple[set[str], list[tuple[str, str, float]]]
+"""The nodes that a file lists, and source, target and rate of its demands in the file's unit."""
+
+
+def _xml_demands(path: Path, text: str) -> _Demands:
+    root = parse_xml(path, text)
+    if root.tag != f"{_NAMESPACE}network":
+        kind = root.tag.rpartition("}")[2]
+        other = "; TOTEM's matrices are for `totem.read_matrices`" if kind == "TrafficMatrixFile" else ""
+        raise DataFormatError(f"{path}: <{kind}>; expected SNDlib's <network> in its name space{other}")
+    entries = []
+    for demand in _each_once(path, root, "demand"):
+        unit = _number(path, demand, demand.findtext(f"{_NAMESPACE}routingUnit", "1"))
+        value = unit * _number(path, demand, _child(path, demand, "demandValue"))
+        entries.append((_child(path, demand, "source"), _child(path, demand, "target"), value))
+    return {node.get("id") or "" for node in root.iter(f"{_NAMESPACE}node")}, entries
+
+
+def _native_demands(path: Path, text: str) -> _Demands:
+    entries = _native_entries(path, text, "DEMANDS", 2)
+    demands = [(source, target, unit * value) for source, target, (unit, value) in entries]
+    return {fields[0] for _, fields in _section(path, text, "NODES")}, demands
 
 
 def _meta(text: str, name: str) -> str:

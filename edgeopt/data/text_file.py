@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ _GZIP = b"\x1f\x8b"
 """How every gzip file begins, and no text."""
 _PACKED = {b"PK\x03\x04": "zip archive", b"BZh": "bzip2 file", b"\xfd7zXZ\0": "xz file"}
 """How files begin that have to be unpacked first."""
+_ENCODING = re.compile(rb"<\?xml [^>]*encoding=[\"'](iso-8859-1|latin-1)[\"']", re.IGNORECASE)
+"""How XML files declare the one other encoding in use, SNDlib's."""
 _TAR, _TAR_PLACE = b"ustar", 257
 """What a tar archive holds there, and no text."""
 
@@ -37,25 +40,27 @@ def read_text(path: Path) -> str:
     Raises
     ------
     DataFormatError
-        If the file is missing, damaged, unpacks to too much, or is no UTF-8 text.
+        If the file is missing, damaged, an archive, unpacks to too much, or is no text.
     """
-    raw = read(path)
-    with damaged_gzip(path):
-        text = gunzip(path, raw) if path.suffix == ".gz" or raw.startswith(_GZIP) else raw
-    _demand_no_archive(path, text)
-    return decoded(path, text)
+    return text_of(path, read(path))
 
 
-def decoded(path: Path, raw: bytes) -> str:
-    """Return `raw`, the content of `path`, as text without a byte order mark.
+def text_of(path: Path, raw: bytes) -> str:
+    """Return `raw`, the content of `path`, plain or gzipped, as text without a byte order mark.
+
+    Text is UTF-8, or what the first line of an XML file declares.
 
     Raises
     ------
     DataFormatError
-        If it is no UTF-8 text.
+        If it is damaged, an archive, unpacks to too much, or is no text.
     """
+    with damaged_gzip_of(path):
+        content = gunzip(path, raw) if path.suffix == ".gz" or raw.startswith(_GZIP) else raw
+    _demand_no_archive(path, content)
+    declared = _ENCODING.match(content)
     try:
-        return raw.decode("utf-8-sig")
+        return content.decode("iso-8859-1" if declared else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataFormatError(
             f"{path}: not text ({error.reason} at byte {error.start}); expected UTF-8, save it so"
@@ -93,6 +98,13 @@ def _demand_no_archive(path: Path, content: bytes) -> None:
 def damaged_gzip(path: Path) -> Iterator[None]:
     """Turn what a cut or damaged gzip file raises into a `DataFormatError`; refuse what is no file at all."""
     size_of(path)
+    with damaged_gzip_of(path):
+        yield
+
+
+@contextmanager
+def damaged_gzip_of(path: Path) -> Iterator[None]:
+    """Turn what cut or damaged gzip content raises into a `DataFormatError`; `path` may lie within an archive."""
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

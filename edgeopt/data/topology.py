@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..model.errors import ExtraNotInstalledError, InvalidProblemError
-from ..model.records import Record, assign, float_array, read_only, require
+from ..model.records import Record, assign, read_only, require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,17 +53,16 @@ class Topology(Record):
         if (counts > 1).any():
             tail, head = pairs[counts.argmax()]
             raise InvalidProblemError(f"the link {nodes[tail]} -> {nodes[head]} is given twice; join parallel links")
-        capacity = np.where(np.isnan(np.asarray(self.capacity, float)), -1.0, self.capacity)
-        checked = float_array(capacity, "capacity")
-        require("capacity", checked, checked != 0, "must be positive, or nan where it is not known")
-        if checked.shape != (len(links),):
+        capacity = np.array(self.capacity, dtype=float)
+        if capacity.shape != (len(links),):
             raise InvalidProblemError(
-                f"capacity has shape {checked.shape}; expected one for each of {len(links)} links"
+                f"capacity has shape {capacity.shape}; expected one for each of {len(links)} links"
             )
-        known = np.where(checked < 0, np.nan, checked)
-        for array in (links, known):
+        good = np.isnan(capacity) | ((capacity > 0) & (capacity < np.inf))
+        require("capacity", capacity, good, "must be positive and finite, or nan where it is not known")
+        for array in (links, capacity):
             read_only(array)
-        assign(self, nodes=nodes, links=links, capacity=known)
+        assign(self, nodes=nodes, links=links, capacity=capacity)
 
     @property
     def link_names(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from .array_file import amounts, read_arrays
 from .matrix_files import matrix_frame
 from .matrix_text import read_lines, read_rates
 from .sndlib import parse_xml
-from .text_file import read_text
+from .text_file import amount, read_text
 from .topology import Topology
 from .traffic_frames import regular
 
@@ -38,15 +38,18 @@ def read_topology(path: str | Path) -> Topology:
     Raises
     ------
     DataFormatError
-        If the file is malformed or a link names an unknown node.
+        If the file is malformed, a link is there twice or names an unknown node, or a capacity is not positive.
     """
     path = Path(path)
     root = parse_xml(path, read_text(path))
     nodes = sorted((node.get("id") or "" for node in root.iterfind("topology/nodes/node")), key=_natural)
     if not nodes:
         raise DataFormatError(f"{path}: no topology/nodes/node; expected a TOTEM domain")
-    links = []
+    links, seen = [], set()
     for link in root.iterfind("topology/links/link"):
+        if (name := link.get("id")) in seen:
+            raise DataFormatError(f"{path}: <link id={name!r}> is there twice; drop one, or give each an id of its own")
+        seen.add(name)
         ends = [end.get("node") if (end := link.find(name)) is not None else None for name in ("from", "to")]
         if None in ends:
             raise DataFormatError(f"{path}: <link id={link.get('id')!r}> lacks <from node=…> or <to node=…>")
@@ -59,11 +62,10 @@ def read_topology(path: str | Path) -> Topology:
 
 def _capacity(path: Path, link: Element) -> float:
     """Bit/s of a link; nan where the file has none."""
-    text = link.findtext("bw")
-    try:
-        return float(text) * _KBPS if text else np.nan
-    except ValueError as error:
-        raise DataFormatError(f"{path}: <bw> of link {link.get('id')!r} is {text!r}; expected a number") from error
+    text = (link.findtext("bw") or "").strip()
+    if text and not amount(text) > 0:
+        raise DataFormatError(f"{path}: <bw> of link {link.get('id')!r} is {text!r}; expected a number > 0, or nothing")
+    return amount(text) * _KBPS
 
 
 def _natural(name: str) -> tuple[int, str]:
@@ -90,7 +92,7 @@ def read_table(path: str | Path, nodes: int = 23) -> pd.DataFrame:
     times, rows, numbers = [], [], []
     for number, line in enumerate(read_lines(path), 1):
         stamp, *fields = (field.strip(_AROUND) for field in line.split(","))
-        if number == 1 and not stamp[:1].isdigit() and not any(map(_is_number, fields)):
+        if number == 1 and not stamp[:1].isdigit() and np.isnan([amount(field) for field in fields]).all():
             continue  # a header
         if len(fields) != nodes * nodes:
             raise DataFormatError(f"{path}, line {number}: {len(fields)} rates; expected {nodes} x {nodes}")
@@ -101,14 +103,6 @@ def read_table(path: str | Path, nodes: int = 23) -> pd.DataFrame:
         raise DataFormatError(f"{path}: no matrix; expected a time and {nodes * nodes} rates in each line")
     frame = pd.DataFrame(np.array(rows) * _KBPS, index=pd.DatetimeIndex(times), columns=_pairs(_numbered(nodes)))
     return regular(frame, lambda row: f"{path}, line {numbers[row]}")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _stamp(place: str, text: str) -> pd.Timestamp:
@@ -162,19 +156,21 @@ def _time(path: Path, text: str) -> pd.Timestamp:
 def _rates(path: Path, text: str) -> dict[tuple[str, str], float]:
     """Bit/s of one matrix by (source, target)."""
     root = parse_xml(path, text)
-    matrix = root.find("IntraTM")
-    if root.tag != "TrafficMatrixFile" or matrix is None:
-        raise DataFormatError(f"{path}: <{root.tag}>; expected TOTEM's <TrafficMatrixFile> with an <IntraTM>")
+    matrices = root.findall("IntraTM")
+    if root.tag != "TrafficMatrixFile" or len(matrices) != 1:
+        raise DataFormatError(
+            f"{path}: <{root.tag}>; expected TOTEM's <TrafficMatrixFile> with one <IntraTM>, found {len(matrices)}"
+        )
     unit = root.find("info/units/unit[@type='bandwidth']")
     name = "kbps" if unit is None else unit.get("value") or ""
     if name not in _UNITS:
         raise DataFormatError(f"{path}: unit {name!r}; known: {', '.join(_UNITS)}")
     found: dict[tuple[str, str], float] = {}
-    for source in matrix.iterfind("src"):
+    for source in matrices[0].iterfind("src"):
         for target in source.iterfind("dst"):
             ends = (source.get("id") or "", target.get("id") or "")
-            value = float(target.text or "") if _is_number(target.text or "") else np.nan
-            if not (all(ends) and ends not in found and np.isfinite(value) and value >= 0):
+            value = amount(target.text or "")
+            if not all(ends) or ends in found or np.isnan(value):
                 raise DataFormatError(
                     f"{path}: <src id={ends[0]!r}>, <dst id={ends[1]!r}> holds {target.text!r}; expected two ids, each "
                     "pair once, and a number >= 0"

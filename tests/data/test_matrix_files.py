@@ -170,7 +170,11 @@ def test_originals_and_table_of_totem_agree(genuine, tmp_path):
             "<src id='12'>, <dst id='2'> holds '1'; .*each pair once",
         ),
         (intra("2005-01-01T00:30:00", '<units><unit type="bandwidth" value="elephants"/></units>'), "unit 'elephants'"),
-        (intra("2005-01-01T00:30:00").replace("IntraTM", "InterTM"), "with an <IntraTM>"),
+        (intra("2005-01-01T00:30:00").replace("IntraTM", "InterTM"), "with one <IntraTM>, found 0"),
+        (
+            intra("2005-01-01T00:30:00").replace("</IntraTM>", '</IntraTM><IntraTM ASID="20965"/>'),
+            "with one <IntraTM>, found 2",
+        ),
         ("<a/>", "<a>; expected TOTEM's <TrafficMatrixFile>"),
         (XML.format(clock="0000", demands=""), "network>; expected TOTEM's"),
         (INTRA.format(date="2005-01-01T00:30:00", unit="", rates=""), "none of 1 files holds a demand"),
