@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..model.errors import DataFormatError
-from .dnn_profiles import read_columns
+from .dnn_profiles import demand_once, read_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,20 +35,18 @@ def read_c2tm(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     DataFormatError
-        If the file is missing or damaged, holds no cluster with traffic throughout, or a time that is
-        none.
+        If the file is missing or damaged, holds no cluster with traffic throughout, a time that is no full hour with
+        its offset from UTC, or a cluster and hour twice.
     """
     import pandas as pd
 
     raw = read_columns(path, {"bs": "text", "thour": "text", "bytes": "amount"})
-    raw = raw[raw["bs"].str.startswith("rrh")]
-    if raw.empty:
+    raw["time"] = _hours(path, raw["thour"])
+    demand_once(path, raw, ["bs", "time"])
+    clusters = raw[raw["bs"].str.startswith("rrh")]
+    if clusters.empty:
         raise DataFormatError(f"{path}: no cluster; expected rows whose bs starts with 'rrh'")
-    try:
-        time = pd.to_datetime(raw["thour"], format="ISO8601", utc=True).dt.tz_convert(TIME_ZONE)
-    except ValueError as error:
-        raise DataFormatError(f"{path}: column thour holds what is no time: {error}") from error
-    table = raw.assign(time=time).pivot_table(index="time", columns="bs", values="bytes", aggfunc="sum")
+    table = clusters.pivot(index="time", columns="bs", values="bytes")
     breaks = table.index.to_series().diff() != pd.Timedelta(hours=1)
     stretch = breaks.cumsum()
     longest = table[(stretch == stretch.value_counts().idxmax()).to_numpy()]
@@ -56,3 +54,19 @@ def read_c2tm(path: str | Path) -> pd.DataFrame:
     if whole.empty:
         raise DataFormatError(f"{path}: no cluster has traffic in all {len(longest)} hours from {longest.index[0]}")
     return whole.rename_axis(columns=None)
+
+
+def _hours(path: str | Path, text: pd.Series[str]) -> pd.Series[pd.Timestamp]:
+    """Return the hours that a column holds; without an offset they could be hours of any zone."""
+    import pandas as pd
+
+    time = pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce").dt.tz_convert(TIME_ZONE)
+    offset = text.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$")
+    good = (time.notna() & offset & (time == time.dt.floor("h"))).to_numpy()
+    if not good.all():
+        row = int(good.argmin())
+        raise DataFormatError(
+            f"{path}, line {row + 2}: thour is {text.iloc[row]!r}; expected a full hour with its offset, such as "
+            "2012-08-19 00:00:00+08:00"
+        )
+    return time

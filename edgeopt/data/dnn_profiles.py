@@ -6,7 +6,7 @@ the readers: the files hold milliseconds, bytes and Mbit/s, edgeopt works in sec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -30,7 +30,7 @@ _EXPECTED: Mapping[Column, str] = {
 }
 
 
-def read_columns(path: str | Path, columns: Mapping[str, Column]) -> pd.DataFrame:
+def read_columns(path: str | Path, columns: Mapping[str, Column], once: Sequence[str] = ()) -> pd.DataFrame:
     """Read a CSV file with a header, plain or gzipped.
 
     Parameters
@@ -39,6 +39,8 @@ def read_columns(path: str | Path, columns: Mapping[str, Column]) -> pd.DataFram
         The file.
     columns : mapping of str to Column
         The columns to keep and what each holds; others are ignored.
+    once : sequence of str
+        The columns whose fields together are in one line only; none if lines may repeat.
 
     Returns
     -------
@@ -48,17 +50,41 @@ def read_columns(path: str | Path, columns: Mapping[str, Column]) -> pd.DataFram
     Raises
     ------
     DataFormatError
-        If the file is missing, empty or damaged, lacks a column, or a field is not what its column holds; names file,
-        line, column and value.
+        If the file is missing, empty or damaged, lacks a column or has it twice, a field is not what its column holds,
+        or a line repeats another; names file, line, column and value.
     """
     path = Path(path)
     raw = _text(path)
+    if twice := [name for name in columns if f"{name}.1" in raw.columns]:
+        # The parser numbers a name that is there again.
+        raise DataFormatError(f"{path}, line 1: column {twice[0]!r} is there twice; drop or rename one of them")
     if missing := [name for name in columns if name not in raw.columns]:
         raise DataFormatError(f"{path}, line 1: no column {missing[0]!r}; found {', '.join(map(str, raw.columns))}")
     if raw.empty:
         raise DataFormatError(f"{path}: no line after the header; expected {', '.join(columns)}")
     parsed = {name: _parsed(path, name, raw[name], kind) for name, kind in columns.items()}
-    return raw[list(columns)].assign(**parsed)
+    frame = raw[list(columns)].assign(**parsed)
+    if once:
+        demand_once(path, frame, once)
+    return frame
+
+
+def demand_once(path: str | Path, frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Refuse a line of a table, a row for each line, that has the fields of an earlier one in `columns`.
+
+    Raises
+    ------
+    DataFormatError
+        Names both lines and the fields.
+    """
+    repeated = frame.duplicated(list(columns)).to_numpy()
+    if repeated.any():
+        row = int(np.argmax(repeated))
+        same = (frame[list(columns)] == frame[list(columns)].iloc[row]).all(axis=1).to_numpy()
+        fields = ", ".join(f"{name} {frame[name].iloc[row]}" for name in columns)
+        raise DataFormatError(
+            f"{path}, line {row + 2}: {fields} is in line {int(np.argmax(same)) + 2} already; drop one of the two"
+        )
 
 
 def find(folder: str | Path, name: str) -> Path:

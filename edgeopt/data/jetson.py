@@ -15,7 +15,7 @@ import numpy as np
 
 from ..model.errors import DataFormatError
 from ..profiles.energy import SplitCosts
-from .dnn_profiles import read_columns
+from .dnn_profiles import Column, read_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,11 +41,12 @@ def read_jetson(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     DataFormatError
-        If the file is missing or damaged, or a module has no layer.
+        If the file is missing or damaged, a layer is there twice, or a module has no layer.
     """
     import pandas as pd
 
-    raw = read_columns(path, {"layer name": "text", "average_power": "amount", "average_run_time": "amount"})
+    columns: dict[str, Column] = {"layer name": "text", "average_power": "amount", "average_run_time": "amount"}
+    raw = read_columns(path, columns, once=["layer name"])
     found = [_MODULE.search(name) for name in raw["layer name"]]
     module = np.array([_MODULES if match is None else int(match[1]) for match in found])
     if missing := sorted(set(range(_MODULES + 1)) - set(module.tolist())):

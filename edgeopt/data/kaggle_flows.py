@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..model.errors import DataFormatError
-from .dnn_profiles import read_columns
+from .dnn_profiles import Column, read_columns
 from .traffic_frames import regular
 
 if TYPE_CHECKING:
@@ -25,11 +25,12 @@ def read_flows(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     DataFormatError
-        If a column is missing, or a field is no date or no whole number.
+        If a column is missing, a field is no date or no whole number, or a day, host and network is there twice.
     """
     import pandas as pd
 
-    table = read_columns(path, {"date": "text", "l_ipn": "count", "f": "count"})
+    columns: dict[str, Column] = {"date": "text", "l_ipn": "count", "r_asn": "count", "f": "count"}
+    table = read_columns(path, columns, once=["date", "l_ipn", "r_asn"])
     days = pd.to_datetime(table["date"], format="%Y-%m-%d", errors="coerce")
     if days.isna().any():
         row = int(days.isna().to_numpy().argmax())

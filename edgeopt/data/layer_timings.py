@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..model.errors import DataFormatError
 from ..model.records import number
 from .dnn_profiles import Column, find, read_columns
 
@@ -84,7 +85,13 @@ def read_layer_timings(folder: str | Path, *, word_bits: int = 32) -> pd.DataFra
 def _read(folder: Path, machine: str, file: str, word_bits: int) -> pd.DataFrame:
     kind, shape = _SHAPES[file]
     columns: dict[str, Column] = dict.fromkeys(shape, "positive")
-    raw = read_columns(find(folder, f"{machine}_{file}_lat.csv"), {**columns, "latency": "amount"})
+    path = find(folder, f"{machine}_{file}_lat.csv")
+    raw = read_columns(path, {**columns, "latency": "amount"})
+    if (larger := {"maxpool": "kernel", "avgpool": "output"}.get(kind)) and (wrong := raw[larger] > raw["HW"]).any():
+        row = int(wrong.to_numpy().argmax())
+        raise DataFormatError(
+            f"{path}, line {row + 2}: {larger} is {raw[larger].iloc[row]}; expected at most HW, {raw['HW'].iloc[row]}"
+        )
     sizes = _sizes(kind, raw)
     in_elements = sizes["in_channels"] * sizes["input_size"] ** 2
     out_elements = sizes["out_channels"] * sizes.pop("output_size") ** 2

@@ -71,7 +71,8 @@ def read_portend(folder: str | Path) -> Portend:
     Raises
     ------
     DataFormatError
-        If a file is missing or damaged, or a field is not what it should be; names file, line and column.
+        If a file is missing or damaged, a field is not what it should be, or a measurement is there twice; names file,
+        line and column.
     """
     return Portend(
         latency=_latency(find(folder, "partition_latency_ms.csv")),
@@ -88,7 +89,8 @@ def _latency(path: Path) -> pd.DataFrame:
         "seconds_greatest": "latency_ms_max",
     }
     columns: dict[str, Column] = {"machine": "text", **_NETWORK, **_PARTITION, "n_repeats": "positive"}
-    frame = read_columns(path, {**columns, **dict.fromkeys(milliseconds.values(), "amount")})
+    once = ["machine", *_NETWORK, *_PARTITION]
+    frame = read_columns(path, {**columns, **dict.fromkeys(milliseconds.values(), "amount")}, once)
     _refuse(path, frame, frame["partition_start"] > frame["partition_end"], "partition_start exceeds partition_end")
     low, median, high = (frame[f"latency_ms_{name}"] for name in ("min", "median", "max"))
     _refuse(path, frame, (low > median) | (median > high), "the median latency is not between least and greatest")
@@ -107,6 +109,7 @@ def _serialisation(path: Path) -> pd.DataFrame:
             "dump_latency": "amount",
             "load_latency": "amount",
         },
+        once=["machine", "num_channels", "input_size"],
     )
     return frame.rename(columns={"num_channels": "channels"}).assign(
         pickled_bits=8.0 * frame.pop("pickled_size"),
@@ -117,10 +120,10 @@ def _serialisation(path: Path) -> pd.DataFrame:
 
 def _exits(path: Path) -> pd.DataFrame:
     counts: dict[str, Column] = {"threshold": "amount", "exited": "count", "exited_correct": "count"}
-    frame = read_columns(path, {**_NETWORK, "split": "text", **_PARTITION, **counts})
+    key = ["model", "dataset", "split", "partition_start", "partition_end"]
+    frame = read_columns(path, {**_NETWORK, "split": "text", **_PARTITION, **counts}, once=[*key, "threshold"])
     _refuse(path, frame, frame["threshold"] > 1, "threshold exceeds 1")
     _refuse(path, frame, frame["exited_correct"] > frame["exited"], "exited_correct exceeds exited")
-    key = ["model", "dataset", "split", "partition_start", "partition_end"]
     whole = frame["exited"].where(frame["threshold"] == 1)
     samples = whole.groupby([frame[name] for name in key]).transform("max")
     _refuse(path, frame, ~(samples > 0), "its exit has no samples at threshold 1, so no share can be told")
@@ -136,7 +139,7 @@ def _partitionings(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     columns: dict[str, Column] = {**_NETWORK, "split": "text", "partitioning": "text", "threshold": "amount"}
-    frame = read_columns(path, {**columns, "exits_per_partition": "text", "correct_total": "count"})
+    frame = read_columns(path, {**columns, "exits_per_partition": "text", "correct_total": "count"}, once=list(columns))
     _refuse(path, frame, frame["threshold"] > 1, "threshold exceeds 1")
     partitions = [
         tuple(tuple(part) for part in _list(path, row, "partitioning", text, _is_partitioning))

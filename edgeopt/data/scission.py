@@ -18,7 +18,7 @@ import numpy as np
 
 from ..model.errors import DataFormatError, InvalidOptionError, InvalidProblemError
 from ..model.records import number
-from .dnn_profiles import read_columns
+from .dnn_profiles import Column, read_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,11 +94,10 @@ def scission_network(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     DataFormatError
-        If the file is missing or damaged, or a field is not what it should be.
+        If the file is missing or damaged, a field is not what it should be, or a link is there twice.
     """
-    frame = read_columns(
-        path, {"source": "text", "destination": "text", "ping(ms)": "amount", "bandwidth(mbps)": "amount"}
-    )
+    columns: dict[str, Column] = {"source": "text", "destination": "text", "ping(ms)": "amount"}
+    frame = read_columns(path, columns | {"bandwidth(mbps)": "amount"}, once=["source", "destination"])
     ping, rate = frame.pop("ping(ms)") / 1e3, frame.pop("bandwidth(mbps)") * 1e6
     return frame.assign(ping=ping, rate=rate)
 

@@ -32,7 +32,14 @@ def test_the_longest_stretch_without_gaps_is_read_and_who_is_silent_is_left_out(
     [
         ("bs,thour\nrrh_1,2012-08-16\n", "no column 'bytes'"),
         ("bs,thour,bytes\nfog_1,2012-08-16 10:00:00+08:00,5\n", "no cluster"),
-        ("bs,thour,bytes\nrrh_1,yesterday,5\n", "what is no time"),
+        ("bs,thour,bytes\nrrh_1,yesterday,5\n", "line 2: thour is 'yesterday'; expected a full hour"),
+        ("bs,thour,bytes\nrrh_1,2012-08-16 10:00:00,5\n", "line 2: thour is '2012-08-16 10:00:00'; .* with its offset"),
+        ("bs,thour,bytes\nrrh_1,2012-08-16 10:30:00+08:00,5\n", "line 2: thour is '2012-08-16 10:30:00"),
+        (
+            "bs,thour,bytes\nrrh_1,2012-08-16 10:00:00+08:00,5\nfog_1,2012-08-16 10:00:00+08:00,5\n"
+            "rrh_1,2012-08-16T02:00:00Z,5\n",
+            r"line 4: bs rrh_1, time 2012-08-16 10:00:00\+08:00 is in line 2 already",
+        ),
         ("bs,thour,bytes\nrrh_1,2012-08-16 10:00:00+08:00,many\n", "line 2"),
     ],
 )

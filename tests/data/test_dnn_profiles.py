@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -321,6 +322,9 @@ def test_columns_are_read_plain_and_gzipped(tmp_path):
         (LINES + "\nc,1,1\n", "line 4: name is"),
         (LINES + "c,1,1,1\n", "line 4, saw 4"),
         ("name,size,seconds\na,1,1,1\nb,1,1,1\n", "line 2: more fields than the 3 of the header"),
+        (LINES + "c,1_0,1\n", "line 4: size is '1_0'"),
+        (LINES + "c,True,1\n", "line 4: size is 'True'"),
+        ("name,size,size,seconds\na,1,2,1\n", "line 1: column 'size' is there twice; drop or rename one"),
         ("name,size,seconds\n\0\0\0garbage", "line 2: "),
     ],
 )
@@ -374,6 +378,28 @@ def test_damaged_scission_files(tmp_path, lines, message):
         read_scission(write(tmp_path / "s.csv", SCISSION + lines))
 
 
+def test_a_link_between_machines_is_there_once(tmp_path):
+    path = write(tmp_path / "n.csv", "source,destination,ping(ms),bandwidth(mbps)\na,b,1,2\nb,a,1,2\na,b,9,9\n")
+    with pytest.raises(DataFormatError, match="line 4: source a, destination b is in line 2 already; drop one of the"):
+        scission_network(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "message"),
+    [
+        ("edge_maxpool_lat.csv", "112,113,1,3,0.1", "line 2: kernel is 113; expected at most HW, 112"),
+        ("edge_avgpool_lat.csv", "56,57,3,0.1", "line 2: output is 57; expected at most HW, 56"),
+    ],
+)
+def test_a_pooling_larger_than_its_input_is_refused(tmp_path, small_data, name, line, message):
+    shutil.copytree(small_data / "dnn_profiles/neurosurgeon_layers", tmp_path, dirs_exist_ok=True)
+    packed = tmp_path / f"{name}.gz"
+    header = gzip.decompress(packed.read_bytes()).decode().splitlines()[0]
+    packed.write_bytes(gzip.compress(f"{header}\n{line}\n".encode()))
+    with pytest.raises(DataFormatError, match=message):
+        read_layer_timings(tmp_path)
+
+
 PORTEND = {
     "partition_latency_ms.csv": (
         "machine,model,dataset,partition_start,partition_end,n_repeats,latency_ms_median,latency_ms_min,latency_ms_max",
@@ -404,7 +430,15 @@ def portend_folder(folder: Path, name: str, line: str | None) -> Path:
     ("name", "line", "message"),
     [
         ("partition_latency_ms.csv", "m,n,d,3,2,3,2,1,3", "line 3: partition_start exceeds partition_end"),
-        ("partition_latency_ms.csv", "m,n,d,1,2,3,0.5,1,3", "line 3: the median latency"),
+        ("partition_latency_ms.csv", "m,n,d,1,3,3,0.5,1,3", "line 3: the median latency"),
+        ("partition_latency_ms.csv", "m,n,d,1,2,3,9,1,9", "line 3: machine m, model n, .* is in line 2 already"),
+        ("serialisation.csv", "m,3,7,9,9,9", "line 3: machine m, num_channels 3, input_size 7 is in line 2 already"),
+        ("exit_rate_accuracy.csv", "n,d,test,1,1,1,10,5", "line 3: model n, .*, threshold 1.0 is in line 2 already"),
+        (
+            "exit_rate_accuracy_partitionings.csv",
+            'n,d,test,"[[1, 1], [2, 2]]",0.50,"[4, 6]",5',
+            "line 3: model n, .*, threshold 0.5 is in line 2 already",
+        ),
         ("serialisation.csv", "m,3,7,1445,-0.1,0.2", "line 3: dump_latency is '-0.1'"),
         ("exit_rate_accuracy.csv", "n,d,test,1,1,1.5,10,5", "line 3: threshold exceeds 1"),
         ("exit_rate_accuracy.csv", "n,d,test,1,1,0.5,5,6", "line 3: exited_correct exceeds exited"),

@@ -36,6 +36,10 @@ def test_the_measured_file_gives_time_and_energy_of_each_split(genuine):
         ("layer name,average_power\nx,1\n", "no column 'average_run_time'"),
         ("layer name,average_power,average_run_time\nfeatures_0,1,minus\n", "line 2"),
         ("layer name,average_power,average_run_time\nfeatures_0,1,1\n", "no layer of module 1"),
+        (
+            "layer name,average_power,average_run_time\nfeatures_0,1,1\nfeatures_1,1,1\nfeatures_0,1,2\n",
+            "line 4: layer name features_0 is in line 2 already; drop one of the two",
+        ),
     ],
 )
 def test_damaged_files_are_refused(tmp_path, text, message):

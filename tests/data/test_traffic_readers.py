@@ -140,9 +140,16 @@ NATIVE = "META (\n unit = MBITPERSEC\n)\nNODES (\n a ( 0 0 )\n b ( 0 0 )\n)\nLIN
         (abilene.read_matrices, "a.txt", "", "empty"),
         (abilene.read_topology, "a.txt", "Node_num: 2 Edge_num: 1\nh\n0 0 1 1\n", "line 3"),
         (abilene.read_topology, "a.txt", "Node_num: 2 Edge_num: 2\nh\n0 0 1 1 9\n", "line 1 announces 2"),
-        (kaggle_flows.read_flows, "k.csv", "date,l_ipn,f\n2006-99-01,1,2\n", "line 2: date '2006-99-01'"),
-        (kaggle_flows.read_flows, "k.csv", "date,l_ipn,f\n2006-07-01,1,-2\n", "line 2: f is '-2'"),
-        (kaggle_flows.read_flows, "k.csv", "date,l_ipn\n2006-07-01,1\n", "no column 'f'"),
+        (kaggle_flows.read_flows, "k.csv", "date,l_ipn,r_asn,f\n2006-99-01,1,7,2\n", "line 2: date '2006-99-01'"),
+        (kaggle_flows.read_flows, "k.csv", "date,l_ipn,r_asn,f\n2006-07-01,1,7,-2\n", "line 2: f is '-2'"),
+        (kaggle_flows.read_flows, "k.csv", "date,l_ipn,r_asn\n2006-07-01,1,7\n", "no column 'f'"),
+        (
+            kaggle_flows.read_flows,
+            "k.csv",
+            "date,l_ipn,r_asn,f\n2006-07-01,1,7,2\n2006-07-01,1,8,2\n2006-07-01,1,7,5\n",
+            "line 4: date 2006-07-01, l_ipn 1, r_asn 7 is in line 2 already; drop one of the two",
+        ),
+        (kaggle_flows.read_flows, "k.csv", "date,l_ipn,r_asn,f,f\n2006-07-01,1,7,2,3\n", "column 'f' is there twice"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(read, name, content, message, tmp_path):
