@@ -140,8 +140,8 @@ class Retraining:
         Parameters
         ----------
         demand : DataFrame, time x slice
-            In the unit of the demand, finite and at least 0, in equal steps. Slots behind the last whole period are
-            left out.
+            In the unit of the demand, finite and at least 0, in equal steps; slices may be named by pairs (source,
+            target). Slots behind the last whole period are left out.
 
         Raises
         ------
@@ -268,7 +268,7 @@ class _Run:
             self._answer(fitted, start, slots, fitted),
             self._wanted(start, slots),
             self.plan.cost,
-            services=list(self.demand.columns),
+            services=["->".join(map(str, one)) if isinstance(one, tuple) else one for one in self.demand.columns],
             scale=self.scale,
         )
 

@@ -38,7 +38,7 @@ class RetrainingReport:
         and ``surplus`` (volume a slot that is missing, and that is allocated in vain, in the unit of the demand),
         ``demand``, and ``learned_until``, the first slot that the model has not learned from.
     slices : DataFrame, (period, policy, slice)
-        The same for each slice, with its own ``violation_rate``.
+        The same for each slice, but for ``learned_until``.
     shift : DataFrame, (period, slice)
         ``ks``, ``psi`` and ``mean_ratio`` against the first model's history (:func:`.drift.distribution_shift`), and
         ``ks_usual``: the largest ``ks`` between a stretch of that history, as long as a period, and the rest of it; nan
@@ -88,18 +88,18 @@ class RetrainingReport:
         import pandas as pd
 
         index = demand.index
+        services = next(iter(found.values())).services
         tables = {(index[start], policy): one.table() for (start, policy), one in found.items()}
         slices = pd.concat(tables, names=["period", "policy", "slice"])
         until = [index[learned[policy][start]] for start, policy in found]
-        shift = pd.concat({index[start]: table.set_index(demand.columns) for start, table in shifts.items()})
-        shift.index = shift.index.set_names(["period", "slice"])
+        shift = pd.concat({index[start]: table.set_axis(services) for start, table in shifts.items()})
         judged = {index[start]: one._asdict() for start, one in decisions.items()}
         costs = {p: np.concatenate([slot_costs[start, p] for start in decisions]) for p in learned}
         first = min(decisions)
         return cls(
             slices.xs("all", level="slice").assign(learned_until=until),
             slices.drop("all", level="slice"),
-            shift,
+            shift.rename_axis(["period", "slice"]),
             pd.DataFrame.from_dict(judged, orient="index").rename_axis("period"),
             pd.DataFrame(costs, index=index[first : first + len(costs["once"])]),
             tolerance,
@@ -204,7 +204,7 @@ class RetrainingReport:
         usual = self.shift["ks_usual"].groupby(level="slice").first()
         if usual.notna().any():
             axes.axhline(usual.median(), color="black", linewidth=0.8, linestyle="--", label="largest in training")
-        axes.set(ylabel="KS distance\nof the slices", ylim=(0, 1.25))
+        axes.set(ylabel="KS distance\nof the slices", ylim=(0, 1.3), yticks=(0, 0.5, 1))
         axes.legend(frameon=False, fontsize=8, ncols=2, loc="upper left")
 
     def __repr__(self) -> str:

@@ -153,6 +153,15 @@ def test_costs_are_on_the_scale_of_the_first_slots_by_default():
     pd.testing.assert_frame_equal(by_default, stated)
 
 
+def test_slices_may_be_pairs_of_nodes():
+    demand = jump()
+    pairs = demand.set_axis(pd.MultiIndex.from_tuples([("1", "2"), ("2", "1")], names=["source", "target"]), axis=1)
+    found, named = plan(Highest()).run(pairs), plan(Highest()).run(demand)
+    assert found.shift.index.get_level_values("slice").unique().tolist() == ["1->2", "2->1"]
+    assert found.slices.index.get_level_values("slice").unique().tolist() == ["1->2", "2->1"]
+    np.testing.assert_array_equal(found.slices, named.slices)
+
+
 def test_rows_may_be_numbered():
     report = plan(Highest()).run(jump().reset_index(drop=True))
     assert report.decisions.index.tolist() == [6, 8, 10]
