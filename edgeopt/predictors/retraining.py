@@ -85,8 +85,8 @@ class Retraining:
         Slots that a model learns from, the last ones before its period (a sliding window); all by default (a growing
         one).
     validation : int, optional
-        Slots at the end of a history in which the cost is found that the rule compares with; by default `every`. The
-        model that is validated has not learned from them, the one that is used has.
+        Slots at the end of a history in which the cost is found that the rule compares with; by default `every`, better
+        a whole week where days differ. The model that is validated has not learned from them, the one that is used has.
     rule : DriftRule
         Which periods count as drifted: the costs in a period are judged against those of validation.
     follow_up : int
