@@ -81,12 +81,17 @@ def dropout_of(kind: str, share: float) -> nn.Module:
     return nn.Dropout(share) if kind in ("lstm", "demand") else nn.Dropout3d(share)
 
 
-def dropped(values: Tensor, layer: nn.Module, generator: torch.Generator) -> Tensor:
-    """Return the values (…, batch, features) after a layer's dropout, drawn from a generator of its own."""
+def dropped(values: Tensor, layer: nn.Module, generator: torch.Generator, alike: bool = False) -> Tensor:
+    """Return the values (passes, batch, …) after a layer's dropout, drawn from a generator of its own.
+
+    With `alike` a pass drops the same of all samples.
+    """
     share, shape = layer.p, list(values.shape)
     assert isinstance(share, float)
     if isinstance(layer, nn.Dropout3d):  # (…, batch, filters, times, rows, columns): whole filters
         shape[-3:] = [1, 1, 1]
+    if alike:
+        shape[1] = 1
     keep = torch.rand(shape, generator=generator) >= share  # half the time of bernoulli_
     return (values * keep).div_(1.0 - share)
 

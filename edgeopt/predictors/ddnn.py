@@ -22,9 +22,11 @@ from torch import nn
 
 from ..model.errors import InvalidOptionError, InvalidProblemError
 from ..profiles.capture.work import count_work
-from .blocks import HOUR, dropout_of, dropped, exit_of, features_of, remote_of
+from .blocks import HOUR, remote_of
 from .boxes import box_shape
+from .calendar_inputs import Calendar
 from .demand_exits import DEMAND_EXITS
+from .site import Site
 from .site_shares import check_apart, shares
 
 if TYPE_CHECKING:
@@ -32,60 +34,6 @@ if TYPE_CHECKING:
 
 KINDS = ("conv3d", "conv", "lstm")
 EXITS = ("residual", "printed")
-
-
-class Site(nn.Module):
-    """What stands at one site: the feature block F0, and the exit F1 where there is one.
-
-    Parameters
-    ----------
-    kind : {"conv3d", "conv", "lstm"}
-    cells, window : int
-        Series that the site sees, and the past of each.
-    dropout : float
-        Of the neurons of F0 (whole filters of a convolution) and inside the exit.
-    exits : bool
-        Whether the site has an exit of its own.
-    """
-
-    def __init__(self, kind: str, cells: int, window: int, dropout: float, exits: bool) -> None:
-        super().__init__()
-        self.block = features_of(kind, cells, window)
-        self.dropout = dropout_of(kind, dropout)
-        self.exit = exit_of(kind, cells, window, dropout) if exits else None
-
-    def forward(self, past: Tensor) -> Tensor:
-        """Return the features of (batch, cells, window)."""
-        z: Tensor = self.dropout(self.block(past))
-        return z
-
-    def random_exit(self) -> nn.Sequential:
-        """Return the exit, whose answers dropout makes random.
-
-        Raises
-        ------
-        InvalidOptionError
-            If there is no exit, or no dropout with a share above 0: all passes would be equal.
-        """
-        if self.exit is None:
-            raise InvalidOptionError("this site has no exit; the network is centralised")
-        shares = [layer.p for layer in (self.dropout, *self.exit) if hasattr(layer, "p")]
-        if not any(shares):
-            raise InvalidOptionError(
-                "the network has no active dropout at its edge: all passes would give the same answer, of variance 0; "
-                "build and train it with dropout, DDNN(…, dropout=0.1)"
-            )
-        return self.exit
-
-    def passes(self, past: Tensor, count: int, generator: torch.Generator) -> Tensor:
-        """Return answers of the exit with dropout, (count, batch, cells)."""
-        exit_ = self.random_exit()
-        z = self.block(past)
-        several = dropped(z.expand(count, *z.shape), self.dropout, generator).flatten(0, 1)
-        for layer in exit_:
-            several = dropped(several, layer, generator) if isinstance(layer, nn.Dropout) else layer(several)
-        answers: Tensor = several.view(count, len(past), -1)
-        return answers
 
 
 class DDNN(nn.Module):
@@ -113,6 +61,9 @@ class DDNN(nn.Module):
         Differentiable map from (batch, series) to allocations that may be given, which ends every answer, in training
         and after: a :class:`~.budgets.Budget`, or any other. Sites that decide on their own know nothing of each other:
         with several, each group of a budget must be of one.
+    calendar : int
+        Number of features of the slot that is answered for, which each exit reads beside the demand
+        (:mod:`.calendar_inputs`): further rows of the samples below the series, the same in each column.
 
     Raises
     ------
@@ -132,6 +83,7 @@ class DDNN(nn.Module):
         exit: str = "residual",
         remote: str = "blocks",
         within: nn.Module | None = None,
+        calendar: int = 0,
     ) -> None:
         super().__init__()
         known = (("kind", kind, KINDS), ("exit", exit, EXITS), ("remote", remote, ("blocks", *DEMAND_EXITS)))
@@ -142,6 +94,8 @@ class DDNN(nn.Module):
             raise InvalidOptionError(f"window is {window}; {kind!r} reads {HOUR} slots at a step: take a multiple")
         if not 0 <= dropout < 1:
             raise InvalidOptionError(f"dropout is {dropout}; expected a share below 1")
+        if calendar < 0:
+            raise InvalidOptionError(f"calendar is {calendar}; expected the number of features of a slot, or 0")
         self.kind, self.series, self.window, self.residual = kind, series, window, exit == "residual"
         self.reads_demand = remote != "blocks"
         self.cells = shares(series, sites)
@@ -159,6 +113,15 @@ class DDNN(nn.Module):
             self.remote = DEMAND_EXITS[remote](series, window)
         else:
             self.remote = remote_of(kind, (rows * len(sizes), columns), series, window, len(sizes))
+        self.calendar = calendar
+        # Last, so that a network without a calendar draws the same weights; by name of the exit, which trains them.
+        named = [name for name in ("exit", "remote") if calendar and (exits or name == "remote")]
+        self.calendars = nn.ModuleDict({name: Calendar(calendar, series) for name in named})
+
+    @property
+    def inputs(self) -> int:
+        """Number of rows of a sample: series and features of the slot."""
+        return self.series + self.calendar
 
     @property
     def exits(self) -> bool:
@@ -173,15 +136,15 @@ class DDNN(nn.Module):
 
     def features(self, past: Tensor) -> list[Tensor]:
         """Return the features z of each site from samples (batch, series, window)."""
-        if past.shape[1:] != (self.series, self.window):
+        if past.shape[1:] != (self.inputs, self.window):
             raise InvalidProblemError(
-                f"past has shape {tuple(past.shape)}; expected (batch, {self.series}, {self.window}), oldest first"
+                f"past has shape {tuple(past.shape)}; expected (batch, {self.inputs}, {self.window}), oldest first"
             )
         return [self._site(i)(past[:, own]) for i, own in enumerate(self.cells)]
 
     def local(self, features: Sequence[Tensor], past: Tensor) -> Tensor:
         """Return the local answer (batch, series): every site's exit, for its own series."""
-        answer = self._start(past)
+        answer = self._start(past, "exit")
         for i, own in enumerate(self.cells):
             head = self._site(i).exit
             if head is None:
@@ -200,19 +163,20 @@ class DDNN(nn.Module):
         for i in range(len(self.cells)):
             self._site(i).random_exit()
 
-    def passes(self, past: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    def passes(self, past: Tensor, count: int, generator: torch.Generator, alike: bool = False) -> Tensor:
         """Return local answers with dropout, (count, batch, series), all in one batch.
 
-        Dropout acts behind the feature blocks and inside the exits: the blocks themselves are passed once.
+        Dropout acts behind the feature blocks and inside the exits: the blocks themselves are passed once. With `alike`
+        a pass drops the same of all samples, so that no answer depends on the samples beside it.
 
         Raises
         ------
         InvalidOptionError
             If a site has no exit, or no active dropout.
         """
-        answer = self._start(past).repeat(count, 1, 1)
+        answer = self._start(past, "exit").repeat(count, 1, 1)
         for i, own in enumerate(self.cells):
-            answer[:, :, own] += self._site(i).passes(past[:, own], count, generator)
+            answer[:, :, own] += self._site(i).passes(past[:, own], count, generator, alike)
         return self._allowed(answer)
 
     def cloud(self, features: Sequence[Tensor], past: Tensor, sent: Tensor | None = None) -> Tensor:
@@ -223,9 +187,10 @@ class DDNN(nn.Module):
         sent : (batch, sites) bool, optional
             Sites that send their features; zeros stand in for those that do not. All do by default.
         """
-        answer = self._start(past)
+        answer = self._start(past, "remote")
         if self.reads_demand:
-            answer += self.remote(past if sent is None else past * self._of_cells(sent))
+            demand = past[:, : self.series]
+            answer += self.remote(demand if sent is None else demand * self._of_cells(sent))
             return self._allowed(answer)
         parts = list(features)
         if sent is not None:
@@ -246,10 +211,13 @@ class DDNN(nn.Module):
         allowed: Tensor = answer if self.within is None else self.within(answer)
         return allowed
 
-    def _start(self, past: Tensor) -> Tensor:
-        """Return what the answers are added to."""
-        latest = past[:, :, -1]
-        return latest.clone() if self.residual else torch.zeros_like(latest)
+    def _start(self, past: Tensor, name: str) -> Tensor:
+        """Return what the answers of an exit are added to."""
+        latest = past[:, : self.series, -1]
+        start = latest.clone() if self.residual else torch.zeros_like(latest)
+        if self.calendar:
+            start += self.calendars[name](past[:, self.series :, -1], latest)
+        return start
 
     def forward(self, past: Tensor) -> tuple[Tensor, Tensor]:
         """Return the local and the remote answer."""
@@ -269,11 +237,15 @@ class DDNN(nn.Module):
 
     def edge_parameters(self) -> int:
         """Return the number of parameters at all sites together."""
-        return sum(parameter.numel() for parameter in self.sites.parameters())
+        return sum(parameter.numel() for parameter in self.sites.parameters()) + self._calendar_parameters("exit")
 
     def cloud_parameters(self) -> int:
         """Return the number of parameters in the cloud."""
-        return sum(parameter.numel() for parameter in self.remote.parameters())
+        return sum(parameter.numel() for parameter in self.remote.parameters()) + self._calendar_parameters("remote")
+
+    def _calendar_parameters(self, name: str) -> int:
+        part = self.calendars[name].parameters() if name in self.calendars else ()
+        return sum(parameter.numel() for parameter in part)
 
 
 def resources(model: DDNN) -> dict[str, dict[str, float]]:
@@ -282,7 +254,7 @@ def resources(model: DDNN) -> dict[str, dict[str, float]]:
     Counted by :func:`edgeopt.profiles.capture.work.count_work`, as layer tables are; layers without products
     (activations, pooling) count nothing.
     """
-    past = torch.zeros(1, model.series, model.window)
+    past = torch.zeros(1, model.inputs, model.window)
     model = model.eval()
     with torch.no_grad():
         features = model.features(past)

@@ -29,7 +29,7 @@ class ExitSamples:
     Attributes
     ----------
     past : (samples, series, window) float
-        What the network was given.
+        What the network was given, with features of the slots below the series where it reads a calendar.
     features : (samples, width) float
         ``z`` of all sites.
     local : (samples, series) float
@@ -57,7 +57,7 @@ class ExitSamples:
             If samples and demands do not match.
         """
         given, wanted = np.ascontiguousarray(past, dtype=np.float32), np.asarray(demand, dtype=np.float64)
-        if given.ndim != 3 or wanted.shape != given.shape[:2]:
+        if given.ndim != 3 or wanted.shape != (len(given), model.series):
             raise InvalidProblemError(f"past {given.shape} and demand {wanted.shape} do not match")
         check_cost(cost, model.series)
         answers = [_ask(model, torch.from_numpy(given[i : i + batch])) for i in range(0, len(given), batch)]

@@ -9,7 +9,6 @@ goes beyond them: a mistake may weigh what it costs, and one regression of the b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -24,14 +23,13 @@ from .baseline_rules import Oracle as Oracle
 from .baseline_rules import RandomRule as RandomRule
 from .baseline_rules import Rule as Rule
 from .baseline_rules import random_cost as random_cost
-from .classifiers import fit_network
+from .classifiers import OneTarget, ViewNetwork, fit_network
 from .samples import check_samples
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from .classifiers import Said
     from .ddnn import DDNN
     from .exits import ExitSamples
 
@@ -53,6 +51,8 @@ class UncertaintyRule(Rule):
         ``B``, at least 2.
     seed : int
         Of the dropout.
+    alike : bool
+        Whether a pass drops the same of all samples: the score of a sample then does not depend on those beside it.
 
     Raises
     ------
@@ -60,28 +60,33 @@ class UncertaintyRule(Rule):
         If `passes` is below 2, or the network has no exits, or no active dropout: there would be no variance.
     """
 
-    def __init__(self, model: DDNN, min_local_fraction: float = 0.5, *, passes: int = 10, seed: int = 0) -> None:
+    def __init__(
+        self, model: DDNN, min_local_fraction: float = 0.5, *, passes: int = 10, seed: int = 0, alike: bool = False
+    ) -> None:
         super().__init__(min_local_fraction)
         if passes < 2:
             raise InvalidOptionError(f"passes is {passes}; a variance needs at least 2")
         model.check_dropout()
-        self.model, self.passes, self.seed = model, passes, seed
+        self.model, self.passes, self.seed, self.alike = model, passes, seed, alike
 
     def scores(self, samples: ExitSamples) -> NDArray[np.float64]:
         """Return the largest variance (unbiased) of the local answers of each sample."""
-        return dropout_variance(self.model, torch.from_numpy(samples.past), self.passes, self.seed)
+        return dropout_variance(self.model, torch.from_numpy(samples.past), self.passes, self.seed, self.alike)
 
 
-def dropout_variance(model: DDNN, past: torch.Tensor, passes: int, seed: int) -> NDArray[np.float64]:
+def dropout_variance(
+    model: DDNN, past: torch.Tensor, passes: int, seed: int, alike: bool = False
+) -> NDArray[np.float64]:
     """Return each sample's largest variance over series of local answers with dropout, the passes in one batch."""
     generator = torch.Generator().manual_seed(seed)
     batch = max(1, _TOGETHER // passes)
     model.eval()
+    found = []
     with torch.no_grad():
-        found = [
-            model.passes(past[first : first + batch], passes, generator).var(dim=0).amax(dim=1)
-            for first in range(0, len(past), batch)
-        ]
+        for some in torch.split(past, batch):
+            if alike:
+                generator.manual_seed(seed)
+            found.append(model.passes(some, passes, generator, alike).var(dim=0).amax(dim=1))
     return torch.cat(found).double().numpy()
 
 
@@ -134,7 +139,7 @@ class LearnedRule(Rule):
             check_samples(values, name)
         if isinstance(self.estimator, str):
             network = self._network(seen, target[:, None], weight[:, None], probability=probability)
-            self._fitted = partial(_column, network, 0)
+            self._fitted = OneTarget(network)
             return
         from sklearn.base import clone
 
@@ -148,7 +153,7 @@ class LearnedRule(Rule):
 
     def _network(
         self, seen: NDArray[np.float32], target: NDArray[np.float64], weight: NDArray[np.float64], *, probability: bool
-    ) -> Said:
+    ) -> ViewNetwork:
         return fit_network(
             seen,
             target,
@@ -218,14 +223,9 @@ def fit_together(rules: Sequence[OptimizedRule], samples: ExitSamples) -> Sequen
     targets, weights = (np.stack(part, axis=1) for part in zip(*(r.lesson(samples) for r in rules), strict=True))
     network = first._network(seen, targets, weights, probability=True)
     for column, rule in enumerate(rules):
-        rule._fitted = partial(_column, network, column)
+        rule._fitted = OneTarget(network, column)
         rule.threshold = 0.5
     return rules
-
-
-def _column(network: Said, column: int, view: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return what a network says of one of its targets."""
-    return network(view)[:, column]
 
 
 class TransmissionCostRule(OptimizedRule):

@@ -208,3 +208,27 @@ def test_the_uncertainty_rule_keeps_its_share_of_what_it_was_fitted_on():
 def test_impossible_rules_are_refused(call, message):
     with pytest.raises((eo.InvalidOptionError, eo.InvalidProblemError), match=message):
         call()
+
+
+def test_alike_draws_make_a_score_that_of_the_sample_alone():
+    torch.manual_seed(0)
+    model = DDNN("conv3d", series=4, window=6, dropout=0.3)
+    past = torch.rand(40, 4, 6)
+    together = dropout_variance(model, past, 10, 0, alike=True)
+    alone = [dropout_variance(model, past[i : i + 1], 10, 0, alike=True)[0] for i in range(40)]
+    np.testing.assert_allclose(together, alone, rtol=1e-5)
+    drawn = {
+        alike: [dropout_variance(model, past, 10, seed, alike).mean() for seed in range(40)] for alike in (True, False)
+    }
+    assert np.mean(drawn[True]) == pytest.approx(np.mean(drawn[False]), rel=0.1)  # of the same distribution
+
+
+@pytest.mark.parametrize("rule", [BenefitRule(0.5, epochs=2), OptimizedRule(0.5, epochs=2, estimator="cnn")])
+def test_what_a_rule_learned_is_a_module_s_state(rule):
+    from edgeopt.predictors.rule_files import restore, stored
+
+    samples = constructed(300)
+    rule.fit(samples)
+    other = restore(type(rule)(0.5, estimator=rule.estimator), stored(rule))
+    np.testing.assert_array_equal(other.scores(samples), rule.scores(samples))
+    assert other.threshold == rule.threshold
