@@ -44,13 +44,14 @@ _ANNEALING = 20
 
 def train_jointly(
     model: DDNN,
-    training: tuple[NDArray[np.float64], NDArray[np.float64]],
-    validation: tuple[NDArray[np.float64], NDArray[np.float64]],
+    training: tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]],
+    validation: tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]],
     cost: Cost,
     *,
     local_weight: float = 0.5,
     site_dropout: float = 0.0,
     max_shortfall: float = 0.5,
+    names: Sequence[object] | None = None,
     seed: int = 0,
     epochs: int = 100,
     patience: int = 10,
@@ -77,6 +78,8 @@ def train_jointly(
         Share of the samples in which a site sends nothing: prepares the remote exit for sites that decide on their own.
     max_shortfall : float
         Largest share of the validation in which a trained exit may allocate less than a series' demand.
+    names : sequence, optional
+        What the series are called in errors; their numbers by default.
     seed : int
         Of batches and dropout.
     epochs, patience : int
@@ -131,7 +134,7 @@ def train_jointly(
             step("local", partial(alone, narrow), partial(alone, cost.exact), epochs=left, patience=patience)
     past, demand = (torch.cat(part) for part in zip(*pairs, strict=True))
     _fit_margins(model, past, demand, cost, exits)
-    _check_shortfalls(model, *pairs[1], exits, max_shortfall)
+    _check_shortfalls(model, *pairs[1], exits, max_shortfall, names)
     return model
 
 
@@ -187,20 +190,24 @@ def _fit_margins(model: DDNN, past: Tensor, demand: Tensor, cost: Cost, exits: S
                 margin.add_(shift[own])
 
 
-def _check_shortfalls(model: DDNN, past: Tensor, demand: Tensor, exits: Sequence[str], most: float) -> None:
+def _check_shortfalls(
+    model: DDNN, past: Tensor, demand: Tensor, exits: Sequence[str], most: float, names: Sequence[object] | None
+) -> None:
     """Make sure that no series is left below its demand most of the time."""
     for name, given in answers(model, past, exits):
         share = (given < demand).double().mean(dim=0)
         if bool((share > most).any()):
             worst = int(share.argmax())
+            called = f"series {worst}" if names is None else names[worst]
+            wider = "" if model.within is None else "widen the budget, "
             raise InvalidProblemError(
-                f"the {name} exit allocates less than the demand of series {worst} in {100 * float(share[worst]):.0f} "
-                f"% of the validation, over max_shortfall = {most:g}; raise the penalty of a shortfall (cost.under), "
-                "train longer, or allow more by max_shortfall"
+                f"the {name} exit allocates less than the demand of {called} in {100 * float(share[worst]):.0f} "
+                f"% of the validation, over max_shortfall = {most:g}; {wider}raise the penalty of a shortfall "
+                "(cost.under), train longer, or allow more by max_shortfall"
             )
 
 
-def _tensor(array: NDArray[np.float64], name: str) -> torch.Tensor:
+def _tensor(array: NDArray[np.floating[Any]], name: str) -> torch.Tensor:
     values = np.ascontiguousarray(array, dtype=np.float32)
     check_samples(values, name)
     return torch.from_numpy(values)

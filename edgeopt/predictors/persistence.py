@@ -32,9 +32,14 @@ class Persistence(Allocator):
 
     def allocate(self, past: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the latest demand and the margin, in double precision: no slot is short by a rounding."""
-        latest = np.asarray(past, dtype=np.float64)[:, :, -1]
-        allocation: NDArray[np.float64] = latest + self._fitted()["margin"].double().numpy()
+        allocation: NDArray[np.float64] = np.asarray(past, dtype=np.float64)[:, :, -1] + self.margin
         return allocation
+
+    @property
+    def margin(self) -> NDArray[np.float64]:
+        """The margin of each cell, (cells,)."""
+        margin: NDArray[np.float64] = self._fitted()["margin"].double().numpy()
+        return margin
 
     def _start(self, past: torch.Tensor, target: torch.Tensor, generator: torch.Generator) -> dict[str, torch.Tensor]:
         import torch

@@ -1,0 +1,160 @@
+"""Tables of demands: what a table that an allocator is fitted on looks like, and whether another one is of its kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from ..model.errors import InvalidProblemError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+RESERVED = ("time", "exit", "confidence")
+"""Columns of the answers, which no slice can be called."""
+
+
+@dataclass(frozen=True)
+class TableForm:
+    """Slices, slot and time zone of a table of demands.
+
+    Attributes
+    ----------
+    slices : tuple of str
+        Names of the columns, in their order.
+    slot : float
+        Seconds from one row to the next.
+    zone : str, optional
+        Time zone of the index; None where its times have none.
+    """
+
+    slices: tuple[str, ...]
+    slot: float
+    zone: str | None
+
+    @classmethod
+    def of(cls, demand: pd.DataFrame) -> Self:
+        """Return the form of a table, whose slots must be regular.
+
+        Raises
+        ------
+        InvalidProblemError
+            If the index holds no times or is not regular, or names are missing, there twice or reserved.
+        """
+        index = times_of(demand, "demand")
+        slices = _names(demand, "demand")
+        for name in RESERVED:
+            if name in slices:
+                raise InvalidProblemError(
+                    f"demand has a slice called {name!r}, as is a column of the answers; rename it"
+                )
+        if not slices or len(index) < 2:
+            raise InvalidProblemError(
+                f"demand has {len(index)} rows and {len(slices)} slices; expected a row for each slot and a column for "
+                "each slice"
+            )
+        steps = _steps(index)
+        slot = float(np.median(steps))
+        found = cls(slices, slot, None if index.tz is None else str(index.tz))
+        found._check_steps(index, "demand")
+        return found
+
+    def values(self, demand: pd.DataFrame, field: str = "demand", *, least: int = 1) -> NDArray[np.float64]:
+        """Return the demands (slots, slices) of a table of this form, its columns in any order; others are not read.
+
+        Raises
+        ------
+        InvalidProblemError
+            If a slice is missing, there are fewer than `least` rows, the slots are of another length, one is missing,
+            or a demand is negative or not finite: names which.
+        """
+        index = times_of(demand, field)
+        names = _names(demand, field)
+        if missing := [name for name in self.slices if name not in names]:
+            raise InvalidProblemError(
+                f"{field} lacks the slice{'s' * (len(missing) > 1)} {', '.join(missing)}; it has {', '.join(names)}"
+            )
+        if (zone := None if index.tz is None else str(index.tz)) != self.zone and None in (zone, self.zone):
+            raise InvalidProblemError(
+                f"{field} has times in the zone {zone} and the allocator was fitted on {self.zone}; make them alike by "
+                "tz_localize of the index"
+            )
+        if len(index) < least:
+            raise InvalidProblemError(f"{field} has {len(index)} rows; at least {least} are needed, without a gap")
+        self._check_steps(index, field)
+        return np.stack([_column(demand.iloc[:, names.index(name)], field) for name in self.slices], axis=1)
+
+    def _check_steps(self, index: pd.DatetimeIndex, field: str) -> None:
+        """Make sure that each row is a slot after the one before it."""
+        steps = _steps(index)
+        off = steps != self.slot
+        if not off.any():
+            return
+        at = int(off.argmax())
+        if off.all() and (steps == steps[0]).all() and steps[0] > 0:
+            raise InvalidProblemError(
+                f"{field} has slots of {_span(steps[0])}; the allocator was fitted on slots of {_span(self.slot)}: "
+                "resample the table"
+            )
+        step, pair = steps[at], f"{index[at]} and {index[at + 1]}"
+        if step > 0 and step % self.slot == 0:
+            count = round(step / self.slot) - 1
+            raise InvalidProblemError(
+                f"{field} has a gap: {count} slot{'s' * (count > 1)} of {_span(self.slot)} missing between {pair}; "
+                "fill them in, or take the part before or after"
+            )
+        raise InvalidProblemError(
+            f"{field} has the times {pair} in successive rows; expected a row every {_span(self.slot)}, in order"
+        )
+
+
+def times_of(demand: pd.DataFrame, field: str = "demand") -> pd.DatetimeIndex:
+    """Return the times of a table, or say that its index holds none."""
+    import pandas as pd
+
+    if not isinstance(demand, pd.DataFrame):
+        raise InvalidProblemError(f"{field} is a {type(demand).__name__}; expected a pandas DataFrame, time x slice")
+    if not isinstance(demand.index, pd.DatetimeIndex):
+        raise InvalidProblemError(
+            f"{field} has a {type(demand.index).__name__} as index; expected times: "
+            f"{field}.set_index(pandas.to_datetime(…))"
+        )
+    if demand.index.hasnans:
+        raise InvalidProblemError(f"{field} has no time in row {int(demand.index.isna().argmax())}; drop or date it")
+    return demand.index
+
+
+def _names(demand: pd.DataFrame, field: str) -> tuple[str, ...]:
+    names = tuple(str(name) for name in demand.columns)
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise InvalidProblemError(f"{field} has two columns called {name!r}; each slice needs a name of its own")
+    return names
+
+
+def _column(column: pd.Series[float], field: str) -> NDArray[np.float64]:
+    try:
+        values = np.asarray(column.to_numpy(), dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidProblemError(f"{field} of {column.name} holds {column.dtype}; expected numbers") from None
+    bad = ~(np.isfinite(values) & (values >= 0))
+    if bad.any():
+        row = int(bad.argmax())
+        raise InvalidProblemError(
+            f"{field} of {column.name} at {column.index[row]} is {values[row]:g}; every demand must be a number of at "
+            "least 0 (fill what is missing)"
+        )
+    return values
+
+
+def _steps(index: pd.DatetimeIndex) -> NDArray[np.float64]:
+    """Return the seconds between successive times."""
+    moments = index.as_unit("ns").asi8
+    return np.asarray(np.diff(moments) / 1e9)
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} s"
