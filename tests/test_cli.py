@@ -380,7 +380,7 @@ def test_every_command_has_help_with_an_example(run):
                 yield (*path, name)
 
     listed = list(commands(get_command(cli.app)))
-    wanted = {"solvers", "solve", "compare", "verify", "profile", "new", "reproduce", "data", "bench"}
+    wanted = {"solvers", "solve", "compare", "verify", "profile", "new", "reproduce", "data", "bench", "allocate"}
     assert {path[0] for path in listed} == wanted
     for path in listed:
         code, out, _ = run(*path, "--help")

@@ -1,4 +1,4 @@
-"""The command line: solve, compare, verify, list solvers, reproduce papers, fetch data.
+"""The command line: solve, compare, verify, list solvers, reproduce papers, fetch data, allocate to slices.
 
 Exit codes: 0 done; 1 nothing was established (a limit was hit, or the answer did not verify); 2 wrong use or input.
 """
@@ -20,6 +20,7 @@ import typer
 from ..model.errors import EdgeOptError, InvalidOptionError, NoSolutionError
 from ..solving.spec import solver_names
 from ..solving.spec import value as parse_value
+from .allocate import app as allocate_app
 from .bench import app as bench_app
 from .completion import complete_instance, complete_solver, complete_study
 from .new import new
@@ -40,6 +41,7 @@ app = typer.Typer(
 data_app = typer.Typer(no_args_is_help=True, help="List and download the original data sets.")
 app.add_typer(data_app, name="data")
 app.add_typer(bench_app, name="bench")
+app.add_typer(allocate_app, name="allocate")
 app.command()(profile)
 app.command()(new)
 

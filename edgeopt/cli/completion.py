@@ -1,4 +1,4 @@
-"""What a shell offers when the tabulator is pressed: solvers, instances, studies."""
+"""What a shell offers when the tabulator is pressed: solvers, instances, studies, rules."""
 
 from __future__ import annotations
 
@@ -22,3 +22,10 @@ def complete_study(incomplete: str) -> list[str]:
     from ..studies import studies
 
     return [name for name in (*studies(), "list") if name.startswith(incomplete)]
+
+
+def complete_rule(incomplete: str) -> list[str]:
+    """Return the rules that start so."""
+    from ..predictors.rule_files import RULES
+
+    return [name for name in RULES if name.startswith(incomplete)]

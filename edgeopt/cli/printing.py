@@ -47,6 +47,8 @@ def _plain(value: Any) -> Any:
         return _plain(value.tolist() if hasattr(value, "tolist") else list(value))
     if isinstance(value, list):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if value is None or isinstance(value, (bool, int, float, str, list)) else str(value)
