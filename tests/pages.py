@@ -20,6 +20,7 @@ PAGES = [
     ROOT / "docs" / "networks.md",
     ROOT / "docs" / "placement.md",
     ROOT / "docs" / "slices.md",
+    ROOT / "docs" / "allocator.md",
     ROOT / "CONTRIBUTING.md",
 ]
 

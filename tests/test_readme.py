@@ -51,6 +51,7 @@ def test_every_block_of_the_guide_runs(tmp_path, monkeypatch, capsys):
         "networks.md",
         "language_models.md",
         "slices.md",
+        "allocator.md",
     ],
 )
 def test_a_page_prints_what_it_says(page, tmp_path, monkeypatch):

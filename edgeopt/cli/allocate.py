@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,7 +83,7 @@ def train(
         calendar=calendar,
         epochs=epochs,
         seed=seed,
-    ).fit(table, max_shortfall=max_shortfall)
+    ).fit(table, max_shortfall=max_shortfall, progress=sys.stderr.isatty())
     allocator.save(out)
     _show_report(allocator.report, out, as_json)
 

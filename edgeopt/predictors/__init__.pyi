@@ -6,6 +6,7 @@ from .objective_driven import ObjectiveDriven as ObjectiveDriven
 from .online import OnlineController as OnlineController
 from .regret import RegretLedger as RegretLedger
 from .regret import regret_ledger as regret_ledger
+from .slice_allocator import SliceAllocator as SliceAllocator
 from .traffic import LinearPredictor as LinearPredictor
 from .traffic import LSTMPredictor as LSTMPredictor
 from .traffic import SeasonalNaive as SeasonalNaive
