@@ -21,9 +21,10 @@ from edgeopt.profiles.costs import AllocationCost
 def traffic(data: Path | None) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield each table with its name."""
     file = None if data is None else data / "milano" / "milano_internet_25cells_10min.csv.gz"
-    tables = {"generated, 9 cells, 30 days": synthetic.traffic(cells=9, days=30, seed=0)}
+    tables = {}
     if file is not None and file.is_file():
         tables["Milano, 9 cells, 30 days"] = milano.read_25_cells(file).iloc[:, :9]
+    tables["generated, 9 cells, 30 days"] = synthetic.traffic(cells=9, days=30, seed=0)
     for name, table in tables.items():
         yield f"{name}, 10 minutes", table
         yield f"{name}, an hour", table.resample("h").sum()
@@ -33,8 +34,8 @@ def main() -> None:
     """Train the pairs and print a row for each table and exit."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of the data sets")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--quick", action="store_true", help="one seed, one epoch")
     arguments = parser.parse_args()
     seeds, epochs = (1, 1) if arguments.quick else (arguments.seeds, arguments.epochs)

@@ -180,7 +180,8 @@ class SliceAllocator:
         Parameters
         ----------
         recent : DataFrame, time x slice
-            At least `window` rows in the unit of the demand, up to the latest slot; columns by name, in any order.
+            At least `window` rows in the unit of the demand, up to the latest slot; columns by name, in any order. Only
+            rows that an answer sees are read.
         slots : int, optional
             Number of slots to answer for, the last of which is the next one; with None all that have a whole past. Each
             answer sees the past of its own slot alone.

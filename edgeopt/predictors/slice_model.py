@@ -54,9 +54,10 @@ class SliceModel:
     def allocate(self, recent: pd.DataFrame, slots: int | None) -> Allocations:
         """Answer for the next slot and those before it; see :meth:`.slice_allocator.SliceAllocator.allocate`."""
         form, least = self.view.form, self.view.window + (slots or 1) - 1
-        values, index = form.values(recent, "recent", least=least), times_of(recent, "recent")
-        if slots is not None:
-            values, index = values[-least:], index[-least:]
+        index = times_of(recent, "recent")
+        if slots is not None:  # what lies further back is not read: an old gap keeps nobody from allocating
+            recent, index = recent.iloc[-least:], index[-least:]
+        values = form.values(recent, "recent", least=least)
         answers, local, confidence = self._ask(self.view.inputs(values, index))
         given = self.view.in_units(answers, self.network.within)
         return Allocations(self.view.slots(index), form.slices, given, local, confidence)

@@ -95,6 +95,14 @@ def test_the_answer_is_for_the_slot_after_the_table_in_its_unit(allocator, table
     assert 0 < answer.confidence[0] < 1
 
 
+def test_an_old_gap_keeps_nobody_from_allocating(allocator, table):
+    old = table.drop(table.index[100])
+    old.iloc[50] = np.nan
+    same(allocator.allocate(old), allocator.allocate(table))
+    with pytest.raises(eo.InvalidProblemError, match="recent has a gap"):
+        allocator.allocate(old, slots=len(old) - 52)
+
+
 def test_columns_are_known_by_name(allocator, table):
     moved = table[["car", "iot", "web", "video"]].assign(notes="-")
     same(allocator.allocate(moved, slots=None), allocator.allocate(table, slots=None))
@@ -192,7 +200,7 @@ def test_budgets_are_in_units_and_by_name(table):
 )
 def test_tables_of_another_kind_are_refused(change, words, allocator, table):
     with pytest.raises(eo.InvalidProblemError, match=words):
-        allocator.allocate(change(table.iloc[:30]))
+        allocator.allocate(change(table.iloc[:30]), slots=None)
 
 
 @pytest.mark.parametrize(
