@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..formulations.graph_split import GraphSplit, GraphSplitDecision
+from ..formulations.placement.links import trusted_units
 from ..model.errors import NoSolutionError
 from ..model.outcome import Status
 from ..solving.solve import solve
@@ -25,10 +26,10 @@ class GraphLines:
     """The lines of a problem's placements; asks a minimum cut for the lowest one at an inverse rate."""
 
     def __init__(self, problem: GraphSplit) -> None:
-        self.problem, self.instant = problem, replace(problem, uplink_rate=_INSTANT)
+        self.problem, self.instant = problem, _changed(problem, uplink_rate=_INSTANT)
         # Each bit over the first link counts 1, and nothing else counts.
         backhaul = None if problem.backhaul_rate is None else np.full(np.shape(problem.backhaul_rate), _INSTANT)
-        self.crossing = replace(
+        self.crossing = _changed(
             problem,
             exec_time=np.where(np.isfinite(problem.exec_time), 0.0, math.inf),
             link_delay=0.0,
@@ -41,7 +42,7 @@ class GraphLines:
     def best(self, inverse: float) -> Line:
         """Return a line that is lowest at an inverse rate."""
         rate = _INSTANT if inverse == 0.0 else 1.0 / inverse
-        return self._of(_optimal(replace(self.problem, uplink_rate=rate)))
+        return self._of(_optimal(_changed(self.problem, uplink_rate=rate)))
 
     def decision(self, line: Line) -> GraphSplitDecision:
         """Return the placement of a line."""
@@ -50,6 +51,12 @@ class GraphLines:
     def _of(self, tiers: NDArray[np.int64]) -> Line:
         decision = GraphSplitDecision(tiers)
         return Line(self.instant.objective(decision), self.crossing.objective(decision), tiers)
+
+
+def _changed(problem: GraphSplit, **changes: Any) -> GraphSplit:
+    """Return the problem at a rate that is asked about, without doubts of its unit."""
+    with trusted_units():
+        return replace(problem, **changes)
 
 
 def _optimal(problem: GraphSplit) -> NDArray[np.int64]:

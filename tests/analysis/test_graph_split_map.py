@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from itertools import product
 
@@ -39,6 +40,14 @@ def test_it_is_the_envelope_of_all_placements(tiers: int, downlink: float | None
         assert front.frame().layers_sent.between(0, 4).all()
         within = eo.split_map(problem, (0.5, 2.0))
         assert within.latency(1.0) == pytest.approx(front.latency(1.0))
+
+
+def test_rates_that_are_only_tried_raise_no_doubts(caplog: pytest.LogCaptureFixture) -> None:
+    rng = np.random.default_rng(0)
+    graph = eo.GraphSplit(rng.gamma(1.0, 1e-3, (4, 2)), DIAMOND, 1e6, [2e5, 1e5, 1e5, 1e3], 1e7)
+    with caplog.at_level(logging.WARNING):
+        eo.split_map(graph)
+    assert not caplog.records
 
 
 def test_a_graph_on_a_chain_has_the_chain_s_map() -> None:
