@@ -1,7 +1,7 @@
 """Hour and day of the week as inputs of an exit: when a slot is says how its demand differs from the one before it.
 
-A window of an hour does not tell whether the night ends or begins. Sine and cosine of the time of day and of the time
-of the week go around midnight and Sunday without a jump. A small network turns them
+A window of an hour does not tell whether the night ends or begins. Sine and cosine of the time of day (of one and of
+two periods a day) and of the time of the week go around midnight and Sunday without a jump. A small network turns them
 into a factor on the latest demand and a shift, slice by slice, that are added to an exit's answer (a feature-wise
 linear modulation, Perez et al. 2018). It starts at zero: before training the answers are those without a calendar.
 """
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-FEATURES = 4
+FEATURES = 6
 """Numbers that :func:`calendar_features` returns of each slot."""
 
-_HIDDEN = 16
+_HIDDEN = 32
 
 
 def calendar_features(times: pd.DatetimeIndex) -> NDArray[np.float64]:
-    """Return sine and cosine of the time of day, then of the time of the week, (times, 4).
+    """Return sines and cosines of the time of day, of twice the time of day, and of the time of the week, (times, 6).
 
     Parameters
     ----------
@@ -37,13 +37,13 @@ def calendar_features(times: pd.DatetimeIndex) -> NDArray[np.float64]:
     >>> import pandas as pd
     >>> monday = pd.DatetimeIndex(["2024-01-01 00:00", "2024-01-01 06:00"])
     >>> calendar_features(monday).round(2) + 0.0
-    array([[0.  , 1.  , 0.  , 1.  ],
-           [1.  , 0.  , 0.22, 0.97]])
+    array([[ 0.  ,  1.  ,  0.  ,  1.  ,  0.  ,  1.  ],
+           [ 1.  ,  0.  ,  0.  , -1.  ,  0.22,  0.97]])
     """
     seconds = np.asarray(times.hour * 3600 + times.minute * 60 + times.second, dtype=np.float64)
     day = 2 * np.pi * seconds / 86400
     week = (2 * np.pi * np.asarray(times.day_of_week) + day) / 7
-    return np.stack([part(angle) for angle in (day, week) for part in (np.sin, np.cos)], axis=1)
+    return np.stack([part(angle) for angle in (day, 2 * day, week) for part in (np.sin, np.cos)], axis=1)
 
 
 class Calendar(nn.Module):

@@ -21,7 +21,7 @@ def test_features_go_round_with_the_day_and_the_week():
     found = calendar_features(times)
     assert found.shape == (2 * 7 * 144, FEATURES)
     np.testing.assert_allclose(found[: 7 * 144], found[7 * 144 :], atol=1e-12)  # the same a week later
-    np.testing.assert_allclose(found[:144, :2], found[144:288, :2], atol=1e-12)
+    np.testing.assert_allclose(found[:144, :4], found[144:288, :4], atol=1e-12)
     assert np.abs(np.diff(found, axis=0)).max() < 0.1  # without a jump at midnight or on Monday
     assert len(np.unique(found[: 7 * 144].round(9), axis=0)) == 7 * 144
 
@@ -38,7 +38,7 @@ def test_before_training_the_network_is_the_one_without_a_calendar(exit, remote)
     demand, known = torch.rand(5, 4, 6), torch.rand(5, FEATURES, 6)
     for one, other in zip(plain(demand), dated(torch.cat([demand, known], dim=1)), strict=True):
         assert one.equal(other)
-    with pytest.raises(eo.InvalidProblemError, match=r"expected \(batch, 8, 6\)"):
+    with pytest.raises(eo.InvalidProblemError, match=r"expected \(batch, 10, 6\)"):
         dated(demand)
 
 
@@ -60,7 +60,9 @@ def test_both_exits_read_the_calendar_and_count_it():
 
 
 def costs(table: pd.DataFrame, calendar: bool, **options) -> pd.Series:
-    fitted = SliceAllocator(AllocationCost(under=1.0), rule="edge", calendar=calendar, **options).fit(table)
+    fitted = SliceAllocator(AllocationCost(under=1.0), rule="edge", calendar=calendar, **options).fit(
+        table, max_shortfall=1.0
+    )
     return fitted.report.table()["cost"]
 
 
@@ -76,11 +78,10 @@ def test_a_calendar_helps_where_the_clock_decides():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1])
-def test_a_calendar_lowers_the_cost_of_traffic_with_a_daily_cycle(seed):
-    table = synthetic.traffic(cells=4, days=30, seed=seed).resample("h").sum()
-    with_it, without = (costs(table, calendar, epochs=40) for calendar in (True, False))
-    assert with_it["edge"] < 0.98 * without["edge"]
+def test_a_calendar_lowers_the_cost_of_hourly_traffic_with_a_daily_cycle():
+    table = synthetic.traffic(cells=9, days=30, seed=0).resample("h").sum()
+    with_it, without = (costs(table, calendar, epochs=60) for calendar in (True, False))
+    assert with_it["edge"] < 0.97 * without["edge"]
     assert with_it["persistence"] == without["persistence"]
 
 
