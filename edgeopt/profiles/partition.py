@@ -228,9 +228,9 @@ def compare_parts(parts: Sequence[Part], graph: OperatorGraph, captured: Capture
     """Raise unless the composition of the parts gives what the captured network gives on the example."""
     import torch
 
+    from .capture.comparison import difference
     from .capture.program import attribute
     from .capture.state import at_rest
-    from .capture.verify import difference
 
     nodes = graph.program.inputs
     given = captured.call.fresh().tensors

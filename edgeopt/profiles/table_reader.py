@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..model.errors import InvalidProblemError
-from .capture.names import function_name, module_of, unique
+from .capture.names import function_name, module_of, operator_name, unique
 from .capture.observation import Value
 from .capture.operators import OperatorGraph, Sort
 from .capture.parameters import parameter_sizes
@@ -205,7 +205,5 @@ def _new_parameters(graph: OperatorGraph, operators: list[fx.Node], counted: set
 def uncounted_of(graph: OperatorGraph, nodes: Any) -> dict[str, int]:
     """Return how often each operation occurs among nodes of which nothing is known."""
     from collections import Counter
-
-    from .capture.program import operator_name
 
     return dict(Counter(operator_name(n) for n in nodes if graph.seen.macs.get(n, 0) is None))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import edgeopt as eo
-from edgeopt.profiles.capture import capture, routes
+from edgeopt.profiles.capture import capture
 from edgeopt.profiles.capture.calls import tensors_in
 from edgeopt.profiles.capture.crossing import Crossings, cheapest, members_of
 from edgeopt.profiles.capture.parts import pieces, run_pieces
@@ -113,6 +113,71 @@ def test_lazy_caches_are_no_state():
         return self.a(x) * self.grid
 
     assert capture(made_networks.module(forward, a=nn.Linear(8, 8)), torch.ones(2, 8)).route == "export"
+
+
+def keeps_to_be_looked_at(self, x):
+    self.h = self.a(x)
+    self.calls = getattr(self, "calls", 0) + 1
+    self.features.append(self.h)
+    return self.b(self.h)
+
+
+def keeps_the_first_input(self, x):
+    if not hasattr(self, "h"):
+        self.h = self.a(x)
+    return self.b(x) + self.h
+
+
+def keeps_in_a_dict(self, x):
+    self.kept["h"] = self.a(x) + 0.5 * self.kept.get("h", 0.0)
+    return self.b(self.kept["h"])
+
+
+class Memory:
+    """State where no audit of attributes finds it."""
+
+    h = 0.0
+
+
+def keeps_in_an_object(self, x):
+    self.memory.h = self.a(x) + 0.5 * self.memory.h
+    return self.b(self.memory.h)
+
+
+def stateful(forward, **attributes):
+    """Return a model with these attributes."""
+    model = made_networks.module(forward, a=nn.Linear(8, 8), b=nn.Linear(8, 8)).eval()
+    for name, value in attributes.items():
+        setattr(model, name, value)
+    return model
+
+
+def test_attributes_that_no_later_call_reads_are_no_state():
+    model = stateful(keeps_to_be_looked_at, features=[])
+    assert capture(model, torch.ones(2, 8)).dynamic
+    assert (model.features, hasattr(model, "h"), hasattr(model, "calls")) == ([], False, False)
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+def test_weights_that_a_hook_computes_in_each_call_are_no_state():
+    model = nn.Sequential(torch.nn.utils.weight_norm(nn.Linear(8, 4)), nn.ReLU()).eval()
+    found = capture(model, torch.ones(3, 8))
+    value = torch.randn(5, 8, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(found.graph.program.run([value])[0], model(value).detach())
+    assert LayerTable.of(found).parameters == 4 + 4 + 32
+
+
+@pytest.mark.parametrize(
+    ("forward", "attributes", "message"),
+    [
+        (keeps_in_a_dict, {"kept": {}}, r"changes its attribute kept\['h'\], which is no buffer"),
+        (keeps_in_an_object, {"memory": Memory()}, "keeps state in what is no buffer"),
+        (keeps_the_first_input, {}, "differs from the model on other values.*Its calls change h, which a graph keeps"),
+    ],
+)
+def test_what_a_later_call_reads_is_refused(forward, attributes, message):
+    with pytest.raises(eo.InvalidProblemError, match=message):
+        capture(stateful(forward, **attributes), torch.ones(2, 8))
 
 
 def test_bytes_are_those_of_each_type():
@@ -285,7 +350,7 @@ def test_a_graph_that_differs_is_never_taken():
     calls = iter(range(10**6))
 
     def forward(self, x):
-        return self.a(x) * next(calls)
+        return self.a(x) * 2.0 ** max(0, next(calls) - 1)
 
     with pytest.raises(eo.InvalidProblemError, match="differs from the model on the example: result 0"):
         capture(made_networks.module(forward, a=nn.Linear(2, 2)), torch.ones(1, 2))
@@ -386,23 +451,6 @@ def test_the_cheapest_views_against_all_sets_of_them(drawn):
     cost, chosen = cheapest(0, tree, needed, lambda node: float(sizes[node]))
     assert cost == sum(sizes[node] for node in chosen) == min(sum(sizes[node] for node in s) for s in enough)
     assert all(before[view] & set(chosen) for view in needed)
-
-
-_QUICK = ("half",)
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[] if n in _QUICK else pytest.mark.slow) for n in made_networks.NETWORKS]
-)
-def test_graphs_that_are_functional_already_are_taken_as_they_are(name, monkeypatch):
-    """What is not decomposed is what would have come out: the same operations in the same order."""
-    build, args, kwargs, _ = made_networks.NETWORKS[name]
-    torch.manual_seed(0)
-    model = build().eval()
-    ours = [str(node.target) for node in capture(model, args, kwargs).graph.nodes]
-    monkeypatch.setattr(routes, "_is_functional", lambda graph: False)
-    theirs = [str(node.target) for node in capture(model, args, kwargs).graph.nodes]
-    assert ours == theirs
 
 
 def test_a_size_among_the_results_does_not_fix_the_batch():

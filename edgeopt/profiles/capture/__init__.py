@@ -89,8 +89,8 @@ def capture(
     sizes = _sizes(call, dynamic)
     copy = working_copy(model)
     with at_rest():
-        settle(copy, call)
-    program, notes = captured(copy, model, call, sizes)
+        changed = settle(copy, call)
+    program, notes = captured(copy, model, call, sizes, changed)
     training = sum(module.training for module in model.modules())
     if training:
         notes.insert(0, f"captured in eval mode; {training} of its modules are in training mode")

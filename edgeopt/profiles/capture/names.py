@@ -6,12 +6,25 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .program import PREFIX, operator_name
-
 if TYPE_CHECKING:
     from torch import fx
 
     from .operators import OperatorGraph
+
+PREFIX = "model."
+"""Path of the user's model inside the wrapper that is exported."""
+
+
+def operator_name(node: fx.Node) -> str:
+    """Return the name of a node's operation as torch has it: ``aten::linear``; Python's own as ``operator::add``."""
+    if node.op != "call_function":
+        return node.op
+    schema = getattr(node.target, "_schema", None)
+    if schema is not None:
+        return str(schema.name)
+    name = getattr(node.target, "name", None)
+    plain = getattr(node.target, "__name__", str(node.target)).strip("_")
+    return f"higher_order::{name()}" if callable(name) else f"operator::{plain}"
 
 
 def module_of(node: fx.Node) -> tuple[str, str, str]:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .program import operator_name
+from .names import operator_name
 from .work import macs_of
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from ...model.cached import cached_property
+from .names import operator_name
 from .observation import NUMBER, Observation, Value
-from .program import Program, operator_name
+from .program import Program
 
 if TYPE_CHECKING:
     from torch import fx

@@ -7,16 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .names import PREFIX
+from .rewriting import rewrite
+
 if TYPE_CHECKING:
     import torch
     from torch import fx
-
-PREFIX = "model."
-"""Path of the user's model inside the wrapper that is exported."""
-
-_CHECKS = ("_assert", "sym_constrain_range", "_check")
-_COPIES_OF_NOTHING = ("aten::alias", "aten::detach", "aten::lift_fresh_copy", "aten::lift_fresh")
-_FILLED = {"zeros": 0, "ones": 1, "empty": 0}
 
 
 @dataclass
@@ -145,20 +141,10 @@ def _own_buffers(held: dict[str, Any], writes: Mapping[str, Any]) -> None:
 def finished(
     held: dict[str, Any], graph: fx.Graph, route: str, dynamic: bool, writes: dict[str, fx.Node] | None = None
 ) -> Program:
-    """Return the program of a graph without checks, aliases, factories like another tensor, and dead operations."""
+    """Return the program of a graph, rewritten (:mod:`.rewriting`) and without dead operations."""
     from torch import fx
 
-    for node in list(graph.nodes):
-        if node.op != "call_function":
-            continue
-        name = operator_name(node)
-        if any(name.split("::")[-1].startswith(check) for check in _CHECKS):
-            graph.erase_node(node)
-        elif name in _COPIES_OF_NOTHING:
-            node.replace_all_uses_with(node.args[0])
-            graph.erase_node(node)
-        else:
-            _make_by_size(graph, node)
+    rewrite(graph)
     writes = dict(writes or {})
     if writes:  # aliases among them may have been replaced
         results = graph.output_node().args[0]
@@ -169,55 +155,3 @@ def finished(
     used = {node.target for node in graph.nodes if node.op == "get_attr"}
     module = fx.GraphModule({name: value for name, value in held.items() if name in used}, graph)
     return Program(module, route, dynamic, writes)
-
-
-def operator_name(node: fx.Node) -> str:
-    """Return the name of a node's operation as torch has it: ``aten::linear``; Python's own as ``operator::add``."""
-    if node.op != "call_function":
-        return node.op
-    schema = getattr(node.target, "_schema", None)
-    if schema is not None:
-        return str(schema.name)
-    name = getattr(node.target, "name", None)
-    plain = getattr(node.target, "__name__", str(node.target)).strip("_")
-    return f"higher_order::{name()}" if callable(name) else f"operator::{plain}"
-
-
-def _make_by_size(graph: fx.Graph, node: fx.Node) -> None:
-    """Replace ``zeros_like(x)`` and ``x.new_zeros(…)`` by a factory of the size: they need a size, not x itself."""
-    import torch
-
-    name = operator_name(node).split("::")[-1]
-    if name.startswith("new_"):
-        kind, size = name.removeprefix("new_"), node.args[1]
-    elif name.endswith("_like"):
-        kind, size = name.removesuffix("_like"), None
-    else:
-        return
-    if kind not in (*_FILLED, "full"):
-        return
-    value = _FILLED.get(kind, node.args[-1])
-    made = node.meta.get("val")
-    if not isinstance(made, torch.Tensor) or made.layout != torch.strided:
-        return
-    with graph.inserting_before(node):
-        if size is None:
-            source = node.args[0]
-            size = [
-                side if isinstance(side, int) else _size(graph, source, dimension, side)
-                for dimension, side in enumerate(made.shape)
-            ]
-        filled = graph.call_function(
-            torch.ops.aten.full.default, (size, value), {"dtype": made.dtype, "device": made.device}
-        )
-    filled.meta = dict(node.meta)
-    node.replace_all_uses_with(filled)
-    graph.erase_node(node)
-
-
-def _size(graph: fx.Graph, source: Any, dimension: int, value: Any) -> fx.Node:
-    import torch
-
-    node = graph.call_function(torch.ops.aten.sym_size.int, (source, dimension))
-    node.meta["val"] = value
-    return node

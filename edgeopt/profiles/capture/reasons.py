@@ -7,8 +7,6 @@ import re
 import traceback
 from pathlib import Path
 
-from .state import first_line
-
 _AT = re.compile(r"\(([^()\s]+\.py):(\d+) in (\w+)\)")
 
 
@@ -41,3 +39,8 @@ def _is_users(path: str) -> bool:
     own = (str(Path(torch.__file__).parent), str(Path(__file__).parent), str(Path(traceback.__file__).parent))
     packages = "site-packages" in path or "dist-packages" in path
     return path.endswith(".py") and (packages or not path.startswith(own[2])) and not path.startswith(own[:2])
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its name."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from ...model.errors import InvalidProblemError
 from . import program as programs
+from .aliasing import can_be_rewritten
 from .calls import tensors_in
 from .reasons import reason
 from .recorder import recorded
-from .state import at_rest
+from .state import at_rest, working_copy
 from .verify import DifferenceError, verify
 
 if TYPE_CHECKING:
     import torch
-    from torch import fx
 
     from .calls import Call
     from .program import Program
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 Sizes = list[tuple[int, ...]]
 
 
-def captured(copy: torch.nn.Module, model: torch.nn.Module, call: Call, sizes: Sizes) -> tuple[Program, list[str]]:
+def captured(
+    copy: torch.nn.Module, model: torch.nn.Module, call: Call, sizes: Sizes, changed: Sequence[str] = ()
+) -> tuple[Program, list[str]]:
     """Return a program that gives what `copy` gives, and notes for the user.
 
     Parameters
@@ -44,6 +46,8 @@ def captured(copy: torch.nn.Module, model: torch.nn.Module, call: Call, sizes: S
         The example.
     sizes : list of tuples of int
         For each tensor of the call, its dimensions that may change.
+    changed : sequence of str
+        Attributes that calls of the model change.
 
     Raises
     ------
@@ -57,12 +61,13 @@ def captured(copy: torch.nn.Module, model: torch.nn.Module, call: Call, sizes: S
         for given in [sizes, fixed] if any(sizes) else [sizes]:
             ways.append((route, _exporter(copy, model, call, given, strict)))
     ways.append(("recorder", lambda: recorded(copy, model, call)))
+    fresh = (lambda: working_copy(model)) if changed else None
     met: dict[str, str] = {}
     for route, way in ways:
         try:
             with at_rest(), quiet():
                 found = way()
-            notes = verify(copy, found, call, sizes)
+            notes = verify(copy, found, call, sizes, fresh)
         except DifferenceError as error:
             met[route] = str(error)
         except Exception as error:  # whatever a model's own code raises when its tensors are symbols
@@ -71,6 +76,8 @@ def captured(copy: torch.nn.Module, model: torch.nn.Module, call: Call, sizes: S
             notes += _fixed(found, call, sizes)
             return found, notes
     said = "; ".join(f"{route}: {why}" for route, why in met.items())
+    if changed:
+        said += f". Its calls change {', '.join(changed[:3])}, which a graph keeps as it was in the capture"
     raise InvalidProblemError(f"{type(model).__name__} cannot be captured. {said}. {_ADVICE}")
 
 
@@ -121,45 +128,11 @@ def _exporter(
         shapes = [dict.fromkeys(which, Dim.AUTO) for which in sizes]
         spec: dict[str, Any] | None = {"tensors": shapes} if any(sizes) else None
         exported = torch.export.export(wrapped(copy, call), (given,), dynamic_shapes=spec, strict=strict)
-        if not _is_functional(exported.graph):  # three quarters of the time of a capture
+        if not can_be_rewritten(exported.graph):  # a second trace takes as long as the first
             exported = exported.run_decompositions({})
         return programs.from_exported(exported, model, call.names, route, any(sizes))
 
     return export
-
-
-def _is_functional(graph: fx.Graph) -> bool:
-    """Whether torch would leave every operation of a graph as it is: none writes, and none may return a view or a copy.
-
-    ``run_decompositions({})`` replaces what writes, and composite operations of which torch says that the result may
-    share the memory of an argument, such as ``flatten`` and ``to``.
-    """
-    return all(_stays(node.target) for node in graph.nodes if node.op == "call_function")
-
-
-def _stays(target: Any) -> bool:
-    import operator
-
-    import torch
-
-    if not isinstance(target, torch._ops.OpOverload):
-        return target in (operator.getitem, operator.add, operator.sub, operator.mul, operator.floordiv)
-    schema = target._schema
-    if schema.is_mutable:
-        return False
-    if not target.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd):
-        return True
-    shares = any(value.alias_info is not None for value in (*schema.arguments, *schema.returns))
-    return not shares and str(schema.name) in _COMPOSITE
-
-
-_WHOLE = (
-    "linear matmul einsum conv1d conv2d conv3d batch_norm layer_norm group_norm lstm gru rnn_tanh rnn_relu lstm_cell "
-    "gru_cell max_pool1d max_pool2d max_pool3d adaptive_avg_pool2d softmax log_softmax silu pad bilinear cdist "
-    "scaled_dot_product_attention upsample_nearest2d upsample_bilinear2d relu6"
-)
-_COMPOSITE = frozenset(f"aten::{name}" for name in _WHOLE.split())
-"""Composite operations that torch keeps whole; others may be taken apart even where nothing is asked for."""
 
 
 def _widened(tensor: torch.Tensor, dimensions: tuple[int, ...]) -> torch.Tensor:

@@ -1,7 +1,7 @@
-"""A copy of a model to work on, and whether running it changes more than its registered buffers.
+"""A copy of a model to work on, and whether its calls depend on those before them.
 
-A trace sees attributes as constants, so a model that writes to one (``self.h = …``) cannot be traced rightly;
-``torch.export`` only warns of it, here it is refused. What only the first run changes is not: caches are filled then.
+A trace sees attributes as constants, so a model that reads in a call what the last one wrote (``self.h = … self.h``)
+cannot be traced rightly; ``torch.export`` only warns of it, here it is refused.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...model.errors import InvalidProblemError
 from .calls import tensors_in
+from .comparison import difference
+from .reasons import first_line, reason
 
 if TYPE_CHECKING:
     import torch
@@ -68,50 +70,81 @@ def run(model: torch.nn.Module, call: Call) -> list[torch.Tensor]:
     return [tensor.detach() for tensor in tensors_in(model(*given.args, **given.kwargs))]
 
 
-def settle(model: torch.nn.Module, call: Call) -> None:
-    """Run a copy twice and refuse it if the second run changes attributes; its buffers are put back.
+def settle(model: torch.nn.Module, call: Call) -> list[str]:
+    """Run a copy twice, refuse it if the results differ, and return the attributes that its calls change.
+
+    Attributes may change as long as later calls do not read them: caches that the first call fills, weights that are
+    normalised anew in each call, features that are kept to be looked at. Buffers are put back before each call.
 
     Raises
     ------
     InvalidProblemError
-        If the model does not take the call, or changes what is no registered buffer.
+        If the model does not take the call, or its second call gives something else.
     """
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    marks = [_marks(model)]
+    results = []
     try:
-        run(model, call)
-        before = dict(_attributes(model))
-        versions = {key: _mark(value) for key, value in before.items()}
-        run(model, call)
+        for _ in range(2):
+            results.append(run(model, call))
+            marks.append(_marks(model))
+            _put_back(model, buffers)
     except Exception as error:  # whatever the model's own code raises
-        raise InvalidProblemError(f"the model does not take an input of shape {call}: {first_line(error)}") from error
-    after = dict(_attributes(model))
-    for key, value in after.items():
-        if key not in before or not _same(before[key], versions[key], value):
-            raise InvalidProblemError(
-                f"running {type(model).__name__} changes its attribute {key}, which is no buffer: a trace would keep "
-                f"it as a constant; register it (register_buffer) and change it in place, or pass it as an input"
-            )
+        raise InvalidProblemError(f"the model does not take an input of shape {call}: {reason(error)}") from error
+    later = _changed(marks[1], marks[2])
+    if gap := _gap(*results):
+        what = f"changes its attribute {later[0]}, which is no buffer" if later else "keeps state in what is no buffer"
+        raise InvalidProblemError(
+            f"{type(model).__name__} {what}: a second call with the same input gives something else ({gap}), and a "
+            "trace would keep it as a constant; register it (register_buffer) and change it in place, or pass it as "
+            "an input"
+        )
+    return list(dict.fromkeys([*later, *_changed(marks[0], marks[1])]))
+
+
+def _put_back(model: torch.nn.Module, buffers: dict[str, torch.Tensor]) -> None:
     for name, buffer in model.named_buffers():
         if name in buffers and buffers[name].shape == buffer.shape:
             buffer.copy_(buffers[name])
+
+
+def _gap(first: list[torch.Tensor], second: list[torch.Tensor]) -> str | None:
+    """Return in words how the results of two calls differ; values that are not there cannot."""
+    if len(first) != len(second):
+        return f"{len(second)} tensors, not {len(first)}"
+    pairs = zip(first, second, strict=True)
+    return next((gap for a, b in pairs if not a.is_meta and (gap := difference(b, a)) is not None), None)
+
+
+def _marks(model: torch.nn.Module) -> dict[str, tuple[Any, Any]]:
+    """Return every attribute with how often it was changed in place."""
+    return {key: (value, _mark(value)) for key, value in _attributes(model)}
+
+
+def _changed(before: dict[str, tuple[Any, Any]], after: dict[str, tuple[Any, Any]]) -> list[str]:
+    return [key for key, (value, _) in after.items() if key not in before or not _same(*before[key], value)]
 
 
 def _attributes(model: torch.nn.Module) -> Iterator[tuple[str, Any]]:
     """Yield every tensor and number among the modules' attributes and parameters, buffers left out."""
     import torch
 
+    machinery = set(vars(torch.nn.Module()))
     for path, module in model.named_modules():
-        kept = {name: value for name, value in vars(module).items() if not _own(name)} | dict(module._parameters)
-        for name, value in kept.items():
-            place = f"{path}.{name}" if path else name
-            for index, item in enumerate(value if isinstance(value, list | tuple) else [value]):
-                if item is None or isinstance(item, torch.Tensor | int | float | complex | str):
-                    yield (f"{place}[{index}]" if isinstance(value, list | tuple) else place), item
+        kept = {name: value for name, value in vars(module).items() if name not in machinery}
+        for name, value in (kept | dict(module._parameters)).items():
+            yield from _leaves(f"{path}.{name}" if path else name, value)
 
 
-def _own(name: str) -> bool:
-    """Whether an attribute is the module's machinery."""
-    return name in ("_parameters", "_buffers", "_modules", "training") or name.endswith("_hooks")
+def _leaves(place: str, value: Any) -> Iterator[tuple[str, Any]]:
+    import torch
+
+    if value is None or isinstance(value, torch.Tensor | int | float | complex | str):
+        yield place, value
+    elif isinstance(value, list | tuple | dict):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            yield from _leaves(f"{place}[{key!r}]", item)
 
 
 def _mark(value: Any) -> Any:
@@ -129,8 +162,3 @@ def _same(before: Any, mark: Any, after: Any) -> bool:
     if isinstance(before, torch.Tensor):
         return after is before and bool(_mark(after) == mark)
     return type(before) is type(after) and (before == after or before != before)
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says, or its name."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

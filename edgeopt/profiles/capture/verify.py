@@ -4,27 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .program import PREFIX
-from .state import at_rest, first_line, run
+from .comparison import difference
+from .names import PREFIX
+from .reasons import first_line
+from .state import at_rest, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import torch
 
     from .calls import Call
     from .program import Program
 
-TOLERANCE = 1e-5
-"""Largest difference, relative to the largest magnitude of a result: kernels may add in another order."""
+_VALUES = "other values"
 
 
 class DifferenceError(Exception):
     """A program gives something else than its model."""
 
 
-def verify(model: torch.nn.Module, program: Program, call: Call, sizes: list[tuple[int, ...]]) -> list[str]:
+def verify(
+    model: torch.nn.Module,
+    program: Program,
+    call: Call,
+    sizes: list[tuple[int, ...]],
+    fresh: Callable[[], torch.nn.Module] | None = None,
+) -> list[str]:
     """Compare a program with the settled copy of its model; return notes on what could not be compared.
+
+    Where calls change attributes of the model, `fresh` makes a copy that was never called: what an attribute keeps of
+    the example's values would be a constant of the program, and gives something else than a model that starts with
+    other values.
 
     Raises
     ------
@@ -37,8 +48,9 @@ def verify(model: torch.nn.Module, program: Program, call: Call, sizes: list[tup
         if any(tensor.is_meta for tensor in [*call.tensors, *model.parameters()]):
             return ["the model has no values (meta tensors): its graph was not compared with it"]
         for what, other in _others(call, sizes, program.dynamic):
+            running = fresh() if fresh and what == _VALUES else model
             try:
-                expected = run(model, other)
+                expected = run(running, other)
             except Exception as error:  # the model may refuse values or sizes that were drawn
                 notes.append(f"not compared on {what}: the model refuses it ({first_line(error)})")
                 continue
@@ -51,7 +63,7 @@ def verify(model: torch.nn.Module, program: Program, call: Call, sizes: list[tup
 
 def _others(call: Call, sizes: list[tuple[int, ...]], dynamic: bool) -> Iterator[tuple[str, Call]]:
     yield "the example", call
-    yield "other values", call.with_tensors([_redrawn(tensor, seed) for seed, tensor in enumerate(call.tensors)])
+    yield _VALUES, call.with_tensors([_redrawn(tensor, seed) for seed, tensor in enumerate(call.tensors)])
     if dynamic and any(sizes):
         larger = [_longer(tensor, which) for tensor, which in zip(call.tensors, sizes, strict=True)]
         yield f"inputs of shape {[tuple(tensor.shape) for tensor in larger]}", call.with_tensors(larger)
@@ -91,29 +103,6 @@ def _compare(model: torch.nn.Module, program: Program, call: Call, expected: lis
             )
     if len(found) != len(expected):
         raise DifferenceError(f"the graph gives {len(found)} tensors on {what}; the model gives {len(expected)}")
-
-
-def difference(ours: torch.Tensor, theirs: torch.Tensor) -> str | None:
-    """Return in words by how much two tensors differ, or None where they agree."""
-    import torch
-
-    if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
-        shapes = tuple(ours.shape), tuple(theirs.shape)
-        return f"its type, {ours.dtype} of shape {shapes[0]} for {theirs.dtype} of shape {shapes[1]}"
-    if ours.is_quantized:
-        ours, theirs = ours.dequantize(), theirs.dequantize()
-    if ours.layout != torch.strided:
-        ours, theirs = ours.to_dense(), theirs.to_dense()
-    if torch.equal(ours, theirs):
-        return None
-    wide = torch.complex128 if ours.is_complex() else torch.float64
-    a, b = ours.to(wide), theirs.to(wide)
-    finite = b.abs()[b.isfinite()]
-    scale = float(finite.max()) if finite.numel() else 0.0
-    coarse = TOLERANCE if not ours.is_floating_point() else max(TOLERANCE, 8 * torch.finfo(ours.dtype).eps)
-    if torch.allclose(a, b, rtol=0.0, atol=coarse * max(scale, 1e-30), equal_nan=True):
-        return None
-    return f"{float((a - b).abs().nan_to_num().max()):.3g} of {scale:.3g}"
 
 
 def _first(model: torch.nn.Module, program: Program, call: Call) -> str:

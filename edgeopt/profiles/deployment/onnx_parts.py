@@ -14,8 +14,8 @@ import numpy as np
 
 from ...exchange.writing import write_atomically
 from ...model.errors import ExtraNotInstalledError, InvalidProblemError
-from ..capture.state import first_line
-from ..capture.verify import difference
+from ..capture.comparison import difference
+from ..capture.reasons import first_line
 from .files import described
 from .program import calls_of, exported, name_of, writes_buffers
 

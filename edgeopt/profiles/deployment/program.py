@@ -100,8 +100,8 @@ def _compare(part: Part, program: torch.export.ExportedProgram) -> None:
     """Raise unless a program gives what its part gives, on the example's sizes and on those of the trace."""
     import torch
 
+    from ..capture.comparison import difference
     from ..capture.state import at_rest
-    from ..capture.verify import difference
 
     if writes_buffers(part):
         return  # a call changes the state that the part shares with the model
