@@ -4,9 +4,9 @@
 
 ``pip install --no-deps --target zoo torchvision timm transformers huggingface_hub tokenizers safetensors regex`` and
 ``PYTHONPATH=zoo`` bring the packages; nothing is downloaded, weights are random. For every network: which front end
-took it, seconds of capture, operators, cuts and those with one tensor, sampled cuts whose parts equal the model (1e-6
-of the largest value) and ship what ``torch.save`` writes, multiply-accumulates beside those that torch's own counter
-sees when the model runs, and what is not counted.
+took it, seconds of a processor for the capture, operators, cuts and those with one tensor, sampled cuts whose parts
+equal the model (1e-6 of the largest value) and ship what ``torch.save`` writes, multiply-accumulates beside those that
+torch's own counter sees when the model runs, and what is not counted.
 """
 
 from __future__ import annotations
@@ -58,17 +58,17 @@ def measured(network: Network, most: int) -> dict[str, Any]:
         model = build().eval()
     except Exception as error:  # another version of the package
         return row | {"route": f"not built: {type(error).__name__}: {error}"[:100]}
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         found = capture(model, args, kwargs)
     except eo.EdgeOptError as error:
-        return row | {"route": "refused", "seconds": time.perf_counter() - started, "said": str(error)}
-    row |= {"route": found.route, "dynamic": found.dynamic, "seconds": time.perf_counter() - started}
+        return row | {"route": "refused", "seconds": time.process_time() - started, "said": str(error)}
+    row |= {"route": found.route, "dynamic": found.dynamic, "seconds": time.process_time() - started}
     table = LayerTable.of(found)
-    started = time.perf_counter()
+    started = time.process_time()
     costs = Crossings(found.graph).frame()
     row |= {"operators": len(found.graph.operators), "cuts": len(costs) - 2, "layers": len(table.layers)}
-    row |= {"one_tensor": int((costs.tensors[1:-1] == 1).sum()), "cost_ms": 1e3 * (time.perf_counter() - started)}
+    row |= {"one_tensor": int((costs.tensors[1:-1] == 1).sum()), "cost_ms": 1e3 * (time.process_time() - started)}
     row |= tried(found, most)
     row |= {"macs": table.macs, "torchs_macs": torchs_macs(model, args, kwargs)}
     return row | {

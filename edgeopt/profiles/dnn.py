@@ -11,7 +11,7 @@ one FLOP for each element of its output, and reshaping none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -88,12 +88,13 @@ class LayerTable:
         dynamic: Dynamic = "batch",
         operators: bool = False,
         keep_outputs: bool = True,
+        opaque: Sequence[str] = (),
     ) -> LayerTable:
         """Capture `model` as it runs on an example, in eval mode; the model itself stays as it is.
 
         Parameters
         ----------
-        model, example_input, example_kwargs, dynamic
+        model, example_input, example_kwargs, dynamic, opaque
             As in :func:`~edgeopt.profiles.capture.capture`.
         word_bits : int, optional
             Bits of a floating-point number on a link; those of its own type by default.
@@ -108,7 +109,7 @@ class LayerTable:
         InvalidProblemError
             If the model cannot be captured or the input does not fit.
         """
-        captured = capture(model, example_input, example_kwargs, dynamic)
+        captured = capture(model, example_input, example_kwargs, dynamic, opaque)
         return cls.of(captured, word_bits, operators=operators, keep_outputs=keep_outputs)
 
     @classmethod

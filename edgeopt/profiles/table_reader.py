@@ -64,7 +64,7 @@ def rows_of(graph: OperatorGraph, grouped: bool) -> list[Row]:
             places[source].nodes.append(node)  # one of several results of an operator
         else:
             plain = function_name(node)
-            name = path if own else f"{path}.{plain}" if path else plain
+            name = path if own or node.op == "call_module" else f"{path}.{plain}" if path else plain
             rows.append(Row(name, kind.rpartition(".")[2] if own else "", call if own else "", [node]))
         places[node] = next(row for row in reversed(rows) if node in row.nodes)
     for row, name in zip(rows, unique([row.name for row in rows]), strict=True):

@@ -8,7 +8,7 @@ example (:mod:`.observation`, :mod:`.work`), its operators (:mod:`.operators`) a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,7 @@ def capture(
     example_input: Any,
     example_kwargs: Mapping[str, Any] | None = None,
     dynamic: Dynamic = "batch",
+    opaque: Sequence[str] = (),
 ) -> Capture:
     """Capture `model` in eval mode as it runs on an example; the model itself is neither run nor changed.
 
@@ -68,6 +69,10 @@ def capture(
     dynamic : {"batch"}, mapping or None
         What may change: the first dimension of every tensor that shares it with the first one (the default), for each
         tensor by its name the dimensions given, or nothing.
+    opaque : sequence of str
+        Paths of modules inside the model that are kept whole, one operator each, where they have no fixed graph
+        (non-maximum suppression, packed sequences). Their work is not known: ``register_work("opaque::path", …)`` says
+        it. All else is captured for the sizes of the example.
 
     Raises
     ------
@@ -79,18 +84,20 @@ def capture(
 
     from .calls import Call
     from .observation import observe
+    from .opaque import require_modules
     from .operators import OperatorGraph
     from .routes import captured
     from .state import at_rest, settle, working_copy
 
     if not isinstance(model, torch.nn.Module):
         raise InvalidProblemError(f"model is a {type(model).__name__}; expected a torch.nn.Module")
+    require_modules(model, opaque)
     call = Call.of(model, example_input, example_kwargs)
     sizes = _sizes(call, dynamic)
     copy = working_copy(model)
     with at_rest():
         changed = settle(copy, call)
-    program, notes = captured(copy, model, call, sizes, changed)
+    program, notes = captured(copy, model, call, sizes, changed, opaque)
     training = sum(module.training for module in model.modules())
     if training:
         notes.insert(0, f"captured in eval mode; {training} of its modules are in training mode")

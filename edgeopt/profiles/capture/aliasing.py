@@ -7,6 +7,7 @@ of an input, a parameter or a buffer.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from .names import operator_name
@@ -91,7 +92,7 @@ def _type_of(operation: Any, node: fx.Node) -> Any:
     import torch
 
     args, kwargs = torch.fx.map_arg((node.args, dict(node.kwargs)), lambda source: source.meta["val"])
-    with node.meta["val"].fake_mode:
+    with getattr(node.meta["val"], "fake_mode", nullcontext()):
         return operation(*args, **kwargs).dtype
 
 
@@ -106,8 +107,9 @@ def can_be_rewritten(graph: fx.Graph) -> bool:
     It does not where a loop or a branch is a graph of its own, where the memory that is written may be read under
     another name, and where torch would take an operation apart.
     """
-    shared = _Sharing(graph)
-    return all(_is_settled(node) or shared.may_be_elsewhere(node) for node in graph.nodes if node.op == "call_function")
+    operations = [node for node in graph.nodes if node.op == "call_function"]
+    open_ones = {node for node in operations if not _is_settled(node)}
+    return open_ones <= _Sharing(graph).elsewhere
 
 
 def _is_settled(node: fx.Node) -> bool:
@@ -140,16 +142,24 @@ def _is_composite(target: Any) -> bool:
 
 
 class _Sharing:
-    """Groups of nodes that may share memory, and which of them are one tensor under several names."""
+    """Groups of nodes that may share memory, and which of them are one tensor under several names.
+
+    `elsewhere` holds the operations in place that may give a new tensor instead. Each is judged by the groups before
+    it: whatever is made from the tensor later is made from the new one.
+    """
 
     def __init__(self, graph: fx.Graph) -> None:
+        self.elsewhere: set[fx.Node] = set()
         self._order = {node: index for index, node in enumerate(graph.nodes)}
         self._group: dict[fx.Node, list[fx.Node]] = {}
         self._same: dict[fx.Node, fx.Node] = {}
         for node in graph.nodes:
-            self._add(node)
+            written = getattr(getattr(node.target, "_schema", None), "is_mutable", False)
+            if written and self._may_be_elsewhere(node):
+                self.elsewhere.add(node)
+            self._add(node, node.op == "call_function" and (written or gives_argument(node)))
 
-    def _add(self, node: fx.Node) -> None:
+    def _add(self, node: fx.Node, is_argument: bool) -> None:
         members = [node]
         for source in _may_share(node):
             if (group := self._group[source]) is not members:
@@ -158,23 +168,20 @@ class _Sharing:
                 for member in group:
                     self._group[member] = group
         self._group[node] = members
-        written = getattr(getattr(node.target, "_schema", None), "is_mutable", False)
-        one = node.op == "call_function" and (written or gives_argument(node))
-        self._same[node] = self._same[node.args[0]] if one else node  # type: ignore[index]
+        self._same[node] = self._same[node.args[0]] if is_argument else node  # type: ignore[index]
 
-    def may_be_elsewhere(self, node: fx.Node) -> bool:
-        """Whether an operation in place may give a new tensor instead."""
+    def _may_be_elsewhere(self, node: fx.Node) -> bool:
         if functional_twin(node) is None:
             return False
         changed: Any = node.args[0]
         group, place = self._group[changed], self._order[node]
         if any(member.op in ("placeholder", "get_attr") for member in group):
             return False
-        before = [member for member in group if self._order[member] < place and member is not changed]
-        names = [member for member in before if self._same[member] is self._same[changed]]
+        others = [member for member in group if member is not changed]
+        names = [member for member in others if self._same[member] is self._same[changed]]
         if not any(is_copied_dropout(member) for member in [changed, *names]):
-            before = [member for member in before if member not in names]
-        return not any(self._reads(user, place) for member in before for user in member.users)
+            others = [member for member in others if member not in names]
+        return not any(self._reads(user, place) for member in others for user in member.users)
 
     def _reads(self, user: fx.Node, place: int) -> bool:
         return self._order[user] > place and operator_name(user) != "aten::sym_size"
@@ -187,8 +194,8 @@ def _may_share(node: fx.Node) -> list[fx.Node]:
     import torch
 
     target = node.target
-    if node.op != "call_function":
-        return []
+    if node.op != "call_function":  # a module that is kept whole may give an argument as it is
+        return list(node.all_input_nodes)
     if target is operator.getitem and _is_alone(node):
         return []
     if not isinstance(target, torch._ops.OpOverload):

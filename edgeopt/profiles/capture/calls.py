@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
@@ -14,26 +15,32 @@ if TYPE_CHECKING:
     import torch
 
 
-def mapped(value: Any, change: Callable[[str, torch.Tensor], Any], path: str) -> Any:
+def mapped(value: Any, change: Callable[[str, torch.Tensor], Any], path: str, objects: bool = False) -> Any:
     """Return a copy of nested containers with every tensor replaced by ``change(path, tensor)``, in their own order.
 
-    Containers are lists, tuples, mappings and dataclasses; whatever else holds no tensor stays as it is.
+    Containers are lists, tuples, mappings, dataclasses and, if `objects`, attributes of any object; whatever else holds
+    no tensor stays as it is.
     """
     import torch
 
     if isinstance(value, torch.Tensor):
         return change(path, value)
     if isinstance(value, Mapping):
-        changed = {key: mapped(item, change, f"{path}[{key!r}]") for key, item in value.items()}
+        changed = {key: mapped(item, change, f"{path}[{key!r}]", objects) for key, item in value.items()}
         return changed if type(value) is dict else type(value)(changed)  # type: ignore[call-arg]
     if isinstance(value, tuple | list):
-        items = [mapped(item, change, f"{path}[{index}]") for index, item in enumerate(value)]
+        items = [mapped(item, change, f"{path}[{index}]", objects) for index, item in enumerate(value)]
         named = isinstance(value, tuple) and hasattr(value, "_fields")
         return type(value)(*items) if named else type(value)(items)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = [field.name for field in dataclasses.fields(value) if field.init]
-        changes = {name: mapped(getattr(value, name), change, f"{path}.{name}") for name in fields}
+        changes = {name: mapped(getattr(value, name), change, f"{path}.{name}", objects) for name in fields}
         return dataclasses.replace(value, **changes)
+    if objects and tensors_in(value):
+        made = copy.copy(value)
+        for name, item in vars(value).items():
+            setattr(made, name, mapped(item, change, f"{path}.{name}", objects))
+        return made
     return value
 
 
@@ -63,11 +70,14 @@ class Call:
         Positional and keyword arguments.
     names : tuple of str
         Where each tensor is, by the names of the model's own parameters: ``x``, ``batch['left']``, ``images[0]``.
+    objects : bool
+        Whether tensors may be attributes of objects of any class.
     """
 
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     names: tuple[str, ...]
+    objects: bool = False
 
     @classmethod
     def of(cls, model: torch.nn.Module, example_input: Any, example_kwargs: Mapping[str, Any] | None) -> Call:
@@ -101,15 +111,18 @@ class Call:
     def tensors(self) -> list[torch.Tensor]:
         """All tensors of the call, in the order of `names`."""
         found: list[torch.Tensor] = []
-        mapped([*self.args, *self.kwargs.values()], lambda _, tensor: found.append(tensor), "")
+        mapped([*self.args, *self.kwargs.values()], lambda _, tensor: found.append(tensor), "", self.objects)
         return found
 
     def with_tensors(self, tensors: list[torch.Tensor]) -> Call:
         """Return the same call with other tensors in the same places."""
         supply = iter(tensors)
-        values = [mapped(value, lambda *_: next(supply), "") for value in [*self.args, *self.kwargs.values()]]
+        given = [*self.args, *self.kwargs.values()]
+        values = [mapped(value, lambda *_: next(supply), "", self.objects) for value in given]
         count = len(self.args)
-        return Call(tuple(values[:count]), dict(zip(self.kwargs, values[count:], strict=True)), self.names)
+        return Call(
+            tuple(values[:count]), dict(zip(self.kwargs, values[count:], strict=True)), self.names, self.objects
+        )
 
     def fresh(self) -> Call:
         """Return the same call with copies of its tensors: a model may change what it is given."""

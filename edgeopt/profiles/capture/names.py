@@ -16,7 +16,12 @@ PREFIX = "model."
 
 
 def operator_name(node: fx.Node) -> str:
-    """Return the name of a node's operation as torch has it: ``aten::linear``; Python's own as ``operator::add``."""
+    """Return the name of a node's operation as torch has it: ``aten::linear``.
+
+    Python's own are called ``operator::add``, modules that are kept whole ``opaque::`` and their path.
+    """
+    if node.op == "call_module":
+        return f"opaque::{node.meta['opaque']}"
     if node.op != "call_function":
         return node.op
     schema = getattr(node.target, "_schema", None)
@@ -50,7 +55,7 @@ def operator_names(graph: OperatorGraph) -> tuple[str, ...]:
 def _name(node: fx.Node) -> str:
     path = module_of(node)[1]
     plain = function_name(node)
-    return f"{path}.{plain}" if path else plain
+    return f"{path}.{plain}" if path and node.op != "call_module" else plain
 
 
 def function_name(node: fx.Node) -> str:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from .calls import Call
     from .program import Program
 
+OPERATIONS = ("call_function", "call_module")
+"""Kinds of nodes that do something; modules are called where they are kept whole."""
+
 NUMBER = 8
 """Bytes of a number that crosses a cut."""
 
@@ -81,9 +84,9 @@ def observe(program: Program, call: Call) -> Observation:
             result = super().run_node(n)
             if isinstance(result, torch.Tensor):
                 seen.values[n] = _value(result)
-            elif n.op == "call_function" and isinstance(result, tuple | list):
+            elif n.op in OPERATIONS and isinstance(result, tuple | list):
                 seen.values[n] = tuple(_value(r) if isinstance(r, torch.Tensor) else None for r in result)
-            if n.op == "call_function":
+            if n.op in OPERATIONS:
                 seen.macs[n] = macs_of(operator_name(n), n.target, result, args, kwargs)
             return result
 

@@ -102,6 +102,15 @@ class OperatorGraph:
         """Placeholders that are used."""
         return tuple(node for node in self.nodes if node.op == "placeholder")
 
+    @cached_property
+    def behind_opaque(self) -> frozenset[fx.Node]:
+        """Nodes that depend on a module that is kept whole."""
+        found: set[fx.Node] = set()
+        for node in self.nodes:
+            if node.op == "call_module" or not found.isdisjoint(node.all_input_nodes):
+                found.add(node)
+        return frozenset(found)
+
     def base(self, node: fx.Node) -> fx.Node | None:
         """Value of which a move is a view or a copy; None for the result of an operator or an input.
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 def parameter_sizes(graph: OperatorGraph, operator: fx.Node) -> dict[int, int]:
     """Return number of elements by identity of each parameter on which an operator depends directly."""
     found: dict[int, int] = {}
+    if operator.op == "call_module":
+        found |= {id(p): p.numel() for p in attribute(graph.program.module, str(operator.target)).parameters()}
     for source in graph.constants(operator):
         if source.op == "get_attr":
             found |= _sizes(attribute(graph.program.module, str(source.target)))

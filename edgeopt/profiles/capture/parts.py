@@ -115,7 +115,7 @@ class Builder:
         outside = sort is Sort.OPERATOR and self.source.place[node] not in self.own
         if outside or sort in (Sort.INPUT, None):
             raise InvalidProblemError(f"{node.name} is needed behind a cut that does not hand it over")
-        if node.op == "get_attr":
+        if node.op in ("get_attr", "call_module"):
             self.held[node.target] = attribute(self.source.program.module, node.target)
         made = self.graph.node_copy(node, self.copied)
         made.target = _without_strides(node.target)
@@ -177,6 +177,8 @@ class Builder:
         traced = getattr(node.meta.get("val"), "shape", value.shape)
         fixed = not self.source.program.dynamic
         sides = tuple(size if fixed else _side(side) for side, size in zip(traced, value.shape, strict=True))
+        if node in self.source.behind_opaque:  # of what such a module finds, there may be more or less
+            sides = tuple(f"{node.name}_{dimension}" for dimension in range(len(value.shape)))
         results = self.source.results
         returned = tuple(index for index, result in enumerate(results) if result is node)
         return Port(node.name, value.shape, value.dtype, 8 * value.bytes, sides, returned)

@@ -152,6 +152,6 @@ def finished(
     for node in reversed(graph.nodes):
         if not node.users and node.op not in ("placeholder", "output"):
             graph.erase_node(node)
-    used = {node.target for node in graph.nodes if node.op == "get_attr"}
+    used = {node.target for node in graph.nodes if node.op in ("get_attr", "call_module")}
     module = fx.GraphModule({name: value for name, value in held.items() if name in used}, graph)
     return Program(module, route, dynamic, writes)

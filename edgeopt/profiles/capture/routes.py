@@ -32,7 +32,12 @@ Sizes = list[tuple[int, ...]]
 
 
 def captured(
-    copy: torch.nn.Module, model: torch.nn.Module, call: Call, sizes: Sizes, changed: Sequence[str] = ()
+    copy: torch.nn.Module,
+    model: torch.nn.Module,
+    call: Call,
+    sizes: Sizes,
+    changed: Sequence[str] = (),
+    opaque: Sequence[str] = (),
 ) -> tuple[Program, list[str]]:
     """Return a program that gives what `copy` gives, and notes for the user.
 
@@ -48,6 +53,8 @@ def captured(
         For each tensor of the call, its dimensions that may change.
     changed : sequence of str
         Attributes that calls of the model change.
+    opaque : sequence of str
+        Modules that are kept whole: only the recorder takes them.
 
     Raises
     ------
@@ -56,11 +63,11 @@ def captured(
     """
     ways: list[tuple[str, Callable[[], Program]]] = []
     fixed: Sizes = [()] * len(sizes)
-    for strict in (False, True):
+    for strict in () if opaque else (False, True):
         route = "strict export" if strict else "export"
         for given in [sizes, fixed] if any(sizes) else [sizes]:
             ways.append((route, _exporter(copy, model, call, given, strict)))
-    ways.append(("recorder", lambda: recorded(copy, model, call)))
+    ways.append(("recorder", lambda: recorded(copy, model, call, opaque)))
     fresh = (lambda: working_copy(model)) if changed else None
     met: dict[str, str] = {}
     for route, way in ways:
@@ -94,7 +101,8 @@ def _fixed(found: Program, call: Call, sizes: Sizes) -> list[str]:
 
 _ADVICE = (
     "What depends on the values of tensors (branches, loops, packed sequences, non-maximum suppression) has no fixed "
-    "graph: capture the part of the model that is dense, its backbone and head say, or use torch.where and torch.cond"
+    "graph: capture the part of the model that is dense, its backbone and head say, use torch.where and torch.cond, or "
+    "name the modules that hold it, which are then kept whole: opaque=['head']"
 )
 
 

@@ -77,6 +77,12 @@ def _graph_module(part: Part) -> fx.GraphModule:
 
     if not isinstance(part.module, fx.GraphModule):
         raise InvalidProblemError(f"part.module is a {type(part.module).__name__}; expected what split_module gives")
+    for node in part.module.graph.nodes:
+        if node.op == "call_module":
+            raise InvalidProblemError(
+                f"the part holds {node.meta['opaque']} as it is, which no file can; run part.module where "
+                "the model's source is"
+            )
     return part.module
 
 
