@@ -47,9 +47,7 @@ def rewrite(graph: fx.Graph) -> None:
 def _write_elsewhere(graph: fx.Graph, node: fx.Node, twin: Any, order: dict[fx.Node, int]) -> None:
     """Replace an operation in place by its twin that gives a new tensor, which all later operations read."""
     changed = node.args[0]
-    with graph.inserting_before(node):
-        made = graph.call_function(twin, node.args, dict(node.kwargs))
-    made.meta = dict(node.meta)
+    made = _made_before(graph, node, twin, node.args, dict(node.kwargs))
     place = order[node]
     node.replace_all_uses_with(made)
     changed.replace_all_uses_with(made, delete_user_cb=lambda user: order.get(user, -1) > place)  # type: ignore[union-attr]
@@ -100,11 +98,17 @@ def _make_by_size(graph: fx.Graph, node: fx.Node, name: str) -> None:
 
 
 def _replace(graph: fx.Graph, node: fx.Node, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    with graph.inserting_before(node):
-        made = graph.call_function(target, args, kwargs)
-    made.meta = dict(node.meta)
-    node.replace_all_uses_with(made)
+    node.replace_all_uses_with(_made_before(graph, node, target, args, kwargs))
     graph.erase_node(node)
+
+
+def _made_before(graph: fx.Graph, node: fx.Node, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> fx.Node:
+    """Return a new node for an operation, named as torch names those of a trace."""
+    plain = str(target._schema.name).split("::")[-1].strip("_")
+    with graph.inserting_before(node):
+        made = graph.create_node("call_function", target, args, kwargs, name=plain)
+    made.meta = dict(node.meta)
+    return made
 
 
 def _copy() -> Any:
