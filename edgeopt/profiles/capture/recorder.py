@@ -203,12 +203,13 @@ class _Record:
         self.paused = True
         try:
             result = forward(*args, **kwargs)
+            operator = as_operator(programs.attribute(self._model, path), call)
         finally:
             self.paused = False
         if [tensor._version for tensor in given] != before:
             raise ValueError(f"{path}, which is kept whole, writes into its inputs in place")
         name = f"{path.replace('.', '_')}_whole_{len(self.held)}"
-        self.held[name] = as_operator(programs.attribute(self._model, path), call)
+        self.held[name] = operator
         node = self.graph.call_module(name, nodes)
         self._finish(node, tainted=True)
         node.meta["opaque"] = path
