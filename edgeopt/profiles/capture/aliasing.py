@@ -26,8 +26,8 @@ _MOVING = (
 _MOVES = frozenset(f"aten::{name}" for name in _MOVING.split())
 _MAKING = (
     "linear matmul conv1d conv2d conv3d batch_norm layer_norm group_norm lstm gru rnn_tanh rnn_relu lstm_cell gru_cell "
-    "max_pool1d max_pool2d max_pool3d softmax log_softmax pad bilinear cdist scaled_dot_product_attention "
-    "upsample_nearest2d upsample_bilinear2d relu6"
+    "max_pool1d max_pool2d max_pool3d softmax log_softmax pad bilinear cdist native_batch_norm "
+    "upsample_nearest2d upsample_bilinear2d relu6 scaled_dot_product_attention"
 )
 _MAKES_NEW = frozenset(f"aten::{name}" for name in _MAKING.split())
 """Composite operations that never give an argument itself; of others that is not known."""
@@ -129,7 +129,7 @@ def _is_settled(node: fx.Node) -> bool:
         return True
     name = operator_name(node)
     if torch.Tag.maybe_aliasing_or_mutating in target.tags:
-        return name == "aten::batch_norm" and arguments(node)["training"] is False
+        return name in ("aten::batch_norm", "aten::native_batch_norm") and arguments(node)["training"] is False
     if name in _CONVERSIONS:
         return arguments(node).get("memory_format") is None
     return name in _MOVES if _shares(target) else True
