@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..model.cached import cached_property
 from ..model.errors import InvalidOptionError, InvalidProblemError
 from ..model.records import float_array
 from ..profiles.own_costs import check_cost
