@@ -24,6 +24,7 @@ _WIDEST, _BESIDE = 12, 5
 app = typer.Typer(no_args_is_help=True, help="Reserve resources for your own slices: train an allocator, run it.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Decimal = Annotated[str, typer.Option(help="Sign before the decimals of numbers in the file: . or ,")]
 Weights = Annotated[
     list[str] | None, typer.Option(help="One number for all slices, or SLICE=NUMBER for one; repeatable.")
 ]
@@ -55,6 +56,7 @@ def train(
     ] = 0.5,
     epochs: Annotated[int, typer.Option(help="Most epochs of training.")] = 100,
     seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
+    decimal: Decimal = ".",
     as_json: Json = False,
 ) -> None:
     """Train an allocator on a table of demands, say what it is worth on the last fifth, and save it.
@@ -71,7 +73,7 @@ def train(
     from ..data.demand_table import read_demands
     from ..predictors.slice_allocator import SliceAllocator
 
-    table = read_demands(data)
+    table = read_demands(data, decimal=decimal)
     slices = [str(name) for name in table.columns]
     allocator = SliceAllocator(
         _cost(under, over, cost, slices),
@@ -95,6 +97,7 @@ def run(
     slots: Annotated[int, typer.Option(help="Slots to answer for; the last one is the next slot.")] = 1,
     every: Annotated[bool, typer.Option("--all", help="Answer for all slots that have a whole past.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the answers here: .csv or .json.")] = None,
+    decimal: Decimal = ".",
     as_json: Json = False,
 ) -> None:
     """Say what each slice should get in the next slot, in the unit of the demand, and which exit said so.
@@ -112,7 +115,8 @@ def run(
     from ..data.demand_table import read_demands
     from ..predictors.slice_allocator import SliceAllocator
 
-    answer = SliceAllocator.load(model).allocate(read_demands(recent), None if every else slots).table()
+    table = read_demands(recent, decimal=decimal)
+    answer = SliceAllocator.load(model).allocate(table, None if every else slots).table()
     rows = _rows(answer.set_axis([time.isoformat(sep=" ") for time in answer.index]).rename_axis("time"))
     if out is not None:
         _write(rows, out)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..model.errors import DataFormatError
-from .text_file import read_text
+from ..model.errors import DataFormatError, InvalidOptionError
+from .text_file import amount, read_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,18 +19,22 @@ if TYPE_CHECKING:
 _SEPARATORS = ",;\t"
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _OFFSET = re.compile(r"(Z|[+-]\d\d(:?\d\d)?)$")
+_EXCHANGED = str.maketrans(",.", ".,")
+_NUMBER = re.compile(r"[\d.,]+")
 
 
-def read_demands(path: str | Path) -> pd.DataFrame:
+def read_demands(path: str | Path, *, decimal: str = ".") -> pd.DataFrame:
     """Read demands from a CSV file, plain or gzipped: the first column holds times, each other one a slice.
 
-    Fields are separated by commas, semicolons or tabs, numbers have a decimal point.
+    Fields are separated by commas, semicolons or tabs. Numbers have no sign between thousands.
 
     Parameters
     ----------
     path : path
         Its first line names the columns. Times are dates with a time of day in ISO 8601, ``2013-11-01 00:10``, all
         with an offset from UTC or all without; those with one become times in UTC.
+    decimal : {".", ","}
+        Sign before the decimals of a number.
 
     Returns
     -------
@@ -41,9 +45,15 @@ def read_demands(path: str | Path) -> pd.DataFrame:
     ------
     DataFormatError
         If the file is missing or damaged, has no slice or no row, a name is missing or there twice, a line has more or
-        fewer fields than the first, a time is none, or a demand is empty, no number or not finite: names the line.
+        fewer fields than the first, a time is none, or a demand is empty, no number, negative or not finite: names the
+        line.
+    InvalidOptionError
+        If `decimal` is another sign.
     """
     import pandas as pd
+
+    if decimal not in (".", ","):
+        raise InvalidOptionError(f"decimal is {decimal!r}; expected '.' or ','")
 
     path = Path(path)
     text = read_text(path)
@@ -57,14 +67,16 @@ def read_demands(path: str | Path) -> pd.DataFrame:
     names = _names(path, lines[0][1] if lines else [])
     if len(lines) < 2:
         raise DataFormatError(f"{path} has no row below its first line; expected a row for each slot")
-    values = np.empty((len(lines) - 1, len(names)))
-    for row, (number, fields) in enumerate(lines[1:]):
+    for number, fields in lines[1:]:
         if len(fields) != len(names) + 1:
             raise DataFormatError(
                 f"{path}, line {number}: {len(fields)} fields; the first line names {len(names) + 1} columns"
             )
-        values[row] = [_demand(path, number, name, field) for name, field in zip(names, fields[1:], strict=True)]
     times = _times(path, [(number, fields[0].strip()) for number, fields in lines[1:]])
+    values = [
+        [_demand(path, number, name, field, decimal) for name, field in zip(names, fields[1:], strict=True)]
+        for number, fields in lines[1:]
+    ]
     return pd.DataFrame(values, index=times, columns=names)
 
 
@@ -83,18 +95,25 @@ def _names(path: Path, fields: list[str]) -> list[str]:
     return names
 
 
-def _demand(path: Path, line: int, name: str, field: str) -> float:
-    try:
-        value = float(field)
-    except ValueError:
-        value = np.nan
-    if not np.isfinite(value):
-        what = repr(field) if field.strip() else "empty"
-        raise DataFormatError(
-            f"{path}, line {line}: the demand of {name} is {what}; expected a finite number with a decimal point (fill "
-            "gaps first)"
-        )
-    return value
+def _demand(path: Path, line: int, name: str, field: str, decimal: str) -> float:
+    value = amount(field if decimal == "." else field.translate(_EXCHANGED))
+    if np.isfinite(value):
+        return value
+    what = repr(field) if field.strip() else "empty"
+    sign = "point" if decimal == "." else "comma"
+    raise DataFormatError(
+        f"{path}, line {line}: the demand of {name} is {what}; expected a finite number of at least 0, with a decimal "
+        f"{sign} and no sign between thousands ({_remedy(field, decimal)})"
+    )
+
+
+def _remedy(field: str, decimal: str) -> str:
+    """Return what helps with a demand that cannot be read."""
+    if decimal == "." and "," in field:
+        return "a decimal comma is read with --decimal ,; in Python, read_demands(path, decimal=',')"
+    if decimal == "," and "." in field:
+        return "a decimal point is read by default"
+    return "fill gaps first"
 
 
 def _times(path: Path, fields: list[tuple[int, str]]) -> pd.DatetimeIndex:
@@ -112,6 +131,12 @@ def _times(path: Path, fields: list[tuple[int, str]]) -> pd.DatetimeIndex:
             pass
     wrong = next((i for i, (_, text) in enumerate(fields) if not _is_time(text) or aware[i] != aware[0]), 0)
     line, text = fields[wrong]
+    if _NUMBER.fullmatch(text):
+        raise DataFormatError(
+            f"{path}, line {line}: the time is {text!r}, a number; expected the times in the first column, as in "
+            "2013-11-01 00:10 (drop a column of row numbers: to_csv(index=False); make times of seconds since 1970: "
+            "pandas.to_datetime(column, unit='s'))"
+        )
     raise DataFormatError(
         f"{path}, line {line}: the time is {text!r}; expected ISO 8601 as in 2013-11-01 00:10, with an offset from UTC "
         "on all lines or on none"

@@ -13,8 +13,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-RESERVED = ("time", "exit", "confidence")
-"""Columns of the answers, which no slice can be called."""
+RESERVED = ("time", "exit", "confidence", "all")
+"""Columns of the answers and the row of sums, which no slice can be called."""
+
+_HOUR = 3600.0
+_SPRING = "; where summer time begins there, give times with an offset from UTC"
+_LARGEST = 1e150
+"""Largest demand: sums of squares of larger ones overflow."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class TableForm:
         for name in RESERVED:
             if name in slices:
                 raise InvalidProblemError(
-                    f"demand has a slice called {name!r}, as is a column of the answers; rename it"
+                    f"demand has a slice called {name!r}, as is a column or a row of what is printed; rename it"
                 )
         if not slices or len(index) < 2:
             raise InvalidProblemError(
@@ -58,7 +63,7 @@ class TableForm:
             )
         steps = _steps(index)
         slot = float(np.median(steps))
-        found = cls(slices, slot, None if index.tz is None else str(index.tz))
+        found = cls(slices, slot, _zone(index, "demand"))
         found._check_steps(index, "demand")
         return found
 
@@ -77,7 +82,8 @@ class TableForm:
             raise InvalidProblemError(
                 f"{field} lacks the slice{'s' * (len(missing) > 1)} {', '.join(missing)}; it has {', '.join(names)}"
             )
-        if (zone := None if index.tz is None else str(index.tz)) != self.zone and None in (zone, self.zone):
+        zone = None if index.tz is None else str(index.tz)
+        if zone != self.zone and None in (zone, self.zone):
             raise InvalidProblemError(
                 f"{field} has times in the zone {zone} and the allocator was fitted on {self.zone}; make them alike by "
                 "tz_localize of the index"
@@ -90,24 +96,26 @@ class TableForm:
     def _check_steps(self, index: pd.DatetimeIndex, field: str) -> None:
         """Make sure that each row is a slot after the one before it."""
         steps = _steps(index)
+        _check_order(index, steps, field)
         off = steps != self.slot
         if not off.any():
             return
         at = int(off.argmax())
-        if off.all() and (steps == steps[0]).all() and steps[0] > 0:
+        if off.all() and (steps == steps[0]).all():
             raise InvalidProblemError(
                 f"{field} has slots of {_span(steps[0])}; the allocator was fitted on slots of {_span(self.slot)}: "
                 "resample the table"
             )
         step, pair = steps[at], f"{index[at]} and {index[at + 1]}"
-        if step > 0 and step % self.slot == 0:
+        if step % self.slot == 0:
             count = round(step / self.slot) - 1
+            spring = index.tz is None and step - self.slot == _HOUR
             raise InvalidProblemError(
                 f"{field} has a gap: {count} slot{'s' * (count > 1)} of {_span(self.slot)} missing between {pair}; "
-                "fill them in, or take the part before or after"
+                f"fill them in, or take the part before or after{_SPRING if spring else ''}"
             )
         raise InvalidProblemError(
-            f"{field} has the times {pair} in successive rows; expected a row every {_span(self.slot)}, in order"
+            f"{field} has the times {pair} in successive rows; expected a row every {_span(self.slot)}"
         )
 
 
@@ -127,6 +135,35 @@ def times_of(demand: pd.DataFrame, field: str = "demand") -> pd.DatetimeIndex:
     return demand.index
 
 
+def _zone(index: pd.DatetimeIndex, field: str) -> str | None:
+    """Return the name of the time zone, by which a saved allocator finds it again."""
+    if index.tz is None:
+        return None
+    try:
+        index[:1].tz_convert(str(index.tz))
+    except (KeyError, ValueError):  # what zoneinfo raises of a name that it does not know is a KeyError
+        raise InvalidProblemError(
+            f"{field} has times in the zone {index.tz!r}, which has no name; give it one, as in "
+            "demand.tz_convert('Europe/Rome')"
+        ) from None
+    return str(index.tz)
+
+
+def _check_order(index: pd.DatetimeIndex, steps: NDArray[np.float64], field: str) -> None:
+    """Make sure that each row is later than the one before it."""
+    if (steps > 0).all():
+        return
+    at = int((steps <= 0).argmax())
+    earlier, later = index[at], index[at + 1]
+    if steps[at] == 0:
+        raise InvalidProblemError(f"{field} has the time {later} twice, in successive rows; keep one of them")
+    winter = "; an hour that occurs twice when summer time ends needs times with an offset from UTC"
+    raise InvalidProblemError(
+        f"{field} has {later} in the row after {earlier}; rows must be in order of time, as {field}.sort_index() puts "
+        f"them{winter if index.tz is None else ''}"
+    )
+
+
 def _names(demand: pd.DataFrame, field: str) -> tuple[str, ...]:
     names = tuple(str(name) for name in demand.columns)
     for place, name in enumerate(names):
@@ -137,15 +174,17 @@ def _names(demand: pd.DataFrame, field: str) -> tuple[str, ...]:
 
 def _column(column: pd.Series[float], field: str) -> NDArray[np.float64]:
     try:
+        if column.dtype.kind == "c":
+            raise TypeError
         values = np.asarray(column.to_numpy(), dtype=np.float64)
     except (TypeError, ValueError):
         raise InvalidProblemError(f"{field} of {column.name} holds {column.dtype}; expected numbers") from None
-    bad = ~(np.isfinite(values) & (values >= 0))
+    bad = ~((values >= 0) & (values <= _LARGEST))
     if bad.any():
         row = int(bad.argmax())
         raise InvalidProblemError(
-            f"{field} of {column.name} at {column.index[row]} is {values[row]:g}; every demand must be a number of at "
-            "least 0 (fill what is missing)"
+            f"{field} of {column.name} at {column.index[row]} is {values[row]:g}; every demand must be a number from 0 "
+            f"to {_LARGEST:g} (fill what is missing)"
         )
     return values
 
@@ -157,4 +196,6 @@ def _steps(index: pd.DatetimeIndex) -> NDArray[np.float64]:
 
 
 def _span(seconds: float) -> str:
+    if seconds % 86400 == 0:
+        return f"{seconds / 86400:g} day{'s' * (seconds > 86400)}"
     return f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} s"

@@ -42,6 +42,24 @@ def test_tables_of_many_makes_are_read_alike(text, tmp_path):
     np.testing.assert_array_equal(frame, [[1.5, 20.0], [2.5, 100.0]])
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_decimal_commas_are_read_where_they_are_said_to_be(separator, tmp_path):
+    file = tmp_path / "excel.csv"
+    file.write_text("\ufeff" + PLAIN.replace(",", separator).replace(".", ","))
+    np.testing.assert_array_equal(read_demands(file, decimal=","), [[1.5, 20.0], [2.5, 100.0]])
+    with pytest.raises(
+        eo.DataFormatError, match="line 2: the demand of web is '1,5'.*decimal comma is read with --dec"
+    ):
+        read_demands(file)
+    file.write_text(PLAIN.replace(",", separator).replace("1.5", "1.000,5"))
+    with pytest.raises(
+        eo.DataFormatError, match=r"line 2: the demand of web is '1\.000,5'.*\(a decimal point is read by"
+    ):
+        read_demands(file, decimal=",")
+    with pytest.raises(eo.InvalidOptionError, match="decimal is ';'; expected '.' or ','"):
+        read_demands(file, decimal=";")
+
+
 def test_names_may_hold_separators_in_quotes(tmp_path):
     assert list(read(tmp_path, 'time,"a, b",c\n2024-01-01,1,2\n').columns) == ["a, b", "c"]
 
@@ -65,9 +83,12 @@ def test_times_with_an_offset_are_in_utc(tmp_path):
         (PLAIN.replace("2.5", "nan"), "line 3: the demand of web is 'nan'"),
         (PLAIN.replace("1e2", "inf"), "line 3: the demand of video is 'inf'"),
         (PLAIN.replace("2.5", "n/a"), "line 3: the demand of web is 'n/a'; expected a finite number"),
+        (PLAIN.replace("2.5", "2_5"), "line 3: the demand of web is '2_5'"),
+        (PLAIN.replace("2.5", "-2.5"), "line 3: the demand of web is '-2.5'; expected a finite number of at least 0"),
+        ("n," + PLAIN.replace("\n2024", "\n0,2024"), "line 2: the time is '0', a number; .* to_csv.index=False"),
         (PLAIN.replace(",20", ""), "line 2: 2 fields; the first line names 3"),
         (PLAIN.replace("2024-01-01 00:10", "01/02/2024 00:10"), "line 3: the time is '01/02/2024 00:10'; expected ISO"),
-        (PLAIN.replace("2024-01-01 00:10", "1704067200"), "line 3: the time is '1704067200'"),
+        (PLAIN.replace("2024-01-01 00:10", "1704067200"), "line 3: the time is '1704067200', a number; .* unit='s'"),
         (PLAIN.replace("2024-01-01 00:10", "2024-13-01 00:10"), "line 3: the time is '2024-13-01 00:10'"),
         (PLAIN.replace(" 00:10", "T00:10Z"), "line 3: the time is '2024-01-01T00:10Z'; .* with an offset"),
         (b"time,a\n\xff\xfe,3\n", "not text"),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dateutil.tz
 import numpy as np
 import pandas as pd
 import pytest
@@ -190,8 +191,13 @@ def test_budgets_are_in_units_and_by_name(table):
         (lambda t: -t, r"recent of web at 2013-11-04 00:00:00 is -\d"),
         (lambda t: t.astype(str) + "x", "recent of web holds .*; expected numbers"),
         (lambda t: t.iloc[:5], "recent has 5 rows; at least 6"),
-        (lambda t: t.iloc[::-1], "in successive rows; expected a row every 10 minutes, in order"),
-        (lambda t: t.iloc[[0, 1, 1, 2, 3, 4, 5]], "00:10:00 and .*00:10:00 in successive rows"),
+        (
+            lambda t: t.iloc[::-1],
+            "04:40:00 in the row after .*04:50:00; rows must be in order of time, as recent.sort_index",
+        ),
+        (lambda t: t.iloc[[0, 1, 1, 2, 3, 4, 5]], "the time 2013-11-04 00:10:00 twice, in successive rows; keep one"),
+        (lambda t: t.set_axis(t.index + pd.to_timedelta(np.arange(30) % 2, unit="s")), "expected a row every 10 min"),
+        (lambda t: t.astype(complex), "recent of web holds complex128; expected numbers"),
         (lambda t: t.reset_index(drop=True), "recent has a RangeIndex as index; expected times"),
         (lambda t: t.tz_localize("Europe/Rome"), "the zone Europe/Rome and the allocator was fitted on None"),
         (lambda t: t.set_axis(["web", "web", "iot", "car"], axis=1), "two columns called 'web'"),
@@ -209,8 +215,25 @@ def test_tables_of_another_kind_are_refused(change, words, allocator, table):
         (lambda t: t.assign(car=3.0), "the demand of car is 3 throughout the training period"),
         (lambda t: t.iloc[:40], "demand has 40 rows and window is 6"),
         (lambda t: t.drop(t.index[100]), "demand has a gap: 1 slot of 10 minutes missing"),
-        (lambda t: t.rename(columns={"car": "exit"}), "a slice called 'exit', as is a column of the answers"),
+        (
+            lambda t: t.rename(columns={"car": "exit"}),
+            "a slice called 'exit', as is a column or a row of what is printed",
+        ),
+        (lambda t: t.rename(columns={"car": "all"}), "a slice called 'all'"),
         (lambda t: t[[]], "0 slices"),
+        (lambda t: t.iloc[::-1], "rows must be in order of time, as demand.sort_index"),
+        (lambda t: t.sample(frac=1.0, random_state=0), "rows must be in order of time"),
+        (lambda t: t.set_axis(t.index[[0] * len(t)]), "the time 2013-11-04 00:00:00 twice"),
+        (lambda t: t.drop(t.index[12:18]), "6 slots .* where summer time begins there, give times with an offset"),
+        (lambda t: 1e200 * t, "demand of web at .* is .*e.202; every demand must be a number from 0 to 1e.150"),
+        (
+            lambda t: t.tz_localize(dateutil.tz.gettz("Europe/Rome")),
+            "has no name; give it one, as in demand.tz_convert",
+        ),
+        (
+            lambda t: t.set_axis(pd.date_range("2024-01-01", periods=len(t), freq="MS")),
+            "expected a row every 31 days",
+        ),
     ],
 )
 def test_tables_that_cannot_be_learned_from_are_refused(change, words, table):
