@@ -29,6 +29,7 @@ from .reordered_costs import reordered
 from .rule_files import named_rule
 from .samples import MinMax, chronological
 from .slice_model import SliceModel
+from .slice_options import check_count, check_options
 from .slice_tables import TableForm, times_of
 from .slice_view import SliceView
 
@@ -146,11 +147,12 @@ class SliceAllocator:
         InvalidOptionError
             If an option is out of range, or the cost has weights for another number of slices.
         """
+        check_options(self)
         cost = self._own_cost()
         form = TableForm.of(demand)
         values = form.values(demand)
         check_cost(cost, len(form.slices), training=True)
-        if (count := len(values) - self.window) < LEAST_SAMPLES or self.window < 1:
+        if (count := len(values) - self.window) < LEAST_SAMPLES:
             raise InvalidProblemError(
                 f"demand has {len(values)} rows and window is {self.window}; at least {LEAST_SAMPLES} rows more than "
                 "the window are needed, and some weeks of them are worth having"
@@ -189,13 +191,13 @@ class SliceAllocator:
         Raises
         ------
         InvalidProblemError
-            If the table lacks a slice, has a gap or slots of another length, is too short, or a demand is negative or
-            not finite.
+            If the table lacks a slice, has a gap or slots of another length, is too short, or a demand is negative, not
+            finite, or so large that there is no finite answer.
         InvalidOptionError
             If the allocator has not been fitted, or `slots` is below 1.
         """
-        if slots is not None and slots < 1:
-            raise InvalidOptionError(f"slots is {slots}; expected at least 1, or None for all")
+        if slots is not None:
+            check_count("slots", slots, 1)
         return self.fitted.allocate(recent, slots)
 
     def provisioning(self, demand: pd.DataFrame) -> HeldOut:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from ..model.errors import InvalidProblemError
 from .exits import ExitSamples
 from .exits import answers as exit_answers
 from .provisioning import Provisioning
@@ -60,6 +61,7 @@ class SliceModel:
         values = form.values(recent, "recent", least=least)
         answers, local, confidence = self._ask(self.view.inputs(values, index))
         given = self.view.in_units(answers, self.network.within)
+        self._check_finite(given, values)
         return Allocations(self.view.slots(index), form.slices, given, local, confidence)
 
     def held_out(self, demand: pd.DataFrame, cost: Cost) -> HeldOut:
@@ -85,6 +87,18 @@ class SliceModel:
         }
         times = view.slots(index)
         return HeldOut(times[0], times[-2], float(local.mean()), found)
+
+    def _check_finite(self, given: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        """Refuse demands so far from those learned from that single precision has no answer."""
+        if np.isfinite(given).all():
+            return
+        scale, names = self.view.scale, self.view.form.slices
+        row, place = np.unravel_index(int((values / (scale.lowest + scale.span)).argmax()), values.shape)
+        most = scale.lowest[place] + scale.span[place]
+        raise InvalidProblemError(
+            f"recent has a demand of {names[place]} of {values[row, place]:g}, to which there is no finite answer; the "
+            f"highest in training was {most:g}: give demands in the same unit"
+        )
 
     def _ask(self, past: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]]:
         """Return answers, whether the edge gave them, and confidence; the cloud is asked for what the edge sends."""

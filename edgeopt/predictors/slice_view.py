@@ -51,14 +51,15 @@ class SliceView:
         Raises
         ------
         InvalidProblemError
-            If a slice never changes.
+            If slices never change: names all of them.
         """
         same = known.max(axis=0) == known.min(axis=0)
         if same.any():
-            slice_ = int(same.argmax())
+            names = [form.slices[place] for place in np.flatnonzero(same)]
+            many = f"{len(names)} slices" if len(names) > 1 else f"slice {names[0]} ({known[0, same][0]:g})"
             raise InvalidProblemError(
-                f"the demand of {form.slices[slice_]} is {known[0, slice_]:g} throughout the training period; drop the "
-                "slice, it needs no allocator"
+                f"the demand of {many} is the same throughout the training period, which needs no allocator; drop "
+                f"{', '.join(names)}"
             )
         # Slices by name, so that the order of the columns does not decide where each comes to stand.
         by_name = np.argsort(np.array(form.slices))
@@ -82,7 +83,8 @@ class SliceView:
         (rows - window + 1, series + calendar, window) float32
         """
         series = self.scale.normalise(values)[:, self.box.order]
-        past = np.lib.stride_tricks.sliding_window_view(series, self.window, axis=0).astype(np.float32)
+        with np.errstate(over="ignore"):  # an answer to what single precision cannot hold is refused
+            past = np.lib.stride_tricks.sliding_window_view(series, self.window, axis=0).astype(np.float32)
         if not self.calendar:
             return np.ascontiguousarray(past)
         known = calendar_features(self.slots(index))

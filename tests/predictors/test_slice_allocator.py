@@ -212,7 +212,8 @@ def test_tables_of_another_kind_are_refused(change, words, allocator, table):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda t: t.assign(car=3.0), "the demand of car is 3 throughout the training period"),
+        (lambda t: t.assign(car=3.0), r"the demand of slice car \(3\) is the same throughout .* drop car"),
+        (lambda t: t.assign(car=3.0, iot=0.0), "the demand of 2 slices is the same throughout .* drop iot, car"),
         (lambda t: t.iloc[:40], "demand has 40 rows and window is 6"),
         (lambda t: t.drop(t.index[100]), "demand has a gap: 1 slot of 10 minutes missing"),
         (
@@ -246,12 +247,47 @@ def test_options_out_of_range_are_refused_by_name(table):
         made("luck").fit(table)
     with pytest.raises(eo.InvalidOptionError, match="budget names 'phone'; expected groups"):
         made(budget={("web", "phone"): 3.0}).fit(table)
-    with pytest.raises(eo.InvalidOptionError, match="slots is 0"):
+    with pytest.raises(eo.InvalidOptionError, match="slots is 0; expected a whole number of at least 1"):
         made("edge").fit(table).allocate(table, slots=0)
     with pytest.raises(eo.InvalidOptionError, match="has not been fitted; call fit"):
         made().allocate(table)
     with pytest.raises(eo.InvalidOptionError):
         SliceAllocator(AllocationCost(under=[1.0, 2.0])).fit(table)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"window": 2.5}, "window is 2.5; expected a whole number of at least 1"),
+        ({"window": True}, "window is True"),
+        ({"window": 0}, "window is 0"),
+        ({"epochs": 1.5}, "epochs is 1.5; expected a whole number of at least 0"),
+        ({"seed": -1}, "seed is -1; expected a whole number from 0 to 4294967295"),
+        ({"seed": 2**40}, "seed is 1099511627776"),
+        ({"held_out": float("nan")}, "held_out is nan; expected a number between 0 and 1"),
+        ({"budget": "500"}, "budget is '500'; expected a real number"),
+        ({"budget": {("web",): float("inf")}}, "budget is inf; expected a finite number of at least 0"),
+    ],
+)
+def test_options_that_are_no_such_number_are_refused_by_name(options, words, table):
+    with pytest.raises(eo.EdgeOptError, match=words):
+        SliceAllocator(AllocationCost(1.0), **{"epochs": 1, **options}).fit(table)
+
+
+def test_the_number_of_slots_is_whole(allocator, table):
+    with pytest.raises(eo.InvalidOptionError, match="slots is 1.5; expected a whole number of at least 1"):
+        allocator.allocate(table, slots=1.5)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1e42, 1e100])
+def test_demands_without_a_finite_answer_are_refused(size, allocator, table):
+    recent = table.tail(6).copy()
+    recent.iloc[2, 1] *= size
+    with pytest.raises(
+        eo.InvalidProblemError, match=r"recent has a demand of video of .*e\+.* the highest in training was"
+    ):
+        allocator.allocate(recent)
 
 
 def test_a_slice_that_is_left_short_is_named(table):

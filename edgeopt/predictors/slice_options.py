@@ -1,0 +1,42 @@
+"""Options of an allocator: refused by name before anything is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..model.errors import InvalidOptionError
+from ..model.records import number
+
+if TYPE_CHECKING:
+    from .slice_allocator import SliceAllocator
+
+_SEEDS = 2**32
+
+
+def check_options(allocator: SliceAllocator) -> None:
+    """Make sure that counts are whole numbers, and shares and budgets numbers; their users check the rest.
+
+    Raises
+    ------
+    InvalidOptionError
+        If one is not: names it and its value.
+    """
+    check_count("window", allocator.window, 1)
+    check_count("epochs", allocator.epochs, 0)
+    check_count("seed", allocator.seed, 0, _SEEDS - 1)
+    for name in ("validation", "held_out"):
+        number(getattr(allocator, name), name, at_least=0.0, at_most=1.0)
+    budget = allocator.budget
+    for limit in budget.values() if isinstance(budget, Mapping) else [] if budget is None else [budget]:
+        number(limit, "budget", at_least=0.0)
+
+
+def check_count(name: str, value: object, least: int, most: int | None = None) -> None:
+    """Make sure that `value` is a whole number within its range."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):  # type: ignore[operator]
+        upto = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise InvalidOptionError(f"{name} is {value!r}; expected a whole number {upto}")
