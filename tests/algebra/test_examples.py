@@ -121,6 +121,7 @@ def test_the_smallest_instances_of_the_library_meet_brute_force(name):
     assert brute_force(instance.problem) == pytest.approx(instance.best.objective, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_every_solver_of_a_declared_instance_agrees():
     instance = eo.instances.load("task-assignment/area-tiny")
     table = eo.compare(instance.problem, time_limit=20.0)

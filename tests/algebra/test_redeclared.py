@@ -58,12 +58,14 @@ def revenues(draw):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(problem=offloadings(), seed=st.integers(0, 1000))
 def test_offloading_by_hand_is_what_it_declares(problem, seed):
     check_override(problem, draws=3, seed=seed)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(problem=revenues(), seed=st.integers(0, 1000))
 def test_revenue_by_hand_is_what_it_declares(problem, seed):

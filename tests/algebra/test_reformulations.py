@@ -25,6 +25,7 @@ class Switched(eo.Formulation):
         m.subject_to(small=(x <= self.most).when(on), even=(x + 1.0 >= self.most).when(on))
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000))
 def test_an_indicator_is_what_brute_force_over_the_declaration_finds(seed):
     rng = np.random.default_rng(seed)

@@ -188,6 +188,7 @@ def programs(draw, integral: bool):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("integral", [False, True])
 def test_conflicts_of_random_programs_are_irreducible_and_repairs_repair(integral):
     @settings(max_examples=60, deadline=None)

@@ -27,6 +27,14 @@ BY_NAME = {case.name: case for case in [*CASES, *TURNED, STALLS]}
 NEGATED = ["auto", "highs", "scipy"]
 """Which solvers meet each program a second time, as a maximisation."""
 
+LONG = ("mean-of-20000", "17-highs-2997-a-negated")
+"""Programs on which a solver takes ten seconds."""
+
+
+def each(cases: list[Case]) -> list[object]:
+    """Return the cases as parameters, the long ones marked."""
+    return [pytest.param(case, id=case.name, marks=[pytest.mark.slow] * (case.name in LONG)) for case in cases]
+
 
 @cache
 def answered(name: str, solver: str):
@@ -58,13 +66,13 @@ def test_what_counts_as_right_is_exactly_so(case):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", each(CASES))
 def test_no_claim_is_false(case, solver):
     assert not claims(case, solver), answered(case.name, solver)
 
 
 @pytest.mark.parametrize("solver", NEGATED)
-@pytest.mark.parametrize("case", TURNED, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", each(TURNED))
 def test_no_claim_about_the_negated_program_is_false(case, solver):
     assert not claims(case, solver), answered(case.name, solver)
 

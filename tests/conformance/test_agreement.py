@@ -68,6 +68,7 @@ def forgetful(problem, options):
     return eo.Outcome.feasible(eo.OffloadingDecision(local))
 
 
+@pytest.mark.slow
 def test_a_planted_bug_is_shrunk_to_a_file_that_reproduces_it(tmp_path):
     routes = ["lagrangian", forgetful]
 

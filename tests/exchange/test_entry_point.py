@@ -52,6 +52,7 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_what_an_installed_package_brings_needs_no_trust(site):
     made = run(site, "-c", MADE)
     assert made.returncode == 0, made.stderr
@@ -61,6 +62,7 @@ def test_what_an_installed_package_brings_needs_no_trust(site):
     assert checked.returncode == 0, checked.stderr
 
 
+@pytest.mark.slow
 def test_without_its_entry_point_the_same_file_is_refused(site):
     run(site, "-c", MADE)
     (site / "mine-1.0.dist-info" / "entry_points.txt").unlink()

@@ -376,6 +376,7 @@ def test_pickled_arrays_are_refused_unread(tmp_path, monkeypatch):
     assert not (tmp_path / "exploded").exists()
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_mutilated_head_raises_nothing_but_our_errors(tmp_path, data):

@@ -117,6 +117,7 @@ def test_at_least_so_many_local_decisions_on_each_day():
     assert eo.verify(whole, eo.solve(whole), exact=True)
 
 
+@pytest.mark.slow
 def test_an_energy_cap_on_a_split_is_exact_at_every_point_of_the_front():
     problem = split()
     front = energy_front(problem, 2.0, 1.5)

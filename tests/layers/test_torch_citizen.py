@@ -145,6 +145,7 @@ def test_first_and_second_derivatives_are_those_of_differences(smoothing, names,
     assert torch.autograd.gradgradcheck(both, given, atol=2e-2 if smoothing == "quadratic" else 1e-3, rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("dense", [False, True])

@@ -68,6 +68,7 @@ def _read(path: Path) -> Program | str:
             return str(error)
 
 
+@pytest.mark.slow
 def test_what_two_solvers_agree_on_is_read_so_or_refused_for_a_reason(
     folder: Path, reference: dict[str, dict[str, str]], optimum: Callable[[Program], float | None]
 ) -> None:

@@ -50,6 +50,7 @@ def test_no_claim_is_false_and_none_is_lost(family, worker, kept):
         assert ours[0] >= theirs[0], words
 
 
+@pytest.mark.slow
 def test_adapters_of_other_packages_claim_nothing_false(worker, kept):
     tally = soak(
         list(FAMILIES), range(FIRST, FIRST + max(1, MEMBERS // 7)), SLOW_SOLVERS, [worker], kept, by_hand=False

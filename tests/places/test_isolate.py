@@ -157,6 +157,7 @@ def words_of(pid: int) -> str:
         return ""
 
 
+@pytest.mark.slow
 def test_a_process_left_behind_ends_with_the_time_limit(scratch):
     solution = eo.solve(PROBLEM, leaves_one_and_hangs, isolate=True, time_limit=3.0)
     assert "time limit" in solution.message

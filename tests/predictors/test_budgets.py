@@ -183,6 +183,7 @@ def test_every_answer_of_a_network_is_within_its_budget(traffic):
         assert found.violation_rate[7] < found.violation_rate[:7].min()
 
 
+@pytest.mark.slow
 def test_a_slack_budget_changes_nothing(traffic):
     cost = AllocationCost(1.0)
     free = fitted(traffic, cost, epochs=1)

@@ -35,6 +35,7 @@ def test_same_seed_same_costs(week: pd.DataFrame) -> None:
     np.testing.assert_array_equal(first, again)
 
 
+@pytest.mark.slow
 def test_the_test_period_does_not_leak_into_training(week: pd.DataFrame) -> None:
     local, remote = offloading_costs(week)
     split = round(0.7 * len(week))

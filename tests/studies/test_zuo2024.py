@@ -74,6 +74,7 @@ def test_the_printed_transfers_are_equation_4_5(layers):
         assert printed.objective(eo.SplitDecision((tiers,))) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_without_data_the_measured_part_is_left_out_and_said(tmp_path, monkeypatch):
     monkeypatch.setattr(paper, "SETTINGS", ({},))
     monkeypatch.setattr(regimes, "reproduce", lambda report, quick: None)
