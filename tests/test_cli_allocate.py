@@ -94,6 +94,23 @@ def test_answers_on_the_screen_and_in_files(run, data, model, tmp_path, monkeypa
     assert "2013-11-07 00:00:00" in out
 
 
+def test_names_that_look_like_markup_are_printed_as_they_are(run, data, tmp_path):
+    frame = read_demands(data / "demand.csv").set_axis(["[red]web", "b", "c"], axis=1)
+    frame.to_csv(tmp_path / "demand.csv")
+    assert run("train", tmp_path / "demand.csv", "--out", tmp_path / "model", "--epochs", 0, "--rule", "edge")[0] == 0
+    assert "[red]web" in run("run", tmp_path / "model", tmp_path / "demand.csv")[1]
+
+
+def test_decimal_commas_are_read_where_asked(run, data, model, tmp_path):
+    read_demands(data / "recent.csv").to_csv(tmp_path / "excel.csv", sep=";", decimal=",")
+    code, _, err = run("run", model, tmp_path / "excel.csv")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "a decimal comma is read with --decimal ," in err
+    code, out, _ = run("run", model, tmp_path / "excel.csv", "--decimal", ",", "--json")
+    assert code == 0
+    assert json.loads(out) == json.loads(run("run", model, data / "recent.csv", "--json")[1])
+
+
 def test_nothing_is_written_over(run, data, tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "mine.txt").write_text("precious")

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 
 import typer
 
@@ -24,7 +24,8 @@ def show(rows: list[dict[str, Any]], as_json: bool, title: str) -> None:
 
     table = Table(title=escape(title))
     for column in rows[0] if rows else []:
-        table.add_column(column, overflow="fold", justify="right" if isinstance(rows[0][column], float) else "left")
+        justify: Literal["left", "right"] = "right" if isinstance(rows[0][column], float) else "left"
+        table.add_column(escape(column), overflow="fold", justify=justify)
     for row in rows:
         table.add_row(*(escape(_text(value)) for value in row.values()))
     Console(width=None if sys.stdout.isatty() else 160).print(table)

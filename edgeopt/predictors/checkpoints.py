@@ -218,7 +218,7 @@ def _check_start(folder: Path, found: dict[str, Any], module: nn.Module) -> None
     if not any(all(own[n].equal(found[kept][n]) for n in own) for kept in ("start", "best")):
         raise InvalidOptionError(
             f"{folder / NAME} is of a training that began with other weights; make the model as it was made then (the "
-            f"same torch.manual_seed before), or {_ANEW}"
+            f"same torch.manual_seed before; of a SliceAllocator the same cost, budget and seed), or {_ANEW}"
         )
 
 

@@ -131,8 +131,8 @@ class Provisioning:
         frame = pd.DataFrame(
             {name: getattr(self, name) for name in columns}, index=pd.Index(self.services, name="slice")
         )
-        frame.loc["all"] = self._total()
-        return frame
+        total = pd.DataFrame(self._total(), index=pd.Index(["all"], name="slice"))
+        return pd.concat([frame, total])  # a slice may be called "all" too
 
     @staticmethod
     def compare(found: Mapping[str, Provisioning]) -> pd.DataFrame:

@@ -29,7 +29,7 @@ from .reordered_costs import reordered
 from .rule_files import named_rule
 from .samples import MinMax, chronological
 from .slice_model import SliceModel
-from .slice_options import check_count, check_options
+from .slice_options import check_count, check_lowest, check_options
 from .slice_tables import TableForm, times_of
 from .slice_view import SliceView
 
@@ -145,13 +145,14 @@ class SliceAllocator:
             If the table is no regular table of demands, is too short, a slice never changes in the training part, or is
             left below its demand most of the time.
         InvalidOptionError
-            If an option is out of range, or the cost has weights for another number of slices.
+            If an option is out of range, the cost has weights for another number of slices, or is not finite at 0.
         """
         check_options(self)
         cost = self._own_cost()
         form = TableForm.of(demand)
         values = form.values(demand)
         check_cost(cost, len(form.slices), training=True)
+        check_lowest(cost, len(form.slices))
         if (count := len(values) - self.window) < LEAST_SAMPLES:
             raise InvalidProblemError(
                 f"demand has {len(values)} rows and window is {self.window}; at least {LEAST_SAMPLES} rows more than "

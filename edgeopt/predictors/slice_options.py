@@ -11,6 +11,7 @@ from ..model.errors import InvalidOptionError
 from ..model.records import number
 
 if TYPE_CHECKING:
+    from ..profiles.own_costs import Cost
     from .slice_allocator import SliceAllocator
 
 _SEEDS = 2**32
@@ -32,6 +33,24 @@ def check_options(allocator: SliceAllocator) -> None:
     budget = allocator.budget
     for limit in budget.values() if isinstance(budget, Mapping) else [] if budget is None else [budget]:
         number(limit, "budget", at_least=0.0)
+
+
+def check_lowest(cost: Cost, services: int) -> None:
+    """Make sure that a cost has a price where demands are at their lowest, which is 0 on the scale of each slice.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it is not finite there, as one that divides by the demand.
+    """
+    demand = np.zeros((1, services))
+    with np.errstate(all="ignore"):
+        price = np.asarray(cost.exact(demand - 0.25, demand))
+    if not np.isfinite(price).all():
+        raise InvalidOptionError(
+            f"{type(cost).__name__} costs {price[~np.isfinite(price)][0]} where a demand is 0, the lowest on the scale "
+            "of each slice; write a price that is finite there, as one that divides by 0.1 + demand"
+        )
 
 
 def check_count(name: str, value: object, least: int, most: int | None = None) -> None:

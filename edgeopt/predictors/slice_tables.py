@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -17,6 +18,8 @@ RESERVED = ("time", "exit", "confidence", "all")
 """Columns of the answers and the row of sums, which no slice can be called."""
 
 _HOUR = 3600.0
+_NAMED = 10
+"""Most slices that an error names."""
 _SPRING = "; where summer time begins there, give times with an offset from UTC"
 _LARGEST = 1e150
 """Largest demand: sums of squares of larger ones overflow."""
@@ -80,7 +83,7 @@ class TableForm:
         names = _names(demand, field)
         if missing := [name for name in self.slices if name not in names]:
             raise InvalidProblemError(
-                f"{field} lacks the slice{'s' * (len(missing) > 1)} {', '.join(missing)}; it has {', '.join(names)}"
+                f"{field} lacks the slice{'s' * (len(missing) > 1)} {_some(missing)}; it has {_some(names)}"
             )
         zone = None if index.tz is None else str(index.tz)
         if zone != self.zone and None in (zone, self.zone):
@@ -187,6 +190,12 @@ def _column(column: pd.Series[float], field: str) -> NDArray[np.float64]:
             f"to {_LARGEST:g} (fill what is missing)"
         )
     return values
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _steps(index: pd.DatetimeIndex) -> NDArray[np.float64]:

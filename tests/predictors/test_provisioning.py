@@ -153,3 +153,9 @@ def test_a_study_keeps_weights_with_their_cells(tmp_path):
     assert shop.path(network) != shop.path(other)
     assert shop.path(network) == shop.path(Network("conv3d", 6, AllocationCost(list(under)), 0.5, seed=0, epochs=1))
     assert of_cost(AllocationCost(under)) != of_cost(AllocationCost(under[::-1]))
+
+
+def test_a_slice_called_all_keeps_its_row():
+    table = Provisioning.of([[1.0, 2.0]], [[1.0, 1.0]], AllocationCost(1.0), services=["all", "b"]).table()
+    assert list(table.index) == ["all", "b", "all"]
+    assert list(table["surplus"]) == [0.0, 1.0, 1.0]

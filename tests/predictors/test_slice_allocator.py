@@ -22,11 +22,16 @@ from edgeopt.predictors.provisioning import Provisioning
 from edgeopt.predictors.slice_allocator import SliceAllocator
 from edgeopt.predictors.slice_files import NAME
 from edgeopt.profiles.costs import AllocationCost
-from edgeopt.profiles.own_costs import FunctionCost
+from edgeopt.profiles.own_costs import ExactCost, FunctionCost
 
 NAMES = ["web", "video", "iot", "car"]
 UNDER = {"web": 1.0, "video": 2.0, "iot": 1.0, "car": 5.0}
 RULES = ["benefit", "optimized", "uncertainty", "edge", "cloud"]
+
+
+class Relative(ExactCost):
+    def price(self, allocation, demand):
+        return np.where(allocation < demand, 1 - allocation / demand, allocation - demand)
 
 
 def table_of(days: int = 3) -> pd.DataFrame:
@@ -182,6 +187,10 @@ def test_budgets_are_in_units_and_by_name(table):
     ("change", "words"),
     [
         (lambda t: t.drop(columns=["iot", "car"]), "recent lacks the slices iot, car; it has web, video"),
+        (
+            lambda t: t[[]].assign(**dict.fromkeys("abcdefghijkl", 1.0)),
+            "it has a, b, c, d, e, f, g, h, i, j and 2 more",
+        ),
         (lambda t: t.drop(t.index[5]), r"a gap: 1 slot of 10 minutes missing between .*00:40:00 and .*01:00:00"),
         (lambda t: t.iloc[::3], "slots of 30 minutes; the allocator was fitted on slots of 10 minutes"),
         (
@@ -272,6 +281,11 @@ def test_options_out_of_range_are_refused_by_name(table):
 def test_options_that_are_no_such_number_are_refused_by_name(options, words, table):
     with pytest.raises(eo.EdgeOptError, match=words):
         SliceAllocator(AllocationCost(1.0), **{"epochs": 1, **options}).fit(table)
+
+
+def test_a_cost_without_a_price_at_the_lowest_demand_is_refused(table):
+    with pytest.raises(eo.InvalidOptionError, match="Relative costs inf where a demand is 0"):
+        SliceAllocator(Relative(), epochs=1).fit(table)
 
 
 def test_the_number_of_slots_is_whole(allocator, table):
