@@ -119,6 +119,9 @@ def test_nothing_is_written_over(run, data, tmp_path):
     assert "is there and not empty; take a new folder, or remove it" in err
     assert list((tmp_path / "model").iterdir()) == [tmp_path / "model" / "mine.txt"]
     assert run("train", data / "demand.csv", "--out", tmp_path / "model" / "mine.txt")[0] == 2
+    code, _, err = run("train", data / "nowhere.csv", "--out", tmp_path / "model" / "mine.txt" / "model")
+    assert code == 2
+    assert "no folder can be made in" in err  # before the table is read
 
 
 @pytest.mark.parametrize(

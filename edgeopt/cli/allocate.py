@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -130,7 +131,10 @@ def run(
 
 
 def _check_free(folder: Path) -> None:
-    """Refuse a folder that holds something: no allocator is written over, and no training ends in vain."""
+    """Refuse a folder that holds something or cannot be written: nothing is lost, and no training ends in vain."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if there != folder and not (there.is_dir() and os.access(there, os.W_OK)):
+        raise InvalidOptionError(f"--out is {folder}, but no folder can be made in {there}; take another one")
     if folder.is_dir() and not any(folder.iterdir()):
         return
     if folder.exists():

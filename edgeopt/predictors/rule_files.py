@@ -52,6 +52,8 @@ def stored(rule: Rule) -> dict[str, Any]:
 def restore(rule: Rule, found: Mapping[str, Any]) -> Rule:
     """Give a rule of the same name and options what :func:`stored` returned, and return it."""
     rule.threshold = float(found["threshold"])
+    if np.isnan(rule.threshold):
+        raise ValueError("threshold is nan")
     if isinstance(rule, LearnedRule):
         shape = tuple(int(size) for size in found["shape"])
         network = ViewNetwork(rule.estimator, shape, 1, probability=isinstance(rule, OptimizedRule))

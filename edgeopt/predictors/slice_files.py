@@ -23,6 +23,7 @@ from .provisioning import Provisioning
 from .rule_files import give_weights, named_rule, restore, stored
 from .samples import MinMax
 from .slice_answers import HeldOut
+from .slice_content import check_content
 from .slice_model import SliceModel
 from .slice_tables import TableForm
 from .slice_view import SliceView
@@ -131,12 +132,12 @@ def _rebuilt(kind: type[Allocator], file: AllocatorFile, cost: Cost | None) -> A
     form = TableForm(**{**found["form"], "slices": tuple(found["form"]["slices"])})
     box = TrafficBox(**{**found["box"], "shape": tuple(found["box"]["shape"])})
     view = SliceView(form, MinMax(**found["scale"]), box, allocator.window, allocator.calendar)
+    odds, margin = ExitOdds(**found["odds"]), np.asarray(found["margin"])
+    check_content(view, odds, margin)
     network = allocator.network(view)
     give_weights(network, found["network"])
     rule = named_rule(allocator.rule, network, allocator.min_local_fraction, allocator.seed)
-    model = SliceModel(
-        view, network.eval(), restore(rule, found["rule"]), ExitOdds(**found["odds"]), np.asarray(found["margin"])
-    )
+    model = SliceModel(view, network.eval(), restore(rule, found["rule"]), odds, margin)
     allocator._fitted, allocator._report = model, _report(file.report, form.zone)
     return allocator
 
