@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,10 +74,11 @@ def read_demands(path: str | Path, *, decimal: str = ".") -> pd.DataFrame:
                 f"{path}, line {number}: {len(fields)} fields; the first line names {len(names) + 1} columns"
             )
     times = _times(path, [(number, fields[0].strip()) for number, fields in lines[1:]])
-    values = [
-        [_demand(path, number, name, field, decimal) for name, field in zip(names, fields[1:], strict=True)]
-        for number, fields in lines[1:]
-    ]
+    values = np.empty((len(times), len(names)))
+    for row, (number, fields) in enumerate(lines[1:]):
+        values[row] = [
+            _demand(path, number, name, field, decimal) for name, field in zip(names, fields[1:], strict=True)
+        ]
     return pd.DataFrame(values, index=times, columns=names)
 
 
@@ -97,7 +99,7 @@ def _names(path: Path, fields: list[str]) -> list[str]:
 
 def _demand(path: Path, line: int, name: str, field: str, decimal: str) -> float:
     value = amount(field if decimal == "." else field.translate(_EXCHANGED))
-    if np.isfinite(value):
+    if math.isfinite(value):
         return value
     what = repr(field) if field.strip() else "empty"
     sign = "point" if decimal == "." else "comma"
