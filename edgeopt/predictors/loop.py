@@ -18,6 +18,7 @@ import numpy as np
 import torch
 import torch.distributed
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch.multiprocessing.spawn import ProcessRaisedException
 from torch.utils.data import DataLoader, DistributedSampler, RandomSampler, Subset, TensorDataset
 
@@ -193,6 +194,10 @@ class Loop(lightning.LightningModule):
             return False
 
 
+_TERMINATED = 128 + 15
+"""Exit code of a process that SIGTERM has ended."""
+
+
 def run(loop: Loop, epochs: int, watch: Callable[[int], None] | None = None, **options: Any) -> None:
     """Train until there are `epochs` in all; the module ends with its best weights, after an error too.
 
@@ -207,6 +212,10 @@ def run(loop: Loop, epochs: int, watch: Callable[[int], None] | None = None, **o
     ------
     InvalidProblemError
         If something is not finite.
+    KeyboardInterrupt
+        After Ctrl-C; Lightning would end the whole process.
+    SystemExit
+        With code 143 where the system asks the process to end (SIGTERM); Lightning's own says 0, as if all were done.
     """
     book = loop.book
     if book.resumed:
@@ -224,6 +233,12 @@ def run(loop: Loop, epochs: int, watch: Callable[[int], None] | None = None, **o
     )
     try:
         trainer.fit(loop)
+    except SIGTERMException:
+        raise SystemExit(_TERMINATED) from None
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            raise stop.__context__ from None
+        raise
     except ProcessRaisedException:
         told = next(loop.faults.glob("*.pt"), None)
         if told is None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import shutil
+import signal
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import nn
 
 import edgeopt as eo
@@ -61,6 +63,22 @@ def test_resumed_training_is_the_uninterrupted_one_bit_for_bit(tmp_path, stops):
     assert not same(fitted(made(), drawing, seed=1), whole)
 
 
+def test_who_is_interrupted_goes_on_and_who_is_terminated_does_not_say_that_all_is_done():
+    def stop(error):
+        def watch(epoch):
+            raise error
+
+        return watch
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        fitted(made(), watch=stop(KeyboardInterrupt()))
+    assert signal.getsignal(signal.SIGINT) is before
+    with pytest.raises(SystemExit) as ended:
+        fitted(made(), watch=stop(SIGTERMException()))
+    assert ended.value.code == 143
+
+
 def test_a_killed_epoch_is_done_again(tmp_path):
     def dying(net, past, wanted, left=[18]):  # noqa: B006
         left[0] -= 1
@@ -70,7 +88,7 @@ def test_a_killed_epoch_is_done_again(tmp_path):
 
     whole, killed = fitted(made()), made()
     dying.__qualname__ = squared.__qualname__
-    with pytest.raises(SystemExit):  # Lightning's
+    with pytest.raises(KeyboardInterrupt):
         fitted(killed, dying, folder=tmp_path)
     assert same(killed, fitted(made(), epochs=2))  # the best of what was done
     assert same(fitted(made(), folder=tmp_path), whole)
