@@ -29,7 +29,7 @@ from .reordered_costs import reordered
 from .rule_files import named_rule
 from .samples import MinMax, chronological
 from .slice_model import SliceModel
-from .slice_options import check_count, check_lowest, check_options
+from .slice_options import check_count, check_lowest, check_options, check_unchanged
 from .slice_tables import TableForm, times_of
 from .slice_view import SliceView
 
@@ -100,6 +100,7 @@ class SliceAllocator:
     seed: int = 0
     _fitted: SliceModel | None = field(default=None, init=False, repr=False)
     _report: HeldOut | None = field(default=None, init=False, repr=False)
+    _fitted_with: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def fitted(self) -> SliceModel:
@@ -175,6 +176,7 @@ class SliceAllocator:
         latest = Persistence(priced).fit(past[known, : len(names)].astype(np.float64), target[known])
         self._fitted = SliceModel(view, network, rule, odds, latest.margin)
         self._report = self._fitted.held_out(demand.iloc[split.test.start :], cost)
+        self._fitted_with = self.options()
         return self
 
     def allocate(self, recent: pd.DataFrame, slots: int | None = 1) -> Allocations:
@@ -224,10 +226,12 @@ class SliceAllocator:
         Raises
         ------
         InvalidOptionError
-            If it has not been fitted.
+            If it has not been fitted, or an option was changed since.
         DataFormatError
             If the folder cannot be written.
         """
+        self.fitted  # noqa: B018  # says what to do where there is none
+        check_unchanged(self, self._fitted_with)
         slice_files.save(self, Path(folder))
 
     @classmethod

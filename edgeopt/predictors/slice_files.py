@@ -139,6 +139,7 @@ def _rebuilt(kind: type[Allocator], file: AllocatorFile, cost: Cost | None) -> A
     rule = named_rule(allocator.rule, network, allocator.min_local_fraction, allocator.seed)
     model = SliceModel(view, network.eval(), restore(rule, found["rule"]), odds, margin)
     allocator._fitted, allocator._report = model, _report(file.report, form.zone)
+    allocator._fitted_with = allocator.options()
     return allocator
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,6 +33,22 @@ def check_options(allocator: SliceAllocator) -> None:
     budget = allocator.budget
     for limit in budget.values() if isinstance(budget, Mapping) else [] if budget is None else [budget]:
         number(limit, "budget", at_least=0.0)
+
+
+def check_unchanged(allocator: SliceAllocator, before: Mapping[str, Any]) -> None:
+    """Make sure that options are those of fitting: one that was saved with others would not be the same once loaded.
+
+    Raises
+    ------
+    InvalidOptionError
+        If one was changed: names it, and both values.
+    """
+    for name, value in allocator.options().items():
+        if value != before[name]:
+            raise InvalidOptionError(
+                f"{name} is {value!r} and was {before[name]!r} when the allocator was fitted; fit it "
+                "again, or set it back"
+            )
 
 
 def check_lowest(cost: Cost, services: int) -> None:

@@ -283,6 +283,18 @@ def test_options_that_are_no_such_number_are_refused_by_name(options, words, tab
         SliceAllocator(AllocationCost(1.0), **{"epochs": 1, **options}).fit(table)
 
 
+@pytest.mark.parametrize(("name", "value"), [("window", 12), ("rule", "cloud"), ("budget", 300.0)])
+def test_options_that_were_changed_after_fitting_are_not_saved(name, value, table, tmp_path):
+    fitted = made("edge").fit(table)
+    before = getattr(fitted, name)
+    setattr(fitted, name, value)
+    with pytest.raises(eo.InvalidOptionError, match=f"{name} is {value!r} and was {before!r} when .*; fit it again"):
+        fitted.save(tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+    setattr(fitted, name, before)
+    fitted.save(tmp_path / "model")
+
+
 def test_a_cost_without_a_price_at_the_lowest_demand_is_refused(table):
     with pytest.raises(eo.InvalidOptionError, match="Relative costs inf where a demand is 0"):
         SliceAllocator(Relative(), epochs=1).fit(table)
