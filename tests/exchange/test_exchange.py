@@ -74,7 +74,9 @@ def programs(draw: st.DrawFn) -> Program:
     )
 
 
-@pytest.mark.parametrize("ending", [".mps", ".lp", ".mps.gz", ".lp.gz"])
+@pytest.mark.parametrize(
+    "ending", [".mps", ".lp", *(pytest.param(packed, marks=pytest.mark.slow) for packed in (".mps.gz", ".lp.gz"))]
+)
 @given(program=programs())
 def test_what_is_read_is_what_was_written(
     tmp_path_factory: pytest.TempPathFactory, ending: str, program: Program

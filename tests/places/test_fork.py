@@ -82,7 +82,7 @@ SOLVES = """
 """
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHODS[:1] + [pytest.param(name, marks=pytest.mark.slow) for name in METHODS[1:]])
 def test_a_child_process_solves_after_its_parent_used_many_threads(method, tmp_path):
     assert "done" in runs(SOLVES, tmp_path, method)
 

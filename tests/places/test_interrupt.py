@@ -51,10 +51,10 @@ SOLVE = f"""
 
 @pytest.mark.parametrize(
     "arguments",
-    ["highs", "cp-sat", "scip"]
+    ["highs"]
     + [
         pytest.param(name, marks=pytest.mark.slow)
-        for name in ("pyomo", "cvxpy", "scipy", "cvxpy:SCIP", "scipy isolate")
+        for name in ("cp-sat", "scip", "pyomo", "cvxpy", "scipy", "cvxpy:SCIP", "scipy isolate")
     ],
 )
 def test_ctrl_c_ends_a_solve_at_once(arguments, tmp_path):

@@ -43,8 +43,11 @@ SOLVES = """
 
 @pytest.mark.parametrize(
     "solver",
-    ["pyomo", "highs", "scip"]
-    + [pytest.param(name, marks=pytest.mark.slow) for name in ("pyomo:scip", "cvxpy", "scipy", "cp-sat")],
+    ["highs"]
+    + [
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in ("pyomo", "scip", "pyomo:scip", "cvxpy", "scipy", "cp-sat")
+    ],
 )
 def test_four_threads_solve_at_the_same_time(solver, tmp_path):
     if solver == "pyomo:scip":

@@ -405,7 +405,9 @@ def test_parts_are_timed_on_this_machine():
     assert times.round_trip == ROUND_TRIP
 
 
-@pytest.mark.parametrize(("kind", "window"), [("conv3d", 6), ("conv", 144), ("lstm", 144)])
+@pytest.mark.parametrize(
+    ("kind", "window"), [("conv3d", 6), ("conv", 144), pytest.param("lstm", 144, marks=pytest.mark.slow)]
+)
 def test_resources_are_those_of_the_layer_table(kind, window):
     """One counter for both, and a capture of a network with statements in place and indices."""
     model = DDNN(kind, 4, window, sites=2).eval()

@@ -446,6 +446,7 @@ def test_cp_sat_warm_start_is_used():
     assert again.objective == best.objective
 
 
+@pytest.mark.slow
 def test_cp_sat_same_seed_same_answer():
     program = knapsack(30, 2)
     first, second = (solve(program, "cp-sat", seed=5) for _ in range(2))
