@@ -24,14 +24,21 @@ from edgeopt.bench.results import markdown
 from edgeopt.bench.task import machine
 
 HERE = Path(__file__).parent
-QUICK = {"offloading": ["--sizes", "10000", "--budget", "1"], "stream": ["--samples", "2000000"]}
+QUICK = {
+    "networks": ["awkward", "--cuts", "1"],
+    "offloading": ["--sizes", "10000", "--budget", "1"],
+    "stream": ["--samples", "2000000"],
+    "truth": ["--number", "20", "--seconds", "20"],
+}
 """Small sizes of the scripts that have no ``--quick``."""
+PARTS = ("all", "record", "declare_peers", "declare_pictures", "networks_zoo")
+"""What measures nothing by itself."""
 PACKAGES = ("numpy", "scipy", "highspy", "ortools", "pyomo", "cvxpy", "torch", "numba", "linopy", "pulp", "cvxpylayers")
 
 
 def scripts() -> list[Path]:
-    """Return the benchmarks: every script beside this one."""
-    return [path for path in sorted(HERE.glob("*.py")) if path.stem not in ("all", "record")]
+    """Return the benchmarks: the scripts beside this one."""
+    return [path for path in sorted(HERE.glob("*.py")) if path.stem not in PARTS]
 
 
 def run(script: Path, quick: bool, rows: Path) -> str:

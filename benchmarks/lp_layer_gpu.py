@@ -61,7 +61,10 @@ def main() -> None:
     parser.add_argument("--size", nargs="+", default=["97x100", "97x500", "200x1000", "400x1000"])
     parser.add_argument("--batch", type=int, nargs="+", default=[32, 256])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="one small size")
     options = parser.parse_args()
+    if options.quick:
+        options.size, options.batch = ["97x100"], [32]
     if not torch.cuda.is_available():
         parser.exit(message="no GPU is here; nothing is measured\n")
     warnings.filterwarnings("ignore")
